@@ -1,0 +1,47 @@
+"""The dispatcher: `distill <command>` runs `distill.<command>`."""
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+from distill import errors
+
+# Command, and what it does in one line; each is the module of that name.
+COMMANDS = {
+  "cache_rationales": "ask a teacher for rationales and cache its answers",
+  "train": "train a student from gin files",
+  "evaluate": "score a checkpoint on the test split",
+  "infer": "write a checkpoint's predictions as JSONL",
+}
+
+
+def usage() -> str:
+  """Returns the text of `distill --help`."""
+  width = max(map(len, COMMANDS))
+  rows = [f"  {name:<{width}}  {what}" for name, what in COMMANDS.items()]
+  return "\n".join(
+    ["usage: distill <command> [flags]", "", "commands:"]
+    + rows
+    + ["", "`distill <command> --help` lists the flags of one command."]
+  )
+
+
+def dispatch(argv: Sequence[str]) -> int:
+  """Runs the command named first in `argv` and returns its exit code."""
+  if not argv or argv[0] in ("-h", "--help", "help"):
+    print(usage())
+    return 0
+  command, *rest = argv
+  if command not in COMMANDS:
+    raise errors.UserError(
+      f"There is no command '{command}'.",
+      expected="one of " + ", ".join(COMMANDS),
+      remedy="run `distill --help`",
+    )
+  module = importlib.import_module(f"distill.{command}")
+  return module.main(rest) or 0
+
+
+def main() -> None:
+  """Entry point of the `distill` script."""
+  sys.exit(errors.run_command(dispatch))

@@ -1,0 +1,46 @@
+"""Packaging of distill: the library, the tasks and the gin files."""
+
+import pathlib
+
+import setuptools
+
+ROOT = pathlib.Path(__file__).parent
+VERSION = "0.1.0"
+
+
+setuptools.setup(
+  name="distill-jax",
+  version=VERSION,
+  description="Distilling step-by-step for T5 students, JAX/TPU first.",
+  long_description=(ROOT / "README.md").read_text(),
+  long_description_content_type="text/markdown",
+  license="Apache-2.0",
+  python_requires=">=3.11,<3.14",
+  packages=setuptools.find_namespace_packages(
+    include=["distill", "distill.*", "tasks", "tasks.*", "gin_configs*"]
+  ),
+  package_data={"": ["*.gin", "*.txt", "py.typed"]},
+  install_requires=[
+    "absl-py",
+    "clu",
+    "flax>=0.12",
+    "gin-config",
+    "jax>=0.10",
+    "matplotlib",
+    "numpy",
+    "optax",
+    "orbax-checkpoint>=0.12",
+    # 0.2.3 needs protobuf 7 and does not say so; other packages hold it at 6.
+    "sentencepiece<0.2.3",
+    "seqio>=0.0.20",
+    # clu's writer needs it since TensorFlow 2.21 stopped bringing it.
+    "tensorboard",
+    "tensorflow-datasets",
+  ],
+  extras_require={
+    "test": [
+      "build", "hypothesis", "mypy", "pytest", "pytest-xdist", "ruff",
+    ],
+  },
+  entry_points={"console_scripts": ["distill=distill.cli:main"]},
+)
