@@ -39,7 +39,12 @@ setuptools.setup(
   ],
   extras_require={
     "test": [
-      "build", "hypothesis", "mypy", "pytest", "pytest-xdist", "ruff",
+      "build",
+      "hypothesis",
+      "mypy",
+      "pytest",
+      "pytest-xdist",
+      "ruff",
     ],
   },
   entry_points={"console_scripts": ["distill=distill.cli:main"]},

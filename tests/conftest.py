@@ -3,9 +3,7 @@
 import os
 
 # Eight host devices, so that parallelism is tested wherever tests run.
-os.environ.setdefault(
-  "XLA_FLAGS", "--xla_force_host_platform_device_count=8"
-)
+os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=8")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # No accelerator lookup by TensorFlow, which only feeds data.

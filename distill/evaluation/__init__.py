@@ -1,0 +1,1 @@
+"""Metrics, evaluator, inference and report: what a student is worth."""
