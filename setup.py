@@ -45,6 +45,7 @@ setuptools.setup(
       "pytest",
       "pytest-xdist",
       "ruff",
+      "setuptools>=77",
     ],
   },
   entry_points={"console_scripts": ["distill=distill.cli:main"]},

@@ -1,0 +1,85 @@
+"""`pip install .` away from the clone: a wheel that trains by itself."""
+
+import os
+import pathlib
+import subprocess
+import sys
+import zipfile
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+  """Builds the wheel from a copy, so that the clone stays clean."""
+  folder = tmp_path_factory.mktemp("wheel")
+  source = folder / "source"
+  files = subprocess.run(
+    ["git", "ls-files", "-co", "--exclude-standard"],
+    cwd=ROOT,
+    capture_output=True,
+    text=True,
+    check=True,
+  ).stdout.splitlines()
+  for name in files:
+    if (ROOT / name).is_file():
+      target = source / name
+      target.parent.mkdir(parents=True, exist_ok=True)
+      target.write_bytes((ROOT / name).read_bytes())
+  command = [sys.executable, "-m", "build", "--wheel", "--no-isolation"]
+  subprocess.run(
+    [*command, "--outdir", str(folder), str(source)],
+    check=True,
+    capture_output=True,
+  )
+  [path] = folder.glob("*.whl")
+  return path
+
+
+def test_wheel_has_library_tasks_and_gin_files_only(wheel):
+  names = zipfile.ZipFile(wheel).namelist()
+  tops = {name.split("/")[0] for name in names}
+  assert {"distill", "tasks", "gin_configs"} == {
+    top for top in tops if not top.endswith(".dist-info")
+  }
+  for path in (ROOT / "gin_configs").rglob("*.gin"):
+    assert path.relative_to(ROOT).as_posix() in names
+  for path in (ROOT / "distill").rglob("*.txt"):
+    assert path.relative_to(ROOT).as_posix() in names
+
+
+def test_installed_wheel_trains_two_steps(wheel, tmp_path):
+  installed, elsewhere = tmp_path / "installed", tmp_path / "elsewhere"
+  elsewhere.mkdir()
+  pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
+  subprocess.run([*pip, "--target", str(installed), str(wheel)], check=True)
+  environment = {**os.environ, "PYTHONPATH": str(installed)}
+  where = subprocess.run(
+    [sys.executable, "-c", "import distill; print(distill.__file__)"],
+    cwd=elsewhere,
+    env=environment,
+    capture_output=True,
+    text=True,
+    check=True,
+  ).stdout
+  assert where.startswith(str(installed))
+  run = subprocess.run(
+    [
+      sys.executable,
+      "-m",
+      "distill.train",
+      "--gin_file=experiments/last_letters_tiny_finetune.gin",
+      "--gin.TRAIN_STEPS=2",
+      "--gin.EVAL_PERIOD=0",
+      f"--gin.MODEL_DIR={elsewhere}/model",
+    ],
+    cwd=elsewhere,
+    env=environment,
+    capture_output=True,
+    text=True,
+    check=False,
+  )
+  assert run.returncode == 0, run.stderr
+  assert (elsewhere / "model" / "checkpoint_2").is_dir()
