@@ -1,0 +1,1 @@
+"""Data: from a dataset's rows and a teacher's answers to training batches."""

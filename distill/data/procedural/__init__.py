@@ -1,0 +1,1 @@
+"""Procedural datasets: made from a seed, with nothing to download."""

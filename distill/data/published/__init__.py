@@ -1,0 +1,1 @@
+"""Published datasets, behind the interface of the procedural ones."""

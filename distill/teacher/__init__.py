@@ -1,0 +1,1 @@
+"""Teachers: prompts go in, rationales with parsed answers come out."""

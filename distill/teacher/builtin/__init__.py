@@ -1,0 +1,1 @@
+"""The built-in teacher: solves procedural questions from the prompt alone."""

@@ -1,0 +1,81 @@
+"""A teacher that needs no model: it solves the question in the prompt."""
+
+import random
+import re
+from dataclasses import dataclass
+
+from distill.errors import UserError
+from distill.teacher.builtin import last_letters
+from distill.teacher.builtin.solution import Solution, Solver
+from distill.teacher.interface import Request, Response
+
+SOLVERS: tuple[Solver, ...] = (last_letters.solve,)
+_QUESTION = re.compile(r"(?:^|\n)Q:(?!.*\nQ:)(.*)\nA:\s*$", re.DOTALL)
+_TOKEN = re.compile(r"\S+")
+
+
+@dataclass(frozen=True)
+class BuiltinTeacher:
+  """Answers as a language model would: reasoning, 'So the answer is …'.
+
+  It sees the prompt alone and answers its last question, the text between the
+  last 'Q:' at the start of a line and the 'A:' at the end. What it cannot
+  solve it says it does not know. Same request, same response.
+
+  Attributes:
+    error_rate: The share of questions, in [0, 1], whose reasoning has one
+      broken step and whose answer is therefore wrong.
+    seed: Chooses, with a question's text and the request's `sample`, which
+      questions go wrong and how.
+  """
+
+  error_rate: float = 0.0
+  seed: int = 0
+
+  def __post_init__(self) -> None:
+    if not 0 <= self.error_rate <= 1:
+      raise UserError(
+        "The built-in teacher cannot err at this rate.",
+        expected="an error_rate from 0 to 1",
+        found=str(self.error_rate),
+      )
+
+  @property
+  def name(self) -> str:
+    """Returns 'builtin', with rate and seed where they change answers."""
+    if not self.error_rate:
+      return "builtin"
+    return f"builtin(error_rate={self.error_rate:g},seed={self.seed})"
+
+  async def complete(self, request: Request) -> Response:
+    """Returns a completion; its tokens are words between whitespace."""
+    text = self._answer(request)
+    for stop in request.stop:
+      text = text.split(stop, maxsplit=1)[0]
+    tokens = list(_TOKEN.finditer(text))
+    finish_reason = "stop"
+    if len(tokens) > request.max_tokens:
+      tokens = tokens[: request.max_tokens]
+      text = text[: tokens[-1].end()] if tokens else ""
+      finish_reason = "length"
+    return Response(
+      text, finish_reason, len(_TOKEN.findall(request.prompt)), len(tokens)
+    )
+
+  def _answer(self, request: Request) -> str:
+    match = _QUESTION.search(request.prompt)
+    question = match[1].strip() if match else ""
+    solution = self._solve(question, request.sample)
+    if solution is None:
+      return " I do not know how to answer this question."
+    return f" {solution.reasoning} So the answer is {solution.answer}."
+
+  def _solve(self, question: str, sample: int) -> Solution | None:
+    # A string seeds by its SHA-512: the same in every process.
+    chance = random.Random(f"{self.seed}/{sample}/{question}")
+    mistake = chance if chance.random() < self.error_rate else None
+    for solve in SOLVERS:
+      solution = solve(question, mistake)
+      if solution is not None:
+        return solution
+    return None

@@ -1,0 +1,112 @@
+"""Arithmetic in text: found and evaluated safely, with exact fractions.
+
+The paper's code runs `eval` on model output. Here a syntax tree of numbers
+and + - * / ** is walked, with limits on its length, depth and magnitude, so
+that no text runs code, raises or takes long.
+"""
+
+import ast
+import itertools
+import operator
+import re
+from collections.abc import Callable
+from fractions import Fraction
+
+_LONGEST_TEXT = 2000
+_LONGEST_EXPRESSION = 200
+_MOST_CANDIDATES = 8
+_DEEPEST = 32
+_MOST_BITS = 256
+_HIGHEST_POWER = 16
+
+_THOUSANDS = re.compile(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))")
+_ARITHMETIC = re.compile(r"[0-9.+\-*/() ]+")
+_SIGNS = str.maketrans({"×": "*", "÷": "/", "\N{MINUS SIGN}": "-", "$": " "})
+_Operation = Callable[[Fraction, Fraction], Fraction]
+_OPERATORS: dict[type[ast.operator], _Operation] = {
+  ast.Add: operator.add,
+  ast.Sub: operator.sub,
+  ast.Mult: operator.mul,
+  ast.Div: operator.truediv,
+}
+
+
+class _NoValueError(Exception):
+  """The tree is no arithmetic, or goes beyond a limit."""
+
+
+def find(text: str) -> str | None:
+  """Returns the first expression in `text` that has a value, or None.
+
+  It is as written, but for spare whitespace, '$', commas between thousands,
+  a trailing period and typographic signs.
+  """
+  text = " ".join(text[:_LONGEST_TEXT].split()).translate(_SIGNS)
+  text = _THOUSANDS.sub("", text)
+  found = (match[0].strip() for match in _ARITHMETIC.finditer(text))
+  with_digits = (piece for piece in found if any(map(str.isdigit, piece)))
+  for candidate in itertools.islice(with_digits, _MOST_CANDIDATES):
+    if candidate.endswith("."):
+      candidate = candidate[:-1].rstrip()
+    if evaluate(candidate) is not None:
+      return candidate
+  return None
+
+
+def evaluate(expression: str) -> Fraction | None:
+  """Returns the exact value of an expression, None if it has none.
+
+  None stands for what is not arithmetic, division by zero, and numbers beyond
+  256 bits in numerator or denominator, before they are computed.
+  """
+  expression = expression.strip()
+  if len(expression) > _LONGEST_EXPRESSION:
+    return None
+  # Letters, quotes, commas: not arithmetic, and never seen by the parser.
+  if not _ARITHMETIC.fullmatch(expression):
+    return None
+  try:
+    return _value(ast.parse(expression, mode="eval").body, _DEEPEST)
+  except (
+    _NoValueError,
+    SyntaxError,
+    ValueError,
+    ArithmeticError,
+    MemoryError,
+    RecursionError,
+  ):
+    return None
+
+
+def _value(node: ast.expr, depth: int) -> Fraction:
+  if depth == 0:
+    raise _NoValueError
+  if isinstance(node, ast.Constant):
+    return _limited(Fraction(str(node.value)))
+  if isinstance(node, ast.UnaryOp):
+    value = _value(node.operand, depth - 1)
+    if isinstance(node.op, ast.USub):
+      return -value
+    if isinstance(node.op, ast.UAdd):
+      return value
+  if isinstance(node, ast.BinOp):
+    left = _value(node.left, depth - 1)
+    right = _value(node.right, depth - 1)
+    if isinstance(node.op, ast.Pow):
+      return _power(left, right)
+    if type(node.op) in _OPERATORS:
+      return _limited(_OPERATORS[type(node.op)](left, right))
+  raise _NoValueError
+
+
+def _power(base: Fraction, exponent: Fraction) -> Fraction:
+  if exponent.denominator != 1 or abs(exponent) > _HIGHEST_POWER:
+    raise _NoValueError
+  return _limited(base ** int(exponent))
+
+
+def _limited(value: Fraction) -> Fraction:
+  widest = max(value.numerator.bit_length(), value.denominator.bit_length())
+  if widest > _MOST_BITS:
+    raise _NoValueError
+  return value
