@@ -1,0 +1,1 @@
+"""The student: network, losses and decoding."""
