@@ -1,0 +1,91 @@
+"""Checks on macros and command-line bindings that need only the text."""
+
+import re
+import tokenize
+from typing import Any
+
+from distill import errors, gin_survey
+
+
+def checked_binding(text: str, survey: gin_survey.Survey) -> str:
+  """Checks one binding of the command line and adds it to the survey.
+
+  Args:
+    text: `NAME=VALUE`, or a whole gin statement such as an import.
+    survey: What the gin files define and read.
+
+  Returns:
+    The binding as gin text, with quotes around a value that is plain text.
+
+  Raises:
+    UserError: No file knows the macro, or the value is not gin and is not
+      plain text either, or is text where a number stands in the files.
+  """
+  name, equals, value = (part.strip() for part in text.partition("="))
+  if equals and re.fullmatch(r"[\w./]+", name):
+    if "." not in name:
+      _check_known(name, survey)
+    text = f"{name} = {_literal(name, value, survey)}"
+  survey.add_binding(text)
+  return text
+
+
+def check_complete(survey: gin_survey.Survey) -> None:
+  """Checks that every macro has a value.
+
+  Raises:
+    UserError: It names all that lack one, with the flag to give each.
+  """
+  missing = survey.missing()
+  if not missing:
+    return
+  required = [name for name in missing if name in survey.defined]
+  flags = [
+    f"--gin.{name}=…  {survey.defined[name].comment}".rstrip()
+    for name in required
+  ]
+  unbound = [name for name in missing if name not in survey.defined]
+  if unbound:
+    flags.append(
+      f"--gin_file=experiments/… or models/…  (gives {', '.join(unbound)})"
+    )
+  raise errors.UserError(
+    f"These macros have no value: {', '.join(missing)}.",
+    remedy="add\n    " + "\n    ".join(flags),
+  )
+
+
+def _check_known(name: str, survey: gin_survey.Survey) -> None:
+  known = sorted(survey.defined.keys() | survey.read)
+  if name not in known:
+    raise errors.UserError(
+      f"No loaded gin file defines or reads the macro '{name}'.",
+      expected="one of " + ", ".join(known),
+      remedy=f"did you mean '{gin_survey.nearest(name, known)}'?",
+    )
+
+
+def _literal(name: str, value: str, survey: gin_survey.Survey) -> str:
+  """Returns `value` as a gin literal: as it is, or in quotes."""
+  try:
+    if len(gin_survey.statements(f"{name} = {value}")) == 1:
+      return value
+  except (SyntaxError, tokenize.TokenError):
+    pass
+  before = survey.defined.get(name)
+  number = before is not None and type(before.value) in (int, float, bool)
+  if number or value.lower() in ("true", "false", "none"):
+    expected = f"such as {before.value!r}" if before and number else ""
+    _refuse(name, value, expected or f"{value.capitalize()}, or quotes")
+  if not value or value[0] in "[({@%'\"":
+    _refuse(name, value, "a gin literal; text with such signs needs quotes")
+  return repr(value)
+
+
+def _refuse(name: str, value: str, expected: str) -> Any:
+  raise errors.UserError(
+    f"--gin.{name} has a value that gin cannot read.",
+    expected=expected,
+    found=value or "nothing",
+    remedy=f"quote text twice: --gin.{name}=\"'text'\"",
+  )

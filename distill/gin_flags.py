@@ -1,0 +1,197 @@
+"""The flags that train, evaluate and infer share, and what runs behind them.
+
+A run is its run file (`runs/*.gin`), then the files of `--gin_file`, then the
+bindings of the command line; what comes later wins. Everything that the text
+alone can tell is checked before a heavy module is imported.
+"""
+
+import argparse
+import importlib
+import os
+import pathlib
+from collections.abc import Iterable, Sequence
+from typing import Any, NoReturn
+
+import distill
+from distill import errors, gin_checks, gin_loading, gin_survey
+
+# Each command's own half of the configuration.
+RUN_FILES = {
+  "train": "runs/finetune.gin",
+  "evaluate": "runs/evaluate.gin",
+  "infer": "runs/infer.gin",
+}
+# Beside the package, in a clone and in a wheel alike.
+GIN_CONFIGS = pathlib.Path(distill.__file__).parent.parent / "gin_configs"
+
+
+class _Parser(argparse.ArgumentParser):
+  """argparse whose complaints are user errors."""
+
+  def error(self, message: str) -> NoReturn:
+    raise errors.UserError(
+      f"Bad flag: {message}.", remedy=f"run `{self.prog} --help`"
+    )
+
+
+def _parser(command: str) -> _Parser:
+  parser = _Parser(
+    prog=f"python -m distill.{command}",
+    usage="%(prog)s --gin_file=experiments/X.gin --gin.NAME=VALUE …",
+    allow_abbrev=False,
+    add_help=False,
+  )
+  add = parser.add_argument
+  add("--help", "-h", action="store_true", help="show flags and macros")
+  add(
+    "--gin_file",
+    action="append",
+    default=[],
+    metavar="FILE",
+    help="gin file, absolute or on the search path; repeatable, in order",
+  )
+  add("--gin.NAME", metavar="VALUE", help="value of the macro NAME")
+  add(
+    "--gin_bindings",
+    action="append",
+    default=[],
+    metavar="NAME=VALUE",
+    help="any gin binding, such as train.eval_period=50; repeatable",
+  )
+  add(
+    "--gin_search_paths",
+    default="",
+    metavar="FOLDERS",
+    help="comma list of more folders that hold gin files",
+  )
+  add(
+    "--coordinator_address",
+    metavar="HOST:PORT",
+    help="several hosts: where process 0 listens",
+  )
+  add("--process_count", type=int, metavar="N", help="several hosts: how many")
+  add("--process_index", type=int, metavar="I", help="several hosts: which one")
+  return parser
+
+
+def parse_flags(command: str, argv: Sequence[str]) -> argparse.Namespace:
+  """Parses a command line.
+
+  Returns:
+    A namespace with `gin_file`, `gin_bindings` (each `--gin.NAME=VALUE` is one
+    of them, in its place), `search_path`, `help` and the multi-host flags.
+
+  Raises:
+    UserError: A flag is unknown or lacks its value.
+  """
+  parser = _parser(command)
+  rewritten = []
+  arguments = iter(argv)
+  for argument in arguments:
+    if argument.startswith("--gin."):
+      binding = argument.removeprefix("--gin.")
+      if "=" not in binding:
+        binding += "=" + next(arguments, "")
+      argument = f"--gin_bindings={binding}"
+    rewritten.append(argument)
+  flags, unknown = parser.parse_known_args(rewritten)
+  if unknown:
+    known = [flag for a in parser._actions for flag in a.option_strings]
+    close = gin_survey.nearest(unknown[0].partition("=")[0], known)
+    raise errors.UserError(
+      f"There is no flag '{unknown[0]}'.",
+      expected="one of " + ", ".join(known),
+      remedy=f"did you mean '{close}'?",
+    )
+  flags.search_path = search_path(
+    filter(None, flags.gin_search_paths.split(","))
+  )
+  return flags
+
+
+def search_path(folders: Iterable[str] = ()) -> list[str]:
+  """Returns the folders in which gin files are looked for, in order.
+
+  This trainer's half stands first, so that `models/` and `runs/` never come
+  from the T5X half; a user's folders stand before the shipped experiments.
+  """
+  return [str(GIN_CONFIGS / "native"), *folders, "", str(GIN_CONFIGS)]
+
+
+def gin_files(command: str, given: Sequence[str]) -> list[str]:
+  """Returns the files to load: a run file first, then the others as given.
+
+  The command's own run file is taken unless one is named, in any place.
+  """
+  # A path that starts with a dot means the working directory and no other.
+  files = [os.path.abspath(f) if f.startswith(".") else f for f in given]
+  runs = [f for f in files if pathlib.PurePath(f).parent.name == "runs"]
+  others = [f for f in files if f not in runs]
+  return [*(runs or [RUN_FILES[command]]), *others]
+
+
+def help_text(command: str, survey: gin_survey.Survey) -> str:
+  """Returns the flags, and the macros with their values and meanings."""
+  rows = [
+    (name, "(required)" if macro.required else repr(macro.value), macro.comment)
+    for name, macro in sorted(survey.defined.items())
+  ]
+  rows += [
+    (name, "(required)", "given by a file of models/ or experiments/")
+    for name in sorted(survey.read - survey.defined.keys())
+  ]
+  rows.sort(key=lambda row: row[1] != "(required)")
+  lines = [f"  {name:<25} {value:<12} {text}" for name, value, text in rows]
+  return "\n".join(
+    [_parser(command).format_help(), "macros of the loaded files:", *lines]
+  )
+
+
+def initialize_distributed(flags: argparse.Namespace) -> None:
+  """Joins the other hosts, before anything touches a device.
+
+  Raises:
+    UserError: Some of the three flags are given and others are not.
+  """
+  names = ("coordinator_address", "process_count", "process_index")
+  lacking = [name for name in names if getattr(flags, name) is None]
+  if len(lacking) == len(names):
+    return
+  if lacking:
+    raise errors.UserError(
+      "A run on several hosts needs three flags.",
+      expected=", ".join(f"--{name}" for name in names),
+      found="no " + ", ".join(f"--{name}" for name in lacking),
+      remedy="give them all on each host, or none",
+    )
+  import jax
+
+  jax.distributed.initialize(*(getattr(flags, name) for name in names))
+
+
+def run(command: str, argv: Sequence[str]) -> Any:
+  """Parses flags and gin, then calls `distill.<command>.<command>`.
+
+  Returns:
+    What the function returns; None for `--help`.
+
+  Raises:
+    UserError: The command line or a gin file is wrong.
+  """
+  flags = parse_flags(command, argv)
+  files = gin_files(command, flags.gin_file)
+  survey = gin_survey.Survey(flags.search_path)
+  for file in files:
+    survey.add_file(file)
+  if flags.help:
+    print(help_text(command, survey))
+    return None
+  bindings = [
+    gin_checks.checked_binding(text, survey) for text in flags.gin_bindings
+  ]
+  gin_checks.check_complete(survey)
+  initialize_distributed(flags)
+  module = importlib.import_module(f"distill.{command}")
+  function = getattr(module, command)
+  gin_loading.load(files, bindings, flags.search_path)
+  return gin_loading.call(function)

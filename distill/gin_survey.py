@@ -1,0 +1,176 @@
+"""Which macros gin files define and read, found from their text alone.
+
+Reading text imports nothing, so a macro that is missing or misspelt is
+reported in a moment, before JAX, TensorFlow or a model is touched.
+"""
+
+import dataclasses
+import difflib
+import glob
+import os
+import tokenize
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from gin import config_parser
+
+from distill import errors
+
+REQUIRED = "gin.REQUIRED"
+
+
+@dataclasses.dataclass(frozen=True)
+class Reference:
+  """What stands in the text where gin would put an object.
+
+  Attributes:
+    text: The reference as written: `%NAME`, `@name` or `@name()`.
+  """
+
+  text: str
+
+  def __repr__(self) -> str:
+    return self.text
+
+
+@dataclasses.dataclass(frozen=True)
+class Macro:
+  """A macro's last definition.
+
+  Attributes:
+    value: The literal, with a `Reference` for each reference in it.
+    comment: The comment on its line, '' without one.
+  """
+
+  value: Any
+  comment: str = ""
+
+  @property
+  def required(self) -> bool:
+    """Whether the definition only says that somebody must give a value."""
+    return self.value == Reference(f"%{REQUIRED}")
+
+
+class _Delegate(config_parser.ParserDelegate):
+  """Notes the macros that the parser meets, and resolves nothing."""
+
+  def __init__(self, read: set[str]) -> None:
+    self._read = read
+
+  def configurable_reference(self, name: str, evaluate: bool) -> Reference:
+    return Reference(f"@{name}()" if evaluate else f"@{name}")
+
+  def macro(self, name: str) -> Reference:
+    if name != REQUIRED:
+      self._read.add(name)
+    return Reference(f"%{name}")
+
+
+def nearest(name: str, choices: Iterable[str]) -> str:
+  """Returns the choice most like `name`, '' when there are none."""
+  close = difflib.get_close_matches(name, list(choices), 1, cutoff=0.0)
+  return close[0] if close else ""
+
+
+def find_file(name: str, search_path: Sequence[str]) -> str:
+  """Returns the path of gin file `name`, the first on `search_path`.
+
+  Raises:
+    UserError: No such file; it gives the search path and the nearest name.
+  """
+  for folder in search_path:
+    path = os.path.join(folder, name)
+    if os.path.isfile(path):
+      return path
+  known = [
+    path
+    for folder in search_path
+    for pattern in ("*.gin", "*/*.gin")
+    for path in glob.glob(pattern, root_dir=folder)
+  ]
+  close = nearest(name, known)
+  raise errors.UserError(
+    f"There is no gin file '{name}'.",
+    expected="a file, absolute or under one of "
+    + ", ".join(os.path.abspath(folder) for folder in search_path),
+    remedy=(f"did you mean '{close}'? " if close else "")
+    + "Other folders: --gin_search_paths=FOLDER",
+  )
+
+
+class Survey:
+  """The macros of several gin files and bindings, read in order.
+
+  Attributes:
+    defined: Macro name → its last definition.
+    read: Names that stand behind a `%` somewhere.
+  """
+
+  def __init__(self, search_path: Sequence[str]) -> None:
+    self.defined: dict[str, Macro] = {}
+    self.read: set[str] = set()
+    self._search_path = tuple(search_path)
+
+  def add_file(self, name: str) -> None:
+    """Reads a file and what it includes.
+
+    Raises:
+      UserError: A file is missing or is not gin.
+    """
+    path = find_file(name, self._search_path)
+    with open(path, encoding="utf-8") as file:
+      self._add(file, path)
+
+  def add_binding(self, text: str) -> None:
+    """Reads one statement given on the command line.
+
+    Raises:
+      UserError: The text is not gin.
+    """
+    self._add(text, "the command line")
+
+  def missing(self) -> list[str]:
+    """Returns, sorted, the macros that still need a value."""
+    unbound = self.read - self.defined.keys()
+    required = {name for name, macro in self.defined.items() if macro.required}
+    return sorted(unbound | required)
+
+  def _add(self, text_or_file: Any, where: str) -> None:
+    try:
+      for statement in statements(text_or_file, self.read):
+        if isinstance(statement, config_parser.IncludeStatement):
+          self.add_file(statement.filename)
+        elif isinstance(statement, config_parser.BindingStatement):
+          if not statement.arg_name:
+            _, _, comment = statement.location.line_content.partition("#")
+            name = "/".join(filter(None, statement[:2]))
+            self.defined[name] = Macro(statement.value, comment.strip())
+    except (SyntaxError, tokenize.TokenError) as error:
+      raise errors.UserError(
+        f"{where} is not valid gin.",
+        expected="statements such as NAME = 'text' or module.name.arg = 3",
+        found=describe(error),
+        remedy="mend that line; text needs quotes in gin files",
+      ) from error
+
+
+def statements(text_or_file: Any, read: set[str] | None = None) -> list[Any]:
+  """Parses gin text into gin's own statements, resolving no reference.
+
+  Args:
+    text_or_file: The text, or a file that is open for reading.
+    read: Where the names of macros that the text reads are added.
+
+  Raises:
+    SyntaxError, tokenize.TokenError: The text is not gin.
+  """
+  delegate = _Delegate(set() if read is None else read)
+  return list(config_parser.ConfigParser(text_or_file, delegate))
+
+
+def describe(error: Exception) -> str:
+  """Returns gin's complaint in one line, with the place if it knows one."""
+  if isinstance(error, SyntaxError) and error.lineno:
+    text = (error.text or "").strip()
+    return f"line {error.lineno}: {error.msg.strip()}: {text}"
+  return " ".join(str(error).split())
