@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from distill.errors import UserError
+
 
 @dataclass(frozen=True, slots=True)
 class Example:
@@ -28,6 +30,15 @@ class Dataset(Protocol):
 
   def examples(self, split: str) -> Sequence[Example]:
     """Returns a split; raises UserError if its data cannot be read."""
+
+
+def check_split(dataset: Dataset, split: str) -> None:
+  """Raises UserError unless `split` is one of the dataset's."""
+  if split not in dataset.splits:
+    raise UserError(
+      f"The dataset {dataset.name} has no split '{split}'.",
+      expected="one of " + ", ".join(dataset.splits),
+    )
 
 
 def normalise(text: str) -> str:

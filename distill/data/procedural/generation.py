@@ -11,7 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, TypeVar
 
-from distill.data.examples import Example, example_id, hash_bucket
+from distill.data.examples import (
+  Example,
+  check_split,
+  example_id,
+  hash_bucket,
+)
 from distill.data.procedural.permutation import Permutation
 from distill.errors import UserError
 
@@ -19,6 +24,7 @@ T = TypeVar("T")
 
 # Parts in a hundred of every space.
 SPLIT_SHARES = {"train": 80, "validation": 10, "test": 10}
+_DEALT = [split for split, share in SPLIT_SHARES.items() for _ in range(share)]
 DEFAULT_SIZES = {"train": 1000, "validation": 200, "test": 500}
 # Beyond this, counting what a split has would take too long.
 _COUNTABLE = 1_000_000
@@ -54,12 +60,7 @@ class Choices:
 
 def split_of(text: str) -> str:
   """Returns the split that an input belongs to."""
-  bucket = hash_bucket(text, 100)
-  for split, share in SPLIT_SHARES.items():
-    bucket -= share
-    if bucket < 0:
-      return split
-  raise AssertionError("the shares sum to 100")
+  return _DEALT[hash_bucket(text, len(_DEALT))]
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class ProceduralDataset(abc.ABC):
 
   def __post_init__(self) -> None:
     for split, size in self.sizes.items():
-      self._check_split(split)
+      check_split(self, split)
       check_number(f"The size of {self.name}/{split}", size, 0)
 
   @abc.abstractmethod
@@ -92,7 +93,7 @@ class ProceduralDataset(abc.ABC):
     Raises:
       UserError: There is no such split, or it has too few examples.
     """
-    self._check_split(split)
+    check_split(self, split)
     size = self.sizes.get(split, DEFAULT_SIZES[split])
     whole = Choices(0)
     self.draw(whole)
@@ -112,13 +113,6 @@ class ProceduralDataset(abc.ABC):
   def _questions(self, space: int) -> Iterator[tuple[str, str]]:
     order = Permutation(space, self.seed)
     return (self.draw(Choices(order[place])) for place in range(space))
-
-  def _check_split(self, split: str) -> None:
-    if split not in self.splits:
-      raise UserError(
-        f"{self.name} has no split '{split}'.",
-        expected="one of " + ", ".join(self.splits),
-      )
 
   def _too_few(self, split: str, size: int, available: str) -> UserError:
     return UserError(

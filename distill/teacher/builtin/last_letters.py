@@ -10,8 +10,8 @@ _QUESTION = re.compile(r'last letters\b.*?"([^"]+)"', re.IGNORECASE)
 
 
 def solve(question: str, mistake: random.Random | None) -> Solution | None:
-  """Returns 'mifo ends in o, taru in u, keb in b.'; a mistake reads another
-  letter of one word as its last.
+  """Returns 'mifo ends in o, taru in u, keb in b: oub.'; a mistake takes
+  another letter of one word for its last.
   """
   match = _QUESTION.search(question)
   words = match[1].split() if match else []
@@ -24,7 +24,8 @@ def solve(question: str, mistake: random.Random | None) -> Solution | None:
   pairs = list(zip(words, letters, strict=True))
   ends = [f"{pairs[0][0]} ends in {pairs[0][1]}"]
   ends += [f"{word} in {letter}" for word, letter in pairs[1:]]
-  return Solution(", ".join(ends) + ".", "".join(letters))
+  answer = "".join(letters)
+  return Solution(f"{', '.join(ends)}: {answer}.", answer)
 
 
 def _other_letter(word: str, mistake: random.Random) -> str:

@@ -5,12 +5,21 @@ import re
 from dataclasses import dataclass
 
 from distill.errors import UserError
-from distill.teacher.builtin import last_letters
+from distill.teacher.builtin import (
+  chained_arithmetic,
+  coin_flip,
+  last_letters,
+  tracking_shuffled_objects,
+)
 from distill.teacher.builtin.solution import Solution, Solver
 from distill.teacher.interface import Request, Response
 
-SOLVERS: tuple[Solver, ...] = (last_letters.solve,)
-_QUESTION = re.compile(r"(?:^|\n)Q:(?!.*\nQ:)(.*)\nA:\s*$", re.DOTALL)
+SOLVERS: tuple[Solver, ...] = (
+  last_letters.solve,
+  coin_flip.solve,
+  tracking_shuffled_objects.solve,
+  chained_arithmetic.solve,
+)
 _TOKEN = re.compile(r"\S+")
 
 
@@ -19,8 +28,8 @@ class BuiltinTeacher:
   """Answers as a language model would: reasoning, 'So the answer is …'.
 
   It sees the prompt alone and answers its last question, the text between the
-  last 'Q:' at the start of a line and the 'A:' at the end. What it cannot
-  solve it says it does not know. Same request, same response.
+  last line that starts with 'Q:' and the next with 'A:'. What it cannot solve
+  it says it does not know. Same request, same response.
 
   Attributes:
     error_rate: The share of questions, in [0, 1], whose reasoning has one
@@ -63,9 +72,7 @@ class BuiltinTeacher:
     )
 
   def _answer(self, request: Request) -> str:
-    match = _QUESTION.search(request.prompt)
-    question = match[1].strip() if match else ""
-    solution = self._solve(question, request.sample)
+    solution = self._solve(_last_question(request.prompt), request.sample)
     if solution is None:
       return " I do not know how to answer this question."
     return f" {solution.reasoning} So the answer is {solution.answer}."
@@ -79,3 +86,8 @@ class BuiltinTeacher:
       if solution is not None:
         return solution
     return None
+
+
+def _last_question(prompt: str) -> str:
+  asked = f"\n{prompt}".rpartition("\nQ:")[2]
+  return asked.partition("\nA:")[0].strip()
