@@ -1,0 +1,112 @@
+"""Learning rate schedules, composed of factors under T5X's names."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from distill import errors
+
+Schedule = Callable[[jax.Array], jax.Array]
+
+FACTORS = (
+  "constant",
+  "linear_warmup",
+  "linear_decay",
+  "rsqrt_decay",
+  "rsqrt_normalized_decay",
+  "decay_every",
+  "cosine_decay",
+)
+_DIVIDE_BY_WARMUP = FACTORS[1:5]
+
+
+def create_learning_rate_scheduler(
+  factors: str = "constant * linear_warmup * rsqrt_decay",
+  base_learning_rate: float = 0.5,
+  warmup_steps: int = 1000,
+  decay_factor: float = 0.5,
+  steps_per_decay: int = 20000,
+  steps_per_cycle: int = 100000,
+  step_offset: int = 0,
+  min_learning_rate: float = 1e-8,
+) -> Schedule:
+  """Returns a function from the step to the learning rate, a float32 scalar.
+
+  With t the steps after `step_offset` (never negative) and w `warmup_steps`,
+  the rate is the product of the factors, and at least `min_learning_rate`:
+
+  - constant: base_learning_rate
+  - linear_warmup: min(1, t / w)
+  - linear_decay: base_learning_rate · min(t / w, 1 + decay_factor · (w - t));
+    it stands for 'constant * linear_warmup' too
+  - rsqrt_decay: 1 / √max(t, w)
+  - rsqrt_normalized_decay: √w / √max(t, w)
+  - decay_every: decay_factor ^ ⌊t / steps_per_decay⌋
+  - cosine_decay: (1 + cos(π · p)) / 2, where p is the part past the point of
+    max(0, t - w) / steps_per_cycle, so that each cycle begins anew
+
+  Raises:
+    UserError: A factor is unknown, or would divide by zero steps.
+  """
+  names = [name.strip() for name in factors.split("*")]
+  unknown = [name for name in names if name not in FACTORS]
+  if unknown:
+    raise errors.UserError(
+      f"The learning rate has no factor '{unknown[0]}'.",
+      expected="factors joined by '*', out of " + ", ".join(FACTORS),
+      found=repr(factors),
+      remedy="bind `create_learning_rate_scheduler.factors`",
+    )
+  _check_divisors(names, warmup_steps, steps_per_decay, steps_per_cycle)
+
+  def schedule(step: jax.Array) -> jax.Array:
+    t = jnp.maximum(0, step - step_offset)
+    values = {
+      "constant": lambda: base_learning_rate,
+      "linear_warmup": lambda: jnp.minimum(1.0, t / warmup_steps),
+      "linear_decay": lambda: (
+        base_learning_rate
+        * jnp.minimum(t / warmup_steps, 1.0 + decay_factor * (warmup_steps - t))
+      ),
+      "rsqrt_decay": lambda: 1.0 / jnp.sqrt(jnp.maximum(t, warmup_steps)),
+      "rsqrt_normalized_decay": lambda: (
+        jnp.sqrt(warmup_steps) / jnp.sqrt(jnp.maximum(t, warmup_steps))
+      ),
+      "decay_every": lambda: decay_factor ** (t // steps_per_decay),
+      "cosine_decay": lambda: (
+        0.5 * (1.0 + jnp.cos(jnp.pi * (_cycles(t - warmup_steps) % 1.0)))
+      ),
+    }
+    rate = jnp.float32(1.0)
+    for name in names:
+      rate *= values[name]()
+    return jnp.maximum(rate, min_learning_rate)
+
+  def _cycles(steps: jax.Array) -> jax.Array:
+    return jnp.maximum(0.0, steps / steps_per_cycle)
+
+  return schedule
+
+
+def _check_divisors(
+  names: list[str],
+  warmup_steps: int,
+  steps_per_decay: int,
+  steps_per_cycle: int,
+) -> None:
+  divisors = {
+    **dict.fromkeys(_DIVIDE_BY_WARMUP, ("warmup_steps", warmup_steps)),
+    "decay_every": ("steps_per_decay", steps_per_decay),
+    "cosine_decay": ("steps_per_cycle", steps_per_cycle),
+  }
+  for name in names:
+    argument, steps = divisors.get(name, ("", 1))
+    if steps < 1:
+      raise errors.UserError(
+        f"The learning rate factor '{name}' divides by {argument}.",
+        expected="at least 1",
+        found=str(steps),
+        remedy=f"bind `create_learning_rate_scheduler.{argument}`, or leave "
+        "the factor out",
+      )
