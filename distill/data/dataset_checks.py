@@ -1,0 +1,140 @@
+"""What is checked of a training dataset before any step is taken."""
+
+import difflib
+import importlib
+from collections.abc import Mapping
+
+import numpy as np
+import seqio
+import tensorflow as tf
+from absl import logging
+
+from distill import errors
+
+# Examples looked at: enough to meet a long one, few enough to take a second.
+EXAMPLES_LOOKED_AT = 2000
+
+
+def find_provider(name: str, module: str | None) -> seqio.Task | seqio.Mixture:
+  """Returns the registered task or mixture, importing `module` first.
+
+  Raises:
+    UserError: There is no such module, task or mixture.
+  """
+  if module:
+    try:
+      importlib.import_module(module)
+    except ModuleNotFoundError as error:
+      raise errors.UserError(
+        f"The module '{module}', which registers tasks, cannot be imported.",
+        expected="an importable module in MIXTURE_OR_TASK_MODULE",
+        found=str(error),
+        remedy="correct MIXTURE_OR_TASK_MODULE, or put it on PYTHONPATH",
+      ) from error
+  known = sorted({*seqio.TaskRegistry.names(), *seqio.MixtureRegistry.names()})
+  if name not in known:
+    close = difflib.get_close_matches(name, known, n=3)
+    raise errors.UserError(
+      f"There is no task or mixture '{name}'.",
+      expected="one of " + ", ".join(close or known or ["(none registered)"]),
+      found=f"'{name}', with {len(known)} registered",
+      remedy="correct MIXTURE_OR_TASK_NAME, or name the module that registers "
+      "it in MIXTURE_OR_TASK_MODULE",
+    )
+  return seqio.get_mixture_or_task(name)
+
+
+def check_split(provider: seqio.Task | seqio.Mixture, split: str) -> None:
+  """Raises UserError if no task of the provider has the split."""
+  if split not in provider.splits:
+    raise errors.UserError(
+      f"'{provider.name}' has no split '{split}'.",
+      expected="one of " + ", ".join(sorted(provider.splits)),
+      found=f"'{split}'",
+      remedy="correct the split of the dataset's configuration",
+    )
+
+
+def check_vocabulary(
+  provider: seqio.Task | seqio.Mixture, vocab_size: int
+) -> None:
+  """Raises UserError if a token of the data has no embedding in the model."""
+  for feature, spec in provider.output_features.items():
+    needed = spec.vocabulary.vocab_size
+    if needed is not None and needed > vocab_size:
+      raise errors.UserError(
+        f"The vocabulary of '{provider.name}' is larger than the model's.",
+        expected=f"vocab_size of at least {needed}, for feature '{feature}'",
+        found=f"vocab_size = {vocab_size}",
+        remedy="set VOCABULARY to the model's own, or vocab_size in the "
+        "model's gin file",
+      )
+
+
+def check_examples(
+  provider: seqio.Task | seqio.Mixture,
+  split: str,
+  lengths: Mapping[str, int],
+  use_cached: bool,
+  truncate: bool,
+) -> None:
+  """Looks at some untrimmed examples of each task.
+
+  Raises:
+    UserError: A task is empty, or targets are longer than their length and
+      `truncate` is off: a cut answer would be learnt as if it were whole.
+  """
+  tasks = [t for t in seqio.get_subtasks(provider) if split in t.splits]
+  for task in tasks:
+    found = _untrimmed_lengths(
+      task, split, lengths, use_cached, EXAMPLES_LOOKED_AT // len(tasks)
+    )
+    for feature, length in lengths.items():
+      sizes = found[feature]
+      if not sizes.size:
+        raise errors.UserError(
+          f"The split '{split}' of task '{task.name}' is empty.",
+          expected="at least one example",
+          found="none after preprocessing",
+          remedy="check the task's source and filters, or its cache",
+        )
+      longer = int((sizes > length).sum())
+      if longer and feature == "targets" and not truncate:
+        raise errors.UserError(
+          f"Targets of '{provider.name}' (task '{task.name}') do not fit.",
+          expected="TASK_FEATURE_LENGTHS['targets'] of at least "
+          f"{sizes.max()}, the longest of {sizes.size} examples looked at",
+          found=f"{length}, which cuts {longer} of them",
+          remedy="raise TASK_FEATURE_LENGTHS, or allow the cut with "
+          "TRUNCATE_TARGETS = True",
+        )
+      if longer:
+        logging.warning(
+          "%s of %d of %d examples looked at in task '%s' are longer than %d "
+          "and are cut (longest: %d).",
+          *(feature, longer, sizes.size, task.name, length, sizes.max()),
+        )
+
+
+def _untrimmed_lengths(
+  task: seqio.Task,
+  split: str,
+  lengths: Mapping[str, int],
+  use_cached: bool,
+  limit: int,
+) -> dict[str, np.ndarray]:
+  """Returns the lengths of each feature in the first `limit` examples."""
+  dataset = task.get_dataset(
+    lengths,
+    split=split,
+    use_cached=use_cached,
+    shuffle=False,
+    seed=0,
+    trim_output_features=False,
+    try_in_mem_cache=False,
+  )
+  sizes = dataset.take(limit).map(
+    lambda example: {name: tf.size(example[name]) for name in lengths}
+  )
+  rows = list(sizes.as_numpy_iterator())
+  return {name: np.array([row[name] for row in rows]) for name in lengths}

@@ -1,0 +1,196 @@
+"""Global training batches from SeqIO, the same for any number of hosts.
+
+Every host reads the whole stream and later keeps its own rows, so that the
+sequence of batches is a function of data, seed and step alone. A position in
+it, saved by one number of hosts, is read by another.
+"""
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import seqio
+import tensorflow as tf
+from absl import logging
+
+from distill import errors
+from distill.data import dataset_checks, feature_converters, iterator_state
+
+# `seed=None` means this and never the clock: a restart reads the same batches.
+DEFAULT_SEED = 0
+
+_PREFETCHED_BATCHES = 2
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DatasetConfig:
+  """What to read, by T5X's names.
+
+  Attributes:
+    mixture_or_task_name: A registered SeqIO task or mixture.
+    task_feature_lengths: `inputs` and `targets`, in tokens.
+    split: The split to read.
+    batch_size: Rows of the global batch.
+    shuffle: Whether to shuffle the examples.
+    seed: Of shuffling and mixing; None is `DEFAULT_SEED`.
+    pack: Whether several examples share a row.
+    use_cached: Whether to read SeqIO's offline cache.
+    module: A module to import first, which registers the task.
+    truncate: Whether targets longer than their length may be cut.
+  """
+
+  mixture_or_task_name: str
+  task_feature_lengths: Mapping[str, int]
+  split: str
+  batch_size: int
+  shuffle: bool
+  seed: int | None = None
+  pack: bool = False
+  use_cached: bool = False
+  module: str | None = None
+  truncate: bool = False
+
+  def provider(self) -> seqio.Task | seqio.Mixture:
+    """Returns the task or mixture.
+
+    Raises:
+      UserError: Its name, its split or its feature lengths are wrong.
+    """
+    provider = dataset_checks.find_provider(
+      self.mixture_or_task_name, self.module
+    )
+    dataset_checks.check_split(provider, self.split)
+    if set(self.task_feature_lengths) != {"inputs", "targets"}:
+      raise errors.UserError(
+        "TASK_FEATURE_LENGTHS has the wrong features.",
+        expected="{'inputs': …, 'targets': …}",
+        found=str(dict(self.task_feature_lengths)),
+        remedy="set TASK_FEATURE_LENGTHS",
+      )
+    return provider
+
+
+def check_vocabulary(config: DatasetConfig, vocab_size: int) -> None:
+  """Raises UserError if the data has tokens that the model does not."""
+  dataset_checks.check_vocabulary(config.provider(), vocab_size)
+
+
+def padding_fraction(batch: Mapping[str, np.ndarray]) -> float:
+  """Returns the share of padding among input and target tokens of a batch."""
+  tokens = [batch["encoder_input_tokens"], batch["decoder_target_tokens"]]
+  return sum((t == 0).sum() for t in tokens) / sum(t.size for t in tokens)
+
+
+class TrainBatches(Iterator[Mapping[str, np.ndarray]]):
+  """Endless global batches of `[batch, length]` int32 arrays by T5X's names.
+
+  Raises:
+    UserError: On construction, if the dataset is unknown, empty or does not
+      fit its feature lengths.
+  """
+
+  def __init__(self, config: DatasetConfig) -> None:
+    self._config = config
+    self._seed = DEFAULT_SEED if config.seed is None else config.seed
+    self._provider = config.provider()
+    with _reading(config):
+      dataset_checks.check_examples(
+        self._provider,
+        config.split,
+        config.task_feature_lengths,
+        config.use_cached,
+        config.truncate,
+      )
+    self._rewind()
+
+  def _rewind(self) -> None:
+    self._batches = 0
+    # A second iterator over one dataset object would shuffle otherwise.
+    self._dataset = self._build()
+    self._iterator = iter(self._dataset)
+
+  def _build(self) -> tf.data.Dataset:
+    config = self._config
+    dataset = self._provider.get_dataset(
+      config.task_feature_lengths,
+      split=config.split,
+      use_cached=config.use_cached,
+      shuffle=config.shuffle,
+      seed=self._seed,
+      num_epochs=None,
+      # The cache would be saved with each position.
+      try_in_mem_cache=False,
+    )
+    converter = feature_converters.LossGroupFeatureConverter(pack=config.pack)
+    dataset = converter(dataset, config.task_feature_lengths)
+    dataset = dataset.batch(config.batch_size, drop_remainder=True)
+    options = tf.data.Options()
+    options.deterministic = True
+    return dataset.prefetch(_PREFETCHED_BATCHES).with_options(options)
+
+  @property
+  def shapes(self) -> dict[str, tuple[int, ...]]:
+    """The shape of each array of a batch, by name."""
+    spec = self._dataset.element_spec
+    return {name: tuple(spec[name].shape) for name in spec}
+
+  def __next__(self) -> Mapping[str, np.ndarray]:
+    with _reading(self._config):
+      batch = next(self._iterator)
+    self._batches += 1
+    return {name: tensor.numpy() for name, tensor in batch.items()}
+
+  def position(self) -> dict[str, Any]:
+    """Returns, as a JSON value, the place after the last batch returned."""
+    return {
+      "batches": self._batches,
+      "dataset": self._identity(),
+      "iterator": iterator_state.pack(self._iterator),
+    }
+
+  def restore(self, position: Mapping[str, Any]) -> None:
+    """Goes to a position, so that the next batch is the one after it.
+
+    Where the saved iterator does not fit this dataset or TensorFlow, the
+    batches are read again and dropped; the log says so.
+    """
+    if self._batches:
+      self._rewind()
+    same = position["dataset"] == self._identity()
+    if same and iterator_state.unpack(position["iterator"], self._iterator):
+      self._batches = position["batches"]
+      return
+    logging.warning(
+      "The saved data iterator %s: reading past %d batches from the start.",
+      "cannot be restored" if same else "is of another dataset",
+      position["batches"],
+    )
+    self._rewind()
+    for _ in range(position["batches"]):
+      next(self)
+
+  def _identity(self) -> dict[str, Any]:
+    """What the sequence of batches depends on, as far as it is configured."""
+    identity = dataclasses.asdict(self._config) | {"seed": self._seed}
+    del identity["module"], identity["truncate"]
+    return identity | {
+      "task_feature_lengths": dict(self._config.task_feature_lengths)
+    }
+
+
+@contextlib.contextmanager
+def _reading(config: DatasetConfig) -> Iterator[None]:
+  """Turns damaged or missing files into a UserError."""
+  try:
+    yield
+  except (tf.errors.DataLossError, tf.errors.NotFoundError) as error:
+    raise errors.UserError(
+      f"The data of '{config.mixture_or_task_name}', split '{config.split}', "
+      "cannot be read.",
+      expected="whole TFRecord files",
+      found=error.message.splitlines()[0],
+      remedy="write its cache again with scripts/cache_rationales.py, or "
+      "mend the file",
+    ) from error
