@@ -34,9 +34,9 @@ class AnswerRule(Protocol):
 
 
 def _trim(text: str) -> str:
-  """Returns the first line that says something, without a trailing period."""
+  """Returns the first line that says something, without trailing periods."""
   for line in text[:_LONGEST_TEXT].splitlines():
-    line = " ".join(line.split()).removesuffix(".").strip()
+    line = " ".join(line.split()).rstrip(". ")
     if line:
       return line
   return ""
@@ -48,7 +48,7 @@ def _folded(text: str) -> str:
 
 @dataclass(frozen=True)
 class TextAnswer:
-  """The whole first line, less one trailing period and spare whitespace.
+  """The whole first line, less trailing periods and spare whitespace.
 
   Answers are compared without case unless `match_case` (the paper's code
   compares exactly, Hsieh et al. 2023, and so counts 'French' ≠ 'french').

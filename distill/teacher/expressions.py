@@ -21,6 +21,9 @@ _HIGHEST_POWER = 16
 
 _THOUSANDS = re.compile(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))")
 _ARITHMETIC = re.compile(r"[0-9.+\-*/() ]+")
+# Half of 'some - 8': the other half is no arithmetic.
+_HALF = re.compile(r"[+\-*/] ")
+_TIMES = re.compile(r"(?<=[0-9)] )x(?= [0-9(])")
 _SIGNS = str.maketrans({"×": "*", "÷": "/", "\N{MINUS SIGN}": "-", "$": " "})
 _Operation = Callable[[Fraction, Fraction], Fraction]
 _OPERATORS: dict[type[ast.operator], _Operation] = {
@@ -39,16 +42,14 @@ def find(text: str) -> str | None:
   """Returns the first expression in `text` that has a value, or None.
 
   It is as written, but for spare whitespace, '$', commas between thousands,
-  a trailing period and typographic signs.
+  trailing periods and typographic signs (and 'x' between numbers).
   """
   text = " ".join(text[:_LONGEST_TEXT].split()).translate(_SIGNS)
-  text = _THOUSANDS.sub("", text)
-  found = (match[0].strip() for match in _ARITHMETIC.finditer(text))
+  text = _TIMES.sub("*", _THOUSANDS.sub("", text))
+  found = (match[0].strip(". ") for match in _ARITHMETIC.finditer(text))
   with_digits = (piece for piece in found if any(map(str.isdigit, piece)))
   for candidate in itertools.islice(with_digits, _MOST_CANDIDATES):
-    if candidate.endswith("."):
-      candidate = candidate[:-1].rstrip()
-    if evaluate(candidate) is not None:
+    if not _HALF.match(candidate) and evaluate(candidate) is not None:
       return candidate
   return None
 
@@ -57,7 +58,7 @@ def evaluate(expression: str) -> Fraction | None:
   """Returns the exact value of an expression, None if it has none.
 
   None stands for what is not arithmetic, division by zero, and numbers beyond
-  256 bits in numerator or denominator, before they are computed.
+  256 bits in numerator or denominator.
   """
   expression = expression.strip()
   if len(expression) > _LONGEST_EXPRESSION:

@@ -21,7 +21,8 @@ Step = tuple[str, int]
 
 def solve(question: str, mistake: random.Random | None) -> Solution | None:
   """Returns '5 - 3 = 2, 2 * 2 = 4.'; a mistake miscalculates one step."""
-  first, *told, asked = [part.strip() for part in question.split(".")]
+  story, _, asked = question.rpartition(". ")
+  first, *told = story.split(". ")
   start = _START.match(first)
   steps = [step for step in map(_read_step, told) if step]
   if not start or not steps or len(steps) < len(told):

@@ -1,0 +1,49 @@
+"""Ids: stable, blind to case and spacing, unique in a split."""
+
+import collections
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from distill.data import examples
+from distill.data.procedural.coin_flip import CoinFlip
+from distill.errors import UserError
+
+
+def test_an_id_never_changes_between_releases():
+  # Caches join on it: sha256("a b")[:16], by `printf 'a b' | sha256sum`.
+  assert examples.example_id("A  b\n") == "c8687a08aa5d6ed2"
+
+
+@given(st.text())
+def test_case_and_spacing_change_neither_id_nor_bucket(text):
+  spaced = f"  {text}\n".replace(" ", " \t")
+  assert examples.example_id(spaced) == examples.example_id(text)
+  assert examples.hash_bucket(spaced, 10) == examples.hash_bucket(text, 10)
+  assert examples.normalise(examples.normalise(text)) == examples.normalise(
+    text
+  )
+
+
+def test_buckets_are_even():
+  counts = collections.Counter(
+    examples.hash_bucket(f"question {i}", 10) for i in range(5000)
+  )
+  assert set(counts) == set(range(10))
+  assert max(counts.values()) - min(counts.values()) < 150
+
+
+def test_repeated_inputs_keep_their_place_and_get_their_own_id():
+  first, other, second, third = examples.with_ids(
+    [("a", "1"), ("b", "2"), ("A", "3"), ("a ", "")]
+  )
+  assert second.id == first.id + "-1" and third.id == first.id + "-2"
+  assert len({first.id, other.id, second.id, third.id}) == 4
+  assert (second.input, second.label, third.label) == ("A", "3", "")
+
+
+def test_an_unknown_split_is_named_with_those_that_exist():
+  with pytest.raises(UserError, match="coin_flip.*'dev'") as error:
+    CoinFlip().examples("dev")
+  assert error.value.expected == "one of train, validation, test"

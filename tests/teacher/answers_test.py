@@ -1,0 +1,156 @@
+"""Answer rules, by what teachers and students really write."""
+
+import operator
+import time
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from distill.teacher.answers import (
+  ChoiceAnswer,
+  ExpressionAnswer,
+  NumberAnswer,
+  TextAnswer,
+  YesNoAnswer,
+)
+
+NLI = ChoiceAnswer(("entailment", "neutral", "contradiction"))
+CQA = ChoiceAnswer(("French government", "street", "French", "a bank."))
+NUMBER, EXPRESSION, TEXT = NumberAnswer(), ExpressionAnswer(), TextAnswer()
+
+
+@pytest.mark.parametrize(
+  "rule, text, answer",
+  [
+    (TEXT, " oub.\n", "oub"),
+    (TEXT, "\n\n the  red ball. \nand more", "the red ball"),
+    (TEXT, " ...", None),
+    (NUMBER, " 8.", "8"),
+    (NUMBER, " $1,250.50 in all, of 3,000", "1250.50"),
+    (NUMBER, " -$5", "-5"),
+    (NUMBER, " \N{MINUS SIGN}5", "-5"),
+    (NUMBER, " 1,2,3", "1"),
+    (NUMBER, ".5 of it", ".5"),
+    (NumberAnswer(last=True), "10-4 = 6.", "6"),
+    (NUMBER, "A4 paper", None),
+    (NUMBER, "eight", None),
+    (YesNoAnswer(), " No, it is not. yes", "no"),
+    (YesNoAnswer(), " Yesterday it was not known", None),
+    (NLI, " Neutral.", "neutral"),
+    (NLI, " (c) entailment", "contradiction"),
+    (NLI, " b.", "neutral"),
+    (NLI, " it is an entailment", "entailment"),
+    (NLI, " either entailment or neutral", None),
+    (NLI, " neutrality", None),
+    (NLI, " (f)", None),
+    (CQA, "the street", "street"),
+    (CQA, "french government", "French government"),
+    (CQA, "A bank", "a bank."),
+    (EXPRESSION, " (10 * 45).", "(10 * 45)"),
+    (EXPRESSION, " 84.0 / 2.0 = 42", "84.0 / 2.0"),
+    (EXPRESSION, " $1,250 × 2 dollars", "1250 * 2"),
+    (EXPRESSION, " (3 x 4) apples", "(3 * 4)"),
+    # Rows of the released teacher output that upstream's code misreads.
+    (EXPRESSION, " (12 - 2) - 7.", "(12 - 2) - 7"),
+    (EXPRESSION, " (some bags + 4 bags).", None),
+    (EXPRESSION, " (some - 8).", None),
+    (EXPRESSION, " (175, 5)", None),
+    (EXPRESSION, " ((28 - 13) and (28 - 15))", None),
+    (EXPRESSION, " 1 / (3 - 3)", None),
+    (EXPRESSION, " __import__('os')", None),
+  ],
+)
+def test_an_answer_is_read_as_a_person_would(rule, text, answer):
+  assert rule.parse(text) == answer
+
+
+@pytest.mark.parametrize(
+  "rule, a, b, same",
+  [
+    (TEXT, "French government.", "french  government", True),
+    (TextAnswer(match_case=True), "French", "french", False),
+    (TextAnswer(match_case=True), "French.", "French", True),
+    (TEXT, "", "", False),
+    (NUMBER, "$1,250", "1250.0000005", True),
+    (NUMBER, "70", "70.00", True),
+    (NUMBER, "70", "70.00001", False),
+    # Beyond what a float can tell apart.
+    (NUMBER, "9007199254740993", "9007199254740992", False),
+    (NUMBER, "none", "none", False),
+    (YesNoAnswer(), "YES.", "yes", True),
+    (YesNoAnswer(), "yes", "no", False),
+    (NLI, "(a)", "Entailment", True),
+    (NLI, "maybe", "maybe", False),
+    (EXPRESSION, "( 84.0 / 2.0 )", "6 * 7", True),
+    # Floats would give 0.30000000000000004 and 0.9999…: not here.
+    (ExpressionAnswer(tolerance=0), "(1 / 3) * 3", "1", True),
+    (ExpressionAnswer(tolerance=0), "0.1 + 0.2", "0.3", True),
+    (EXPRESSION, "2 ** 3", "8", True),
+    (EXPRESSION, "3 - -4", "7", True),
+    (EXPRESSION, "( 7.0 * 30.0 )", "7 * 36", False),
+    (EXPRESSION, "1 / 0", "1 / 0", False),
+  ],
+)
+def test_answers_are_equal_by_what_they_mean(rule, a, b, same):
+  assert rule.equal(a, b) is same
+  assert rule.equal(b, a) is same
+
+
+RULES = [TEXT, NUMBER, NumberAnswer(last=True), YesNoAnswer(), NLI, EXPRESSION]
+# Text that is close to an answer, and far from one.
+PIECES = st.sampled_from(
+  ["9**9**9", "9" * 5000, "(" * 300, "-" * 300, "1+", ",000", ".", "(a)", "٣"]
+  + ["yes", "neutral", "\0", "\n", "$", "e308", "1/0", " "]
+)
+HOSTILE = st.text(max_size=60) | st.lists(PIECES, max_size=12).map("".join)
+
+
+@given(HOSTILE)
+@example("(" * 100 + "1" + ")" * 100)
+@example("9**9**9")
+@example("2**-9999999")
+@example("9" * 100_000)
+@example("(1*" * 60 + "1" + ")" * 60)
+@example("((((" * 100_000)
+@example("1(" * 100_000)
+@example("\N{KELVIN SIGN}\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}")
+def test_no_text_makes_a_rule_raise_or_take_long(text):
+  for rule in RULES:
+    start = time.process_time()
+    answer = rule.parse(text)
+    rule.equal(text, text)
+    assert time.process_time() - start < 0.05
+    if answer is not None:
+      # What was read can be read again: labels and metrics compare it so.
+      assert rule.equal(answer, answer)
+      assert rule.parse(answer) == answer
+
+
+SIGNS = {"+": operator.add, "-": operator.sub, "*": operator.mul}
+
+
+def joined(left, sign, right):
+  text = f"({left[0]} {sign} {right[0]})"
+  return text, SIGNS[sign](left[1], right[1])
+
+
+TEXTS_WITH_VALUES = st.recursive(
+  st.integers(0, 99).map(lambda number: (str(number), number)),
+  lambda inner: st.builds(joined, inner, st.sampled_from("+-*"), inner),
+  max_leaves=6,
+)
+
+
+@given(TEXTS_WITH_VALUES)
+def test_an_expression_has_the_value_that_it_was_made_with(made):
+  text, value = made
+  assert EXPRESSION.parse(f" {text}.") == text
+  assert EXPRESSION.equal(text, str(value))
+  assert not EXPRESSION.equal(text, str(value + 1))
+
+
+@given(st.integers(-(10**12), 10**12), st.sampled_from(["{}", "{:,}", "{}.0"]))
+def test_a_number_is_read_back_from_every_way_to_write_it(number, form):
+  assert NUMBER.equal(f"it is {form.format(number)}.", str(number))
+  assert not NUMBER.equal(form.format(number), str(number + 1))

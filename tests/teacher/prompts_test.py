@@ -1,0 +1,74 @@
+"""Prompt templates: one hole, a hash of the file, errors that help."""
+
+import hashlib
+import pathlib
+import re
+
+import pytest
+
+from distill.errors import UserError
+from distill.teacher import prompts
+from distill.teacher.answers import (
+  ChoiceAnswer,
+  ExpressionAnswer,
+  NumberAnswer,
+  TextAnswer,
+  YesNoAnswer,
+)
+from distill.teacher.completions import parse_completion
+
+FOLDER = pathlib.Path(prompts.__file__).parent / "prompts"
+RULES = {
+  "last_letters": TextAnswer(),
+  "coin_flip": YesNoAnswer(),
+  "tracking_shuffled_objects": TextAnswer(),
+  "chained_arithmetic": NumberAnswer(),
+  "esnli": ChoiceAnswer(("entailment", "neutral", "contradiction")),
+  "svamp": ExpressionAnswer(),
+}
+
+
+@pytest.mark.parametrize("data", RULES)
+def test_the_exemplars_read_as_their_datasets_answers(data):
+  prompt = prompts.load_prompt(f"few_shot_{data}").render("the question")
+  assert prompt.endswith("\n\nQ: the question\nA:")
+  shots = re.findall(r"^A: (.*)$", prompt, flags=re.MULTILINE)
+  assert 2 <= len(shots) <= 4
+  for shot in shots:
+    parsed = parse_completion(shot, RULES[data])
+    assert parsed.rationale and parsed.answer
+
+
+def test_every_template_is_tested_here():
+  assert {path.stem for path in FOLDER.iterdir()} == {
+    f"few_shot_{data}" for data in RULES
+  }
+
+
+def test_a_template_of_ones_own_keeps_braces_and_is_known_by_its_bytes(
+  tmp_path,
+):
+  path = tmp_path / "mine.txt"
+  path.write_bytes("Ünd {x}?\nQ: {input}\nA:\n\n".encode())
+  template = prompts.load_prompt(str(path))
+  assert template.name == "mine"
+  assert template.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+  rendered = template.render("{a} {input} {0}")
+  assert rendered == "Ünd {x}?\nQ: {a} {input} {0}\nA:"
+
+
+@pytest.mark.parametrize(
+  "content, found",
+  [(b"no hole", "0 times"), (b"{input}{input}", "2 times"), (b"\xff", "utf-8")],
+)
+def test_a_template_without_one_hole_is_refused(tmp_path, content, found):
+  path = tmp_path / "bad.txt"
+  path.write_bytes(content)
+  with pytest.raises(UserError, match="bad.txt") as error:
+    prompts.load_prompt(str(path))
+  assert found in error.value.found
+
+
+def test_an_unknown_template_gets_the_list_of_those_that_exist():
+  with pytest.raises(UserError, match="few_shot_svamp"):
+    prompts.load_prompt("few_shot_swamp")
