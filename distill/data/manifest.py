@@ -1,0 +1,132 @@
+"""The manifest beside the shards: where a cache came from.
+
+It is written last, so that a split without an entry is not finished, whatever
+files lie there.
+"""
+
+import dataclasses
+import json
+import os
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from distill.data import records
+from distill.errors import UserError
+
+FILE_NAME = "manifest.json"
+# What is being written has this in front of its name until it is complete.
+INCOMPLETE = "incomplete."
+
+
+@dataclass(frozen=True)
+class Shard:
+  """One TFRecord file: its name, what it holds, and its SHA-256 in hex."""
+
+  file: str
+  examples: int
+  bytes: int
+  sha256: str
+
+
+@dataclass(frozen=True)
+class SplitEntry:
+  """One cached split.
+
+  Attributes:
+    teacher: The teacher's name, with whatever changes its answers.
+    prompt: Name of the prompt template.
+    prompt_sha256: SHA-256 of the template's file.
+    data_sha256: SHA-256 of the examples asked about (ids, inputs, labels).
+    examples: Number of records.
+    labeled: Records with a gold label.
+    answers: Completions, over all records.
+    parsed: Completions of which an answer could be read.
+    agreeing: Completions whose answer is the gold label.
+    prompt_tokens: What the teacher read, in its own tokens.
+    completion_tokens: What the teacher wrote, in its own tokens.
+    flags: What the command was told about teacher, prompt and shards.
+    record_bytes: Size of the serialised records, without TFRecord's framing.
+    shards: The files, in order.
+  """
+
+  teacher: str
+  prompt: str
+  prompt_sha256: str
+  data_sha256: str
+  examples: int
+  labeled: int
+  answers: int
+  parsed: int
+  agreeing: int
+  prompt_tokens: int
+  completion_tokens: int
+  flags: str
+  record_bytes: int
+  shards: tuple[Shard, ...]
+
+
+@dataclass(frozen=True)
+class Manifest:
+  """The manifest of one directory: a family's splits by name."""
+
+  family: str
+  splits: dict[str, SplitEntry]
+  schema_version: int = records.SCHEMA_VERSION
+
+  def with_split(self, name: str, entry: SplitEntry | None) -> "Manifest":
+    """Returns a copy with the split's entry replaced, or None: left out."""
+    splits = {k: v for k, v in self.splits.items() if k != name}
+    if entry is not None:
+      splits[name] = entry
+    return dataclasses.replace(self, splits=dict(sorted(splits.items())))
+
+
+def build_command(directory: str, family: str, split: str) -> str:
+  """Returns the command that caches a split into its directory."""
+  return (
+    f"distill cache_rationales --task={family} --split={split}"
+    f" --output_dir={directory}"
+  )
+
+
+def read(directory: str) -> Manifest | None:
+  """Returns the directory's manifest, None where there is none.
+
+  Raises:
+    UserError: It is not a manifest of this schema version.
+  """
+  path = os.path.join(directory, FILE_NAME)
+  if not tf.io.gfile.exists(path):
+    return None
+  try:
+    with tf.io.gfile.GFile(path) as file:
+      content = json.loads(file.read())
+    found = content["schema_version"]
+    if found == records.SCHEMA_VERSION:
+      splits = {k: _entry(v) for k, v in content["splits"].items()}
+      return Manifest(content["family"], splits, found)
+  except (ValueError, KeyError, TypeError, AttributeError) as error:
+    found = f"{type(error).__name__}: {error}"
+  raise UserError(
+    f"{path} is not a manifest that can be read.",
+    expected=f"one of schema version {records.SCHEMA_VERSION}",
+    found=str(found),
+    remedy=f"move {directory} away and cache its splits again with"
+    " `distill cache_rationales`",
+  )
+
+
+def _entry(fields: dict) -> SplitEntry:
+  shards = tuple(Shard(**shard) for shard in fields["shards"])
+  return SplitEntry(**{**fields, "shards": shards})
+
+
+def write(directory: str, manifest: Manifest) -> None:
+  """Writes the manifest, so that a reader sees the old or the new one."""
+  path = os.path.join(directory, FILE_NAME)
+  draft = os.path.join(directory, INCOMPLETE + FILE_NAME)
+  text = json.dumps(dataclasses.asdict(manifest), indent=2, ensure_ascii=False)
+  with tf.io.gfile.GFile(draft, "w") as file:
+    file.write(text + "\n")
+  tf.io.gfile.rename(draft, path, overwrite=True)

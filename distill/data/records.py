@@ -1,0 +1,99 @@
+"""The cache's schema: THE definition of what one cached example holds."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+# Raised whenever the fields below change their names or meanings.
+SCHEMA_VERSION = 1
+
+# Agreement of a teacher's answer with the gold label.
+AGREES, DISAGREES, NO_GOLD = 1, 0, -1
+
+
+@dataclass(frozen=True)
+class Record:
+  """One example and the teacher's answers to it, as aligned tuples.
+
+  Attributes:
+    id: The example's id within its split.
+    input: The question, without prompt or prefix.
+    label: The gold label, '' when unlabeled.
+    rationales: One for each answer, '' where it could not be parsed.
+    teacher_labels: One for each answer, '' where it could not be parsed.
+    agrees: One for each answer: 1, 0, or -1 without a gold label.
+    finish_reasons: Why each completion ended ('stop', 'length', …).
+    logprobs: The natural log-probability of each whole completion, or empty
+      where the teacher gives none.
+  """
+
+  id: str
+  input: str
+  label: str
+  rationales: tuple[str, ...]
+  teacher_labels: tuple[str, ...]
+  agrees: tuple[int, ...]
+  finish_reasons: tuple[str, ...]
+  logprobs: tuple[float, ...] = ()
+
+  def __post_init__(self) -> None:
+    answers = len(self.rationales)
+    lengths = {
+      len(self.teacher_labels),
+      len(self.agrees),
+      len(self.finish_reasons),
+      len(self.logprobs) or answers,
+    }
+    if lengths != {answers}:
+      raise ValueError(f"record {self.id}: answers are not aligned: {self}")
+
+  @classmethod
+  def from_dict(cls, fields: Mapping[str, Any]) -> Self:
+    """Returns the record of one decoded example (`tfds.as_numpy`)."""
+    return cls(**{key: _plain(value) for key, value in fields.items()})
+
+  def to_dict(self) -> dict[str, Any]:
+    """Returns the fields in the form that `features` encodes."""
+    return dataclasses.asdict(self)
+
+
+def _plain(value: Any) -> Any:
+  """Returns bytes as text, arrays as tuples of Python numbers and text."""
+  if isinstance(value, bytes):
+    return value.decode("utf-8")
+  if isinstance(value, np.ndarray):
+    return tuple(_plain(item) for item in value.tolist())
+  return value
+
+
+def features() -> tfds.features.FeaturesDict:
+  """Returns the schema in TFDS's terms."""
+  text = tfds.features.Text
+  several = tfds.features.Sequence
+  return tfds.features.FeaturesDict(
+    {
+      "id": text(),
+      "input": text(),
+      "label": text(),
+      "rationales": several(text()),
+      "teacher_labels": several(text()),
+      "agrees": several(np.int32),
+      "finish_reasons": several(text()),
+      "logprobs": several(np.float32),
+    }
+  )
+
+
+def serialise(
+  record: Record, schema: tfds.features.FeaturesDict | None = None
+) -> bytes:
+  """Returns a record as a `tf.train.Example`, the same bytes in every run."""
+  content = (schema or features()).serialize_example(record.to_dict())
+  # TFDS leaves the order of the fields to a hash that differs by process.
+  example = tf.train.Example.FromString(content)
+  return example.SerializeToString(deterministic=True)

@@ -1,0 +1,180 @@
+"""Registers a dataset's family of SeqIO tasks and mixtures by one call."""
+
+import re
+from dataclasses import dataclass
+
+import gin
+import seqio
+
+from distill.data import (
+  feature_converters,
+  lookup,
+  metrics,
+  sources,
+  views,
+  vocabulary,
+)
+from distill.data.examples import Dataset
+from distill.errors import UserError
+from distill.teacher.answers import AnswerRule
+
+
+@dataclass(frozen=True)
+class Family:
+  """A registered dataset: how it is asked about, judged and learnt.
+
+  Attributes:
+    dataset: Its rows.
+    answer_rule: Judges the teacher's answers and the student's.
+    prompt: Name or path of the teacher's prompt template.
+  """
+
+  dataset: Dataset
+  answer_rule: AnswerRule
+  prompt: str
+
+
+# The registered families by name.
+FAMILIES: dict[str, Family] = {}
+
+
+def register_family(
+  dataset: Dataset,
+  *,
+  answer_rule: AnswerRule,
+  prompt: str,
+  label: str = "gold",
+  label_prefix: str = "[label] ",
+  rationale_prefix: str = "[rationale] ",
+) -> None:
+  """Registers the views of a dataset; docs/cache.md shows how it is used.
+
+  With `<data>` its name: `<data>_finetune` (input → gold label),
+  `<data>_teacher_label` (input → teacher's label), `<data>_label` and
+  `<data>_rationale` (prefixed), the mixture `<data>_step_by_step` of those two
+  at 1:1 (Hsieh et al. 2023, 3.2), and `<data>_cot` (rationale, then label).
+  Nothing is read until a task is used.
+
+  Args:
+    dataset: Its rows.
+    answer_rule: Judges the teacher's answers and the student's.
+    prompt: Name or path of the teacher's prompt template.
+    label: Which one `<data>_label` learns: 'gold' or 'teacher'.
+    label_prefix: Stands in front of the input of `<data>_label`.
+    rationale_prefix: The same for `<data>_rationale`.
+
+  Raises:
+    UserError: The name is taken or no identifier, or `label` is neither.
+  """
+  name = dataset.name
+  _check(name, label)
+  FAMILIES[name] = Family(dataset, answer_rule, prompt)
+  rows = sources.DatasetSource(dataset)
+  answers = sources.TeacherSource(dataset)
+  accuracy = metrics.accuracy(answer_rule)
+  gold = views.ToText(views.gold_label)
+  teacher = views.ToText(views.teacher_label)
+  if label == "gold":
+    label_source = rows
+    label_text = views.ToText(views.gold_label, label_prefix)
+  else:
+    label_source = answers
+    label_text = views.ToText(views.teacher_label, label_prefix)
+  chain = views.ToText(views.chain_of_thought)
+
+  def add(
+    view: str,
+    source: seqio.DataSource,
+    to_text: views.ToText,
+    group: int = feature_converters.NO_GROUP,
+    **options: object,
+  ) -> None:
+    seqio.TaskRegistry.add(
+      f"{name}_{view}",
+      source=source,
+      preprocessors=views.preprocessors(to_text, group),
+      output_features=output_features(),
+      **options,
+    )
+
+  label_group = feature_converters.LABEL_GROUP
+  add("finetune", rows, gold, metric_fns=[accuracy])
+  add("teacher_label", answers, teacher, metric_fns=[accuracy])
+  add("label", label_source, label_text, label_group, metric_fns=[accuracy])
+  add(
+    "rationale",
+    answers,
+    views.ToText(views.rationale, rationale_prefix, keep_unasked=True),
+    feature_converters.RATIONALE_GROUP,
+  )
+  add(
+    "cot",
+    answers,
+    chain,
+    metric_fns=[accuracy],
+    postprocess_fn=metrics.answer_after_arrow,
+  )
+  seqio.MixtureRegistry.add(
+    f"{name}_step_by_step", [f"{name}_label", f"{name}_rationale"], 1.0
+  )
+
+
+def output_features() -> dict[str, seqio.Feature]:
+  """Returns the features of every task, in the model's own vocabulary."""
+  text = seqio.Feature(vocabulary.ModelVocabulary())
+  groups = seqio.Feature(
+    seqio.PassThroughVocabulary(feature_converters.NUM_GROUPS), add_eos=False
+  )
+  return {"inputs": text, "targets": text, feature_converters.FEATURE: groups}
+
+
+def _check(name: str, label: str) -> None:
+  if not re.fullmatch(r"[a-zA-Z]\w*", name):
+    raise UserError(
+      f"A dataset cannot be called '{name}'.",
+      expected="a letter, then letters, digits and _",
+      remedy="correct the dataset's `name`",
+    )
+  if name in FAMILIES:
+    raise UserError(
+      f"A dataset called '{name}' is registered already.",
+      remedy="give the second one another `name`",
+    )
+  if label not in ("gold", "teacher"):
+    raise UserError(
+      f"'{name}' cannot be registered with label='{label}'.",
+      expected="'gold' or 'teacher'",
+    )
+
+
+@gin.register
+def loss_group_weights(
+  mixture_or_task_name: str, alpha: float, module: str | None = None
+) -> tuple[float, ...]:
+  """Returns the loss weights of groups none, label and rationale.
+
+  (1, α, 1 - α) where label and rationale tokens meet (Hsieh et al. 2023, eq.
+  3, with α the label's share); (1, 1, 1), a plain token mean, where they do
+  not: fine-tuning, chain of thought, one of the two alone, foreign tasks.
+
+  Raises:
+    UserError: α is no number from 0 to 1, or nobody registered the name.
+  """
+  if not isinstance(alpha, int | float) or not 0 <= alpha <= 1:
+    raise UserError(
+      "The gin macro ALPHA, the label's share of the loss, is out of range.",
+      expected="a number from 0 (rationales only) to 1 (labels only)",
+      found=repr(alpha),
+      remedy="set --gin.ALPHA=0.5",
+    )
+  task = lookup.get_mixture_or_task(mixture_or_task_name, module)
+  groups = {
+    step.group
+    for subtask in seqio.get_subtasks(task)
+    for step in subtask.preprocessors
+    if isinstance(step, feature_converters.AddLossGroup)
+  }
+  both = {feature_converters.LABEL_GROUP, feature_converters.RATIONALE_GROUP}
+  if both <= groups:
+    return (1.0, float(alpha), 1.0 - alpha)
+  return (1.0, 1.0, 1.0)

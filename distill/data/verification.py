@@ -1,0 +1,85 @@
+"""Checks a cache against its manifest before anything is read from it."""
+
+import functools
+import hashlib
+import os
+from collections.abc import Iterable
+
+import tensorflow as tf
+
+from distill.data import manifest
+from distill.errors import UserError
+
+
+def verify(directory: str, family: str, split: str) -> manifest.SplitEntry:
+  """Returns a split's entry after checking its files against it.
+
+  Existence and sizes are checked at every call, contents once a process.
+
+  Raises:
+    UserError: The cache is absent, unfinished or damaged.
+  """
+  found = manifest.read(directory)
+  command = manifest.build_command(directory, family, split)
+  if found is None or split not in found.splits:
+    raise UserError(
+      f"There is no cached '{split}' split of '{family}' in {directory}.",
+      expected=f"a {manifest.FILE_NAME} with this split, which a finished"
+      " `distill cache_rationales` leaves",
+      found=_what_is_there(directory, family, split),
+      remedy=f"run `{command}`, or set DISTILL_DATA_DIR to the folder of your"
+      f" caches (now '{os.environ.get('DISTILL_DATA_DIR', '')}')",
+    )
+  entry = found.splits[split]
+  for shard in entry.shards:
+    _verify_shard(directory, shard, f"{command} {entry.flags} --overwrite")
+  return entry
+
+
+def _what_is_there(directory: str, family: str, split: str) -> str:
+  if not tf.io.gfile.isdir(directory):
+    return "no such directory"
+  files = shard_files(directory, family, split)
+  unfinished = f"{len(files)} shards of an unfinished run"
+  return unfinished if files else "none of its files"
+
+
+def shard_files(directory: str, family: str, split: str) -> list[str]:
+  """Returns the names of a split's shards, whole or not, listed or not."""
+  stem = f"{family}-{split}.tfrecord-"
+  names: Iterable[str] = tf.io.gfile.listdir(directory)
+  return sorted(
+    n for n in names if n.removeprefix(manifest.INCOMPLETE).startswith(stem)
+  )
+
+
+def _verify_shard(directory: str, shard: manifest.Shard, command: str) -> None:
+  path = os.path.join(directory, shard.file)
+  try:
+    stat = tf.io.gfile.stat(path)
+  except tf.errors.NotFoundError:
+    found = "no such file"
+  else:
+    if stat.length != shard.bytes:
+      found = f"{stat.length} bytes"
+    elif (digest := sha256(path, stat.length, stat.mtime_nsec)) != shard.sha256:
+      found = f"sha256 {digest}"
+    else:
+      return
+  raise UserError(
+    f"The shard {path} is not what {manifest.FILE_NAME} says.",
+    expected=f"{shard.bytes} bytes, sha256 {shard.sha256}",
+    found=found,
+    remedy=f"run `{command}`",
+  )
+
+
+@functools.cache
+def sha256(path: str, length: int, mtime_nsec: int) -> str:
+  """Returns a file's SHA-256, read once for each length and time of change."""
+  del length, mtime_nsec
+  digest = hashlib.sha256()
+  with tf.io.gfile.GFile(path, "rb") as file:
+    while chunk := file.read(1 << 20):
+      digest.update(chunk)
+  return digest.hexdigest()

@@ -1,0 +1,11 @@
+"""Whether a coin is still heads up after some flips."""
+
+from distill.data import registration
+from distill.data.procedural.coin_flip import CoinFlip
+from distill.teacher.answers import YesNoAnswer
+
+registration.register_family(
+  CoinFlip(),
+  answer_rule=YesNoAnswer(),
+  prompt="few_shot_coin_flip",
+)
