@@ -114,7 +114,9 @@ class TeacherSource(DatasetSource):
     """
     if split != "train":
       return super().get_dataset(split, shuffle, seed, shard_info)
-    verification.verify(self._directory, self._dataset.name, split)
+    builder = verification.open_builder(
+      self._directory, self._dataset.name, split
+    )
     config = tfds.ReadConfig(
       shuffle_seed=seed, skip_prefetch=True, try_autocache=False
     )
@@ -123,7 +125,6 @@ class TeacherSource(DatasetSource):
         num_input_pipelines=shard_info.num_shards,
         input_pipeline_id=shard_info.index,
       )
-    builder = tfds.builder_from_directory(self._directory)
     rows = builder.as_dataset(
       split=split, shuffle_files=shuffle, read_config=config
     )

@@ -7,7 +7,7 @@ against, and the rationale view has an empty target, so that `infer` can ask
 for rationales.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import seqio
@@ -96,14 +96,24 @@ class ToText:
     return rows.filter(lambda row: row["keep"]).map(without_keep)
 
 
-def preprocessors(to_text: Preprocessor, group: int) -> Sequence[Preprocessor]:
-  """Returns a view's preprocessors, up to tokens with their loss group.
+def tokenize(
+  dataset: tf.data.Dataset, output_features: Mapping[str, seqio.Feature]
+) -> tf.data.Dataset:
+  """Returns the examples in tokens, beside their `…_pretokenized` text.
 
-  `inputs_pretokenized` and `targets_pretokenized` keep the text.
+  Raises:
+    UserError: Gin names no vocabulary, or its file cannot be read. Raised
+      inside `map`, TensorFlow would wrap it in an error of its own.
   """
+  _ = output_features["targets"].vocabulary.vocab_size
+  return seqio.preprocessors.tokenize(dataset, output_features)
+
+
+def preprocessors(to_text: Preprocessor, group: int) -> Sequence[Preprocessor]:
+  """Returns a view's preprocessors, up to tokens with their loss group."""
   return (
     to_text,
-    seqio.preprocessors.tokenize,
+    tokenize,
     seqio.preprocessors.append_eos,
     AddLossGroup(group),
   )
