@@ -107,24 +107,50 @@ HOSTILE = st.text(max_size=60) | st.lists(PIECES, max_size=12).map("".join)
 
 
 @given(HOSTILE)
-@example("(" * 100 + "1" + ")" * 100)
 @example("9**9**9")
-@example("2**-9999999")
-@example("9" * 100_000)
-@example("(1*" * 60 + "1" + ")" * 60)
-@example("((((" * 100_000)
-@example("1(" * 100_000)
+@example("1(" * 1000)
 @example("\N{KELVIN SIGN}\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}")
-def test_no_text_makes_a_rule_raise_or_take_long(text):
+def test_no_text_makes_a_rule_raise_and_what_it_reads_can_be_read_again(text):
   for rule in RULES:
-    start = time.process_time()
-    answer = rule.parse(text)
     rule.equal(text, text)
-    assert time.process_time() - start < 0.05
+    answer = rule.parse(text)
     if answer is not None:
-      # What was read can be read again: labels and metrics compare it so.
+      # Labels and metrics compare what was read before.
       assert rule.equal(answer, answer)
       assert rule.parse(answer) == answer
+
+
+@pytest.mark.parametrize(
+  "text",
+  [
+    "9**9**9",
+    "2**-9999999",
+    "(" * 90 + "1" + ")" * 90,
+    "(1*" * 60 + "1" + ")" * 60,
+    "9" * 10**6,
+    "1,000" * 10**5,
+    "(" * 10**6,
+    "1(" * 10**6,
+    "1(a" * 10**6,
+    "-" * 10**6 + "1",
+    " " * 10**6,
+    "\n" * 10**6,
+    "a" * 10**6,
+    "٣" * 10**6,
+  ],
+  ids=lambda text: text[:8],
+)
+def test_no_text_takes_long(text):
+  for rule in RULES:
+
+    def seconds(rule=rule):
+      start = time.process_time()
+      rule.parse(text)
+      rule.equal(text, text)
+      return time.process_time() - start
+
+    # The best of three: a collection of garbage may fall into one.
+    assert min(seconds() for _ in range(3)) < 0.02
 
 
 SIGNS = {"+": operator.add, "-": operator.sub, "*": operator.mul}
