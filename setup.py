@@ -25,6 +25,8 @@ setuptools.setup(
     "clu",
     "flax>=0.12",
     "gin-config",
+    # tensorflow-datasets imports it to prepare a dataset, and does not say so.
+    "importlib_resources",
     "jax>=0.10",
     "matplotlib",
     "numpy",

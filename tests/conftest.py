@@ -8,3 +8,9 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # No accelerator lookup by TensorFlow, which only feeds data.
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+
+import hypothesis  # noqa: E402
+
+# Machines that run tests are shared: a wall-clock deadline would flake.
+hypothesis.settings.register_profile("shared", deadline=None)
+hypothesis.settings.load_profile("shared")
