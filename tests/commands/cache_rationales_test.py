@@ -1,0 +1,148 @@
+"""The command, as a user runs, interrupts and repeats it."""
+
+import hashlib
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from distill import cache_rationales, errors
+from distill.data import verification
+from distill.errors import UserError
+
+ROOT = pathlib.Path(__file__).parents[2]
+SCRIPT = ROOT / "scripts" / "cache_rationales.py"
+# A file for each record, so that there is time to kill the command.
+FLAGS = ["--task=last_letters", "--num_shards=1000", "--error_rate=0.1"]
+
+
+def hashes(directory):
+  return {
+    path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+    for path in pathlib.Path(directory).iterdir()
+  }
+
+
+def run(*argv):
+  return errors.run_command(cache_rationales.main, argv)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+  directory = tmp_path_factory.mktemp("whole") / "last_letters"
+  assert run(*FLAGS, f"--output_dir={directory}") == 0
+  return hashes(directory)
+
+
+@pytest.mark.parametrize("seen", ["incomplete.*-00009-*", "last_letters-*"])
+def test_killed_while_writing_and_run_again(tmp_path, uninterrupted, seen):
+  directory = tmp_path / "last_letters"
+  argv = [*FLAGS, f"--output_dir={directory}"]
+  command = subprocess.Popen(
+    [sys.executable, str(SCRIPT), *argv],
+    cwd=tmp_path,
+    stderr=subprocess.DEVNULL,
+    start_new_session=True,
+  )
+  deadline = time.monotonic() + 120
+  while not any(directory.glob(seen)):
+    assert command.poll() is None and time.monotonic() < deadline
+    time.sleep(0.001)
+  os.kill(command.pid, signal.SIGKILL)
+  command.wait()
+  try:
+    verification.verify(str(directory), "last_letters", "train")
+  except UserError as error:
+    assert "unfinished" in error.found
+    assert "distill cache_rationales --task=last_letters" in error.remedy
+  else:
+    # The command was quicker than the kill: all of it must be there.
+    assert hashes(directory) == uninterrupted
+  assert run(*argv) == 0
+  assert hashes(directory) == uninterrupted
+
+
+def test_what_it_prints_the_first_and_the_second_time(
+  tmp_path, capsys, monkeypatch
+):
+  monkeypatch.setenv("DISTILL_DATA_DIR", str(tmp_path))
+  argv = ["--task=coin_flip", "--split=validation", "--teacher=builtin"]
+  assert run(*argv) == 0
+  first = capsys.readouterr()
+  assert "coin_flip: written" in first.out
+  assert "200 in 1 shards" in first.out
+  assert "200 of 200 (100.0%) of gold labels" in first.out
+  assert first.err.splitlines()[-1] == (
+    "coin_flip/validation: 200 of 200, 0 s left"
+  )
+  assert len(first.err.splitlines()) == 10
+  before = hashes(tmp_path / "coin_flip")
+  assert run(*argv) == 0
+  second = capsys.readouterr()
+  assert "coin_flip: already complete" in second.out and not second.err
+  assert hashes(tmp_path / "coin_flip") == before
+  assert run(*argv, "--error_rate=0.5") == errors.USER_ERROR_EXIT
+  assert "--overwrite" in capsys.readouterr().err
+  assert run(*argv, "--error_rate=0.5", "--seed=1", "--overwrite") == 0
+  assert "builtin(error_rate=0.5,seed=1)" in capsys.readouterr().out
+
+
+def test_a_user_s_own_dataset_takes_ten_lines(tmp_path, monkeypatch, capsys):
+  (tmp_path / "my_tasks.py").write_text(
+    """
+from distill.data import examples, registration
+from distill.teacher.answers import TextAnswer
+
+class Mine:
+  name = "mine"
+  splits = ("train",)
+  def examples(self, split):
+    return [examples.Example("0", 'Join the last letters of "ab cd".', "bd")]
+
+registration.register_family(
+  Mine(), answer_rule=TextAnswer(), prompt="few_shot_last_letters")
+"""
+  )
+  monkeypatch.syspath_prepend(tmp_path)
+  out = f"--output_dir={tmp_path}/cache"
+  assert run("--task=mine", "--module=my_tasks", out) == 0
+  assert "1 of 1 (100.0%) of gold labels" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+  "flags, said",
+  [
+    (["--task=last_leters"], "did you mean last_letters"),
+    (["--task=last_letters"], "DISTILL_DATA_DIR is not set"),
+    (["--task=last_letters", "--split=dev"], "no split 'dev'"),
+    (["--task=last_letters", "--teacher=gpt"], "no teacher 'gpt'"),
+    (["--task=last_letters", "--error_rate=2"], "error_rate from 0 to 1"),
+    (["--task=last_letters", "--num_shards=0"], "at least one shard"),
+    (["--task=last_letters", "--prompt=no.txt"], "no prompt template"),
+    (["--task=x", "--module=no_such_module"], "no_such_module"),
+  ],
+)
+def test_what_is_wrong_is_said(flags, said, monkeypatch, tmp_path, capsys):
+  monkeypatch.delenv("DISTILL_DATA_DIR", raising=False)
+  if "DISTILL" not in said:
+    flags = [*flags, f"--output_dir={tmp_path}/out"]
+  assert run(*flags) == errors.USER_ERROR_EXIT
+  assert said in capsys.readouterr().err
+  assert not (tmp_path / "out").exists()
+
+
+def test_help_is_quick_and_needs_no_install(tmp_path):
+  done = subprocess.run(
+    [sys.executable, "-X", "importtime", str(SCRIPT), "--help"],
+    cwd=tmp_path,
+    capture_output=True,
+    text=True,
+    check=True,
+  )
+  for flag in ("--task", "--error_rate", "--overwrite", "--module"):
+    assert flag in done.stdout
+  assert "tensorflow" not in done.stderr

@@ -1,0 +1,99 @@
+"""Rows come from where they are now, in parts, and from where one stopped."""
+
+import pytest
+import seqio
+import tensorflow as tf
+
+from distill.data import sources
+
+
+@pytest.fixture
+def source(toy, tmp_path, monkeypatch):
+  """Returns the source of seven cached rows in three shards."""
+  monkeypatch.setenv("DISTILL_DATA_DIR", str(tmp_path))
+  dataset = seven(toy)
+  teacher = toy.Teacher({q: "So the answer is b." for q, _ in dataset.rows})
+  toy.cache(tmp_path / "toy", dataset, teacher=teacher, num_shards=3)
+  return sources.TeacherSource(dataset)
+
+
+def seven(toy):
+  return toy.Dataset(rows=tuple((f"q{i}", "b") for i in range(7)))
+
+
+def task_of(source):
+  return seqio.Task("t", source=source, output_features={}, preprocessors=[])
+
+
+def inputs(dataset):
+  return [row["input"].numpy().decode() for row in dataset]
+
+
+def test_both_sources_give_the_same_fields(toy, source):
+  cached = next(iter(source.get_dataset("train", shuffle=False)))
+  plain = next(iter(source.get_dataset("test", shuffle=False)))
+  assert cached.keys() == plain.keys()
+  for key in cached:
+    assert cached[key].dtype == plain[key].dtype
+    assert cached[key].shape.rank == plain[key].shape.rank
+  assert source.num_input_examples("train") == 7
+  assert source.num_input_examples("test") == 7
+  assert sources.DatasetSource(seven(toy)).num_input_examples("train") == 7
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+@pytest.mark.parametrize("parts", [2, 3, 5])
+def test_parts_are_disjoint_and_whole(source, split, parts):
+  seen = []
+  for index in range(parts):
+    part = task_of(source).get_dataset(
+      split=split, shuffle=False, shard_info=seqio.ShardInfo(index, parts)
+    )
+    seen += inputs(part)
+  assert sorted(seen) == [f"q{i}" for i in range(7)]
+
+
+def test_a_seed_is_an_order(source):
+  def order(seed):
+    dataset = task_of(source).get_dataset(split="train", seed=seed)
+    return inputs(dataset)
+
+  orders = [order(seed) for seed in (1, 1, 2, 3)]
+  assert orders[0] == orders[1]
+  assert len({tuple(one) for one in orders}) > 1
+  assert all(sorted(one) == [f"q{i}" for i in range(7)] for one in orders)
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+@pytest.mark.parametrize("taken", [1, 10])
+def test_a_saved_position_goes_on_exactly(source, tmp_path, split, taken):
+  def rows():
+    dataset = task_of(source).get_dataset(split=split, seed=3, num_epochs=None)
+    return iter(dataset)
+
+  first = rows()
+  for _ in range(taken):
+    next(first)
+  path = tf.train.Checkpoint(rows=first).write(str(tmp_path / "position"))
+  expected = [next(first)["input"].numpy() for _ in range(12)]
+  second = rows()
+  tf.train.Checkpoint(rows=second).read(path).assert_consumed()
+  assert [next(second)["input"].numpy() for _ in range(12)] == expected
+
+
+def test_the_folder_is_the_one_named_now(toy, source, tmp_path, monkeypatch):
+  other = toy.Dataset(rows=(("elsewhere", "b"),))
+  teacher = toy.Teacher({"elsewhere": "So the answer is b."})
+  toy.cache(tmp_path / "2" / "toy", other, teacher=teacher)
+  assert len(inputs(source.get_dataset("train", shuffle=False))) == 7
+  monkeypatch.setenv("DISTILL_DATA_DIR", str(tmp_path / "2"))
+  assert inputs(source.get_dataset("train", shuffle=False)) == ["elsewhere"]
+
+
+def test_a_rewritten_cache_is_seen(toy, source, tmp_path):
+  assert len(inputs(source.get_dataset("train", shuffle=False))) == 7
+  other = toy.Dataset(rows=(("anew", "b"),))
+  teacher = toy.Teacher({"anew": "So the answer is b."})
+  toy.cache(tmp_path / "toy", other, teacher=teacher, overwrite=True)
+  assert inputs(source.get_dataset("train", shuffle=False)) == ["anew"]
+  assert source.num_input_examples("train") == 1

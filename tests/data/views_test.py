@@ -1,0 +1,89 @@
+"""What each view makes of a record, by hand."""
+
+import pytest
+import tensorflow as tf
+
+from distill.data import views
+
+SIGNATURE = {
+  "id": tf.TensorSpec([], tf.string),
+  "input": tf.TensorSpec([], tf.string),
+  "label": tf.TensorSpec([], tf.string),
+  "rationales": tf.TensorSpec([None], tf.string),
+  "teacher_labels": tf.TensorSpec([None], tf.string),
+  "agrees": tf.TensorSpec([None], tf.int32),
+}
+
+
+def rows(*records):
+  """Returns a dataset of records of (label, rationales, labels, agrees)."""
+  columns = [
+    (str(number), f"q{number}", *record)
+    for number, record in enumerate(records)
+  ]
+  content = [dict(zip(SIGNATURE, row, strict=True)) for row in columns]
+  return tf.data.Dataset.from_generator(
+    lambda: content, output_signature=SIGNATURE
+  )
+
+
+def see(view, *records):
+  return [
+    (row["inputs"].numpy().decode(), row["targets"].numpy().decode())
+    for row in view(rows(*records))
+  ]
+
+
+ONE = ("A", ["why"], ["B"], [0])
+SEVERAL = ("A", ["", "no", "yes", "also"], ["", "B", "A", "A"], [0, 0, 1, 1])
+UNPARSED = ("A", [""], [""], [0])
+UNLABELED = ("", ["why"], ["B"], [-1])
+UNASKED = ("A", [], [], [])
+ALL = (ONE, SEVERAL, UNPARSED, UNLABELED, UNASKED)
+
+
+@pytest.mark.parametrize(
+  "view, expected",
+  [
+    (
+      views.ToText(views.gold_label),
+      [("q0", "A"), ("q1", "A"), ("q2", "A"), ("q4", "A")],
+    ),
+    (
+      views.ToText(views.teacher_label, "[label] "),
+      [
+        ("[label] q0", "B"),
+        ("[label] q1", "B"),
+        ("[label] q3", "B"),
+        ("[label] q4", "A"),
+      ],
+    ),
+    (
+      views.ToText(views.rationale, "why? ", keep_unasked=True),
+      [
+        ("why? q0", "why"),
+        ("why? q1", "no"),
+        ("why? q3", "why"),
+        ("why? q4", ""),
+      ],
+    ),
+    (
+      views.ToText(views.chain_of_thought),
+      [("q1", "yes --> A"), ("q4", "A")],
+    ),
+  ],
+)
+def test_views(view, expected):
+  assert see(view, *ALL) == expected
+
+
+def test_ids_stay_for_the_logs():
+  [row] = views.ToText(views.gold_label)(rows(ONE))
+  assert row["id"] == b"0" and set(row) == {"id", "inputs", "targets"}
+
+
+def test_empty_answers_of_a_right_label_teach_nothing():
+  silent = ("A", ["", ""], ["A", "A"], [1, 1])
+  assert see(views.ToText(views.chain_of_thought), silent) == []
+  assert see(views.ToText(views.rationale), silent) == []
+  assert see(views.ToText(views.teacher_label), silent) == [("q0", "A")]
