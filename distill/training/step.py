@@ -1,0 +1,146 @@
+"""One training step: a pure function, the same for 1 device and 1,000."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import linen as nn
+
+from distill.training.mesh import Partitioner
+from distill.training.schedules import Schedule
+from distill.training.state import TrainState, shardings_of
+
+Metrics = dict[str, jax.Array]
+TrainStep = Callable[
+  [TrainState, Mapping[str, jax.Array], jax.Array], tuple[TrainState, Metrics]
+]
+
+# Loss groups by number; tokens of no group have no metric of their own.
+_GROUP_NAMES = {1: "label", 2: "rationale"}
+
+
+def make_train_step(
+  model: Any,
+  optimizer: optax.GradientTransformation,
+  schedule: Schedule,
+  num_microbatches: int = 1,
+) -> TrainStep:
+  """Returns `train_step(state, batch, rng) -> (state, metrics)`, pure.
+
+  The batch is the global one, of arrays [batch, length]. The coefficients of
+  the loss are computed once from all of it, so that loss and gradients are
+  sums over microbatches, whatever their number. `rng` is the run's key, from
+  which the step's number makes that of its dropout. The metrics are sums for
+  `summarize`.
+  """
+
+  def gradients(
+    params: Any, batch: Any, coefficients: jax.Array, rng: jax.Array
+  ) -> tuple[Any, Any]:
+    value_and_grad = jax.value_and_grad(model.loss_fn, has_aux=True)
+    return value_and_grad(params, batch, coefficients, rng)
+
+  def accumulated(
+    params: Any, batch: Any, coefficients: jax.Array, rng: jax.Array
+  ) -> tuple[Any, Any]:
+    microbatches = jax.tree.map(
+      lambda rows: _split(rows, num_microbatches), (batch, coefficients)
+    )
+
+    def accumulate(total: Any, part: Any) -> tuple[Any, None]:
+      (rows, weights), index = part
+      terms = gradients(params, rows, weights, jax.random.fold_in(rng, index))
+      return jax.tree.map(jnp.add, total, terms), None
+
+    first = jax.tree.map(lambda rows: rows[0], microbatches)
+    shapes = jax.eval_shape(gradients, params, *first, rng)
+    zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+    total, _ = jax.lax.scan(
+      accumulate, zeros, (microbatches, jnp.arange(num_microbatches))
+    )
+    return total
+
+  def train_step(
+    state: TrainState, batch: Mapping[str, jax.Array], rng: jax.Array
+  ) -> tuple[TrainState, Metrics]:
+    rng = jax.random.fold_in(rng, state.step)
+    compute = gradients if num_microbatches == 1 else accumulated
+    (loss, sums), grads = compute(
+      state.params, batch, model.coefficients(batch), rng
+    )
+    updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
+    metrics = sums | {
+      "loss": loss,
+      "grad_norm": optax.global_norm(grads),
+      "learning_rate": schedule(state.step),
+      "input_tokens": jnp.sum(batch["encoder_input_tokens"] > 0),
+      "target_tokens": jnp.sum(batch["decoder_target_tokens"] > 0),
+      "positions": jnp.int32(
+        batch["encoder_input_tokens"].size + batch["decoder_target_tokens"].size
+      ),
+    }
+    next_state = TrainState(
+      step=state.step + 1,
+      params=optax.apply_updates(state.params, updates),
+      opt_state=opt_state,
+    )
+    return next_state, metrics
+
+  return train_step
+
+
+def _split(rows: jax.Array, count: int) -> jax.Array:
+  """Returns [count, batch / count, …]: row i goes to microbatch i % count.
+
+  With neighbours in different microbatches, each device keeps its own rows.
+  """
+  split = jnp.swapaxes(rows.reshape(-1, count, *rows.shape[1:]), 0, 1)
+  return nn.with_logical_constraint(split, (None, "batch", "length"))
+
+
+def compile_step(
+  train_step: TrainStep,
+  partitioner: Partitioner,
+  state: TrainState,
+  batch: Mapping[str, jax.Array],
+  rng: jax.Array,
+) -> tuple[TrainStep, float]:
+  """Returns the compiled step and the seconds that compiling took.
+
+  It accepts arguments of these shapes and shardings alone, so that it can
+  never compile anew, and it consumes the state that it is given.
+  """
+  begin = time.perf_counter()
+  jitted = jax.jit(
+    train_step,
+    donate_argnums=0,
+    out_shardings=(shardings_of(state), partitioner.replicated),
+  )
+  with partitioner.context():
+    compiled = jitted.lower(state, batch, rng).compile()
+  return compiled, time.perf_counter() - begin
+
+
+def summarize(metrics: Metrics) -> dict[str, float]:
+  """Reads a step's metrics from the device and returns what is logged.
+
+  Waits until the step is done. Groups without tokens are left out.
+  """
+  sums = {name: float(x) for name, x in jax.device_get(metrics).items()}
+  tokens = sums["input_tokens"] + sums["target_tokens"]
+  weighed = max(sums["tokens"], 1.0)
+  summary = {
+    name: sums[name] for name in ("loss", "grad_norm", "learning_rate")
+  }
+  for group, name in _GROUP_NAMES.items():
+    if sums.get(f"tokens/{group}"):
+      summary[f"loss/{name}"] = sums[f"loss/{group}"] / sums[f"tokens/{group}"]
+  return summary | {
+    "z_loss": sums["z_loss"] / weighed,
+    "accuracy": sums["correct"] / weighed,
+    "tokens": tokens,
+    "padding": 1.0 - tokens / sums["positions"],
+  }
