@@ -89,14 +89,14 @@ class TeacherSource(DatasetSource):
     """Returns the names of the cache's files, or one shard without a cache."""
     if split != "train":
       return super().list_shards(split)
-    entry = verification.verify(self._directory, self._dataset.name, split)
+    entry = verification.find_entry(self._directory, self._dataset.name, split)
     return [shard.file for shard in entry.shards]
 
   def num_input_examples(self, split: str) -> int:
     """Returns the number of records, or of rows without a cache."""
     if split != "train":
       return super().num_input_examples(split)
-    entry = verification.verify(self._directory, self._dataset.name, split)
+    entry = verification.find_entry(self._directory, self._dataset.name, split)
     return entry.examples
 
   def get_dataset(

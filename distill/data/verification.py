@@ -14,6 +14,26 @@ from distill.errors import UserError
 _INTACT: set[tuple[str, str, int]] = set()
 
 
+def find_entry(directory: str, family: str, split: str) -> manifest.SplitEntry:
+  """Returns a finished split's entry in the manifest.
+
+  Raises:
+    UserError: There is none, or the manifest cannot be read.
+  """
+  found = manifest.read(directory)
+  if found is not None and split in found.splits:
+    return found.splits[split]
+  raise UserError(
+    f"There is no cached '{split}' split of '{family}' in {directory}.",
+    expected=f"a {manifest.FILE_NAME} with this split, which a finished"
+    " `distill cache_rationales` leaves",
+    found=_what_is_there(directory, family, split),
+    remedy=f"run `{manifest.build_command(directory, family, split)}`, or set"
+    " DISTILL_DATA_DIR to the folder of your caches (now"
+    f" '{os.environ.get('DISTILL_DATA_DIR', '')}')",
+  )
+
+
 def verify(directory: str, family: str, split: str) -> manifest.SplitEntry:
   """Returns a split's entry after checking its files against it.
 
@@ -22,21 +42,17 @@ def verify(directory: str, family: str, split: str) -> manifest.SplitEntry:
   Raises:
     UserError: The cache is absent, unfinished or damaged.
   """
-  found = manifest.read(directory)
-  command = manifest.build_command(directory, family, split)
-  if found is None or split not in found.splits:
-    raise UserError(
-      f"There is no cached '{split}' split of '{family}' in {directory}.",
-      expected=f"a {manifest.FILE_NAME} with this split, which a finished"
-      " `distill cache_rationales` leaves",
-      found=_what_is_there(directory, family, split),
-      remedy=f"run `{command}`, or set DISTILL_DATA_DIR to the folder of your"
-      f" caches (now '{os.environ.get('DISTILL_DATA_DIR', '')}')",
-    )
-  entry = found.splits[split]
+  entry = find_entry(directory, family, split)
   for shard in entry.shards:
-    _verify_shard(directory, shard, f"{command} {entry.flags} --overwrite")
+    _verify_shard(directory, shard, _rebuild(directory, family, split, entry))
   return entry
+
+
+def _rebuild(
+  directory: str, family: str, split: str, entry: manifest.SplitEntry
+) -> str:
+  command = manifest.build_command(directory, family, split)
+  return f"run `{command} {entry.flags} --overwrite`"
 
 
 def open_builder(
@@ -62,8 +78,7 @@ def open_builder(
     expected=f"records of schema {records.SCHEMA_VERSION}, in shards of"
     f" {lengths}",
     found=found,
-    remedy=f"run `{manifest.build_command(directory, family, split)}"
-    f" {entry.flags} --overwrite`",
+    remedy=_rebuild(directory, family, split, entry),
   )
 
 
@@ -84,7 +99,7 @@ def shard_files(directory: str, family: str, split: str) -> list[str]:
   )
 
 
-def _verify_shard(directory: str, shard: manifest.Shard, command: str) -> None:
+def _verify_shard(directory: str, shard: manifest.Shard, remedy: str) -> None:
   path = os.path.join(directory, shard.file)
   try:
     stat = tf.io.gfile.stat(path)
@@ -104,7 +119,7 @@ def _verify_shard(directory: str, shard: manifest.Shard, command: str) -> None:
     f"The shard {path} is not what {manifest.FILE_NAME} says.",
     expected=f"{shard.bytes} bytes, sha256 {shard.sha256}",
     found=found,
-    remedy=f"run `{command}`",
+    remedy=remedy,
   )
 
 

@@ -18,7 +18,8 @@ from distill.data.feature_converters import AddLossGroup
 from distill.data.metrics import ANSWER_ARROW
 
 Row = dict[str, tf.Tensor]
-Preprocessor = Callable[[tf.data.Dataset], tf.data.Dataset]
+# SeqIO gives a preprocessor what it names: output_features, sequence_length.
+Preprocessor = Callable[..., tf.data.Dataset]
 
 
 def _first(values: tf.Tensor, keep: tf.Tensor) -> tf.Tensor:

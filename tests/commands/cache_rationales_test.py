@@ -3,6 +3,7 @@
 import hashlib
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -91,26 +92,20 @@ def test_what_it_prints_the_first_and_the_second_time(
   assert "builtin(error_rate=0.5,seed=1)" in capsys.readouterr().out
 
 
-def test_a_user_s_own_dataset_takes_ten_lines(tmp_path, monkeypatch, capsys):
-  (tmp_path / "my_tasks.py").write_text(
-    """
-from distill.data import examples, registration
-from distill.teacher.answers import TextAnswer
-
-class Mine:
-  name = "mine"
-  splits = ("train",)
-  def examples(self, split):
-    return [examples.Example("0", 'Join the last letters of "ab cd".', "bd")]
-
-registration.register_family(
-  Mine(), answer_rule=TextAnswer(), prompt="few_shot_last_letters")
-"""
-  )
+def test_the_documented_dataset_of_one_s_own(tmp_path, monkeypatch, capsys):
+  text = (ROOT / "docs" / "cache.md").read_text()
+  [code] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+  (tmp_path / "my_tasks.py").write_text(code)
+  (tmp_path / "reviews_prompt.txt").write_text("Q: Is it {input}?\nA:\n")
+  (tmp_path / "reviews").mkdir()
+  (tmp_path / "reviews" / "train.tsv").write_text("fine\tgood\npoor\tbad\n")
   monkeypatch.syspath_prepend(tmp_path)
-  out = f"--output_dir={tmp_path}/cache"
-  assert run("--task=mine", "--module=my_tasks", out) == 0
-  assert "1 of 1 (100.0%) of gold labels" in capsys.readouterr().out
+  monkeypatch.chdir(tmp_path)
+  argv = ["--task=reviews", "--module=my_tasks", "--output_dir=cache"]
+  assert run(*argv) == 0
+  assert "examples    2 in 1 shards" in capsys.readouterr().out
+  # The manifest keeps what is needed to build it again.
+  assert "--module=my_tasks" in (tmp_path / "cache/manifest.json").read_text()
 
 
 @pytest.mark.parametrize(

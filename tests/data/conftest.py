@@ -1,12 +1,14 @@
 """What tests of the data path share: gin's vocabulary, a dataset, a teacher."""
 
+import contextlib
 import dataclasses
 import types
 
 import gin
 import pytest
+import seqio
 
-from distill.data import caching
+from distill.data import caching, registration
 from distill.data.examples import Example
 from distill.teacher.answers import TextAnswer
 from distill.teacher.interface import Response
@@ -71,6 +73,22 @@ def cache(directory, dataset=None, split="train", teacher=TEACHER, **options):
   )
 
 
+@contextlib.contextmanager
+def registered(dataset, **options):
+  """Registers a family for the length of a test."""
+  registration.register_family(
+    dataset, answer_rule=TextAnswer(), prompt="plain", **options
+  )
+  try:
+    yield dataset
+  finally:
+    del registration.FAMILIES[dataset.name]
+    for registry in (seqio.TaskRegistry, seqio.MixtureRegistry):
+      for name in list(registry.names()):
+        if name.startswith(f"{dataset.name}_"):
+          registry.remove(name)
+
+
 @pytest.fixture
 def toy():
   """Returns the names above; test modules cannot import a conftest."""
@@ -80,6 +98,7 @@ def toy():
     SilentTeacher=SilentTeacher,
     TEACHER=TEACHER,
     cache=cache,
+    registered=registered,
   )
 
 

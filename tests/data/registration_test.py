@@ -11,7 +11,6 @@ import seqio
 from distill.data import lookup, registration
 from distill.data.feature_converters import LossGroupFeatureConverter
 from distill.errors import UserError
-from distill.teacher.answers import TextAnswer
 
 pytestmark = pytest.mark.usefixtures("byte_vocabulary")
 LENGTHS = {"inputs": 32, "targets": 32}
@@ -21,22 +20,8 @@ LENGTHS = {"inputs": 32, "targets": 32}
 def family(toy, tmp_path, monkeypatch):
   """Registers 'toy', whose teacher is right once, wrong once, then silent."""
   monkeypatch.setenv("DISTILL_DATA_DIR", str(tmp_path))
-  yield from register(toy.Dataset())
-
-
-def register(dataset, **options):
-  registration.register_family(
-    dataset, answer_rule=TextAnswer(), prompt="plain", **options
-  )
-  yield dataset
-  forget(dataset.name)
-
-
-def forget(name):
-  del registration.FAMILIES[name]
-  for registry in (seqio.TaskRegistry, seqio.MixtureRegistry):
-    for key in [key for key in registry.names() if key.startswith(f"{name}_")]:
-      registry.remove(key)
+  with toy.registered(toy.Dataset()) as dataset:
+    yield dataset
 
 
 def texts(name, split="train"):
@@ -117,7 +102,7 @@ def test_the_mixture_is_one_to_one_and_keeps_the_groups(toy, family, tmp_path):
 def test_an_unlabeled_row_is_in_no_gold_view(toy, tmp_path, monkeypatch):
   monkeypatch.setenv("DISTILL_DATA_DIR", str(tmp_path))
   dataset = toy.Dataset("bare", (("a b", ""), ("c d", "d")))
-  for _ in register(dataset):
+  with toy.registered(dataset):
     toy.cache(tmp_path / "bare", dataset)
     assert texts("bare_finetune") == [("c d", "d")]
     assert texts("bare_cot") == []
@@ -128,7 +113,7 @@ def test_a_teacher_s_label_and_other_prefixes(toy, tmp_path, monkeypatch):
   monkeypatch.setenv("DISTILL_DATA_DIR", str(tmp_path))
   dataset = toy.Dataset("asked")
   prefixes = {"label_prefix": "predict: ", "rationale_prefix": "explain: "}
-  for _ in register(dataset, label="teacher", **prefixes):
+  with toy.registered(dataset, label="teacher", **prefixes):
     toy.cache(tmp_path / "asked", dataset)
     assert texts("asked_label") == [
       ("predict: a b", "b"),
@@ -238,13 +223,14 @@ def test_an_unknown_split_is_named(family):
     ({"name": "a/b"}, "'a/b'"),
   ],
 )
-def test_names_that_cannot_be(family, change, named):
+def test_names_that_cannot_be(toy, family, change, named):
   dataset = dataclasses.replace(family, **change)
-  with pytest.raises(UserError, match=named):
-    next(register(dataset))
+  with pytest.raises(UserError, match=named), toy.registered(dataset):
+    pass
 
 
 def test_a_label_is_gold_or_the_teacher_s(toy):
-  with pytest.raises(UserError, match="label='llm'"):
-    next(register(toy.Dataset("third"), label="llm"))
+  third = toy.registered(toy.Dataset("third"), label="llm")
+  with pytest.raises(UserError, match="label='llm'"), third:
+    pass
   assert "third" not in registration.FAMILIES
