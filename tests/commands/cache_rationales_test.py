@@ -1,6 +1,7 @@
 """The command, as a user runs, interrupts and repeats it."""
 
 import hashlib
+import io
 import os
 import pathlib
 import re
@@ -39,15 +40,12 @@ def uninterrupted(tmp_path_factory):
   return hashes(directory)
 
 
-@pytest.mark.parametrize("seen", ["incomplete.*-00009-*", "last_letters-*"])
-def test_killed_while_writing_and_run_again(tmp_path, uninterrupted, seen):
-  directory = tmp_path / "last_letters"
-  argv = [*FLAGS, f"--output_dir={directory}"]
+def kill_when(directory, seen, *argv):
+  """Runs the command for real and kills it once a file matches `seen`."""
   command = subprocess.Popen(
-    [sys.executable, str(SCRIPT), *argv],
-    cwd=tmp_path,
+    [sys.executable, str(SCRIPT), *argv, f"--output_dir={directory}"],
+    cwd=directory.parent,
     stderr=subprocess.DEVNULL,
-    start_new_session=True,
   )
   deadline = time.monotonic() + 120
   while not any(directory.glob(seen)):
@@ -55,6 +53,12 @@ def test_killed_while_writing_and_run_again(tmp_path, uninterrupted, seen):
     time.sleep(0.001)
   os.kill(command.pid, signal.SIGKILL)
   command.wait()
+
+
+@pytest.mark.parametrize("seen", ["incomplete.*-00009-*", "last_letters-*"])
+def test_killed_while_writing_and_run_again(tmp_path, uninterrupted, seen):
+  directory = tmp_path / "last_letters"
+  kill_when(directory, seen, *FLAGS)
   try:
     verification.verify(str(directory), "last_letters", "train")
   except UserError as error:
@@ -63,7 +67,19 @@ def test_killed_while_writing_and_run_again(tmp_path, uninterrupted, seen):
   else:
     # The command was quicker than the kill: all of it must be there.
     assert hashes(directory) == uninterrupted
-  assert run(*argv) == 0
+  assert run(*FLAGS, f"--output_dir={directory}") == 0
+  assert hashes(directory) == uninterrupted
+
+
+def test_killed_while_overwriting_keeps_what_was_there(tmp_path, uninterrupted):
+  directory = tmp_path / "last_letters"
+  assert run("--task=last_letters", f"--output_dir={directory}") == 0
+  before = hashes(directory)
+  kill_when(directory, "incomplete.*-00009-*", *FLAGS, "--overwrite")
+  verification.verify(str(directory), "last_letters", "train")
+  after = hashes(directory)
+  assert {name: after[name] for name in before} == before
+  assert run(*FLAGS, "--overwrite", f"--output_dir={directory}") == 0
   assert hashes(directory) == uninterrupted
 
 
@@ -128,6 +144,24 @@ def test_what_is_wrong_is_said(flags, said, monkeypatch, tmp_path, capsys):
   assert run(*flags) == errors.USER_ERROR_EXIT
   assert said in capsys.readouterr().err
   assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+  "terminal, lines, last",
+  [
+    (False, 10, "asked: 4,000 of 4,000, 0 s left"),
+    (True, 1, "asked: 4,000 of 4,000, 0 s left\x1b[K"),
+  ],
+)
+def test_progress_is_one_line_on_a_terminal(terminal, lines, last):
+  stream = io.StringIO()
+  stream.isatty = lambda: terminal
+  progress = cache_rationales.ProgressLine(stream, "asked")
+  for done in range(1, 4001):
+    progress(done, 4000)
+  written = stream.getvalue()
+  assert written.count("\n") == lines and written.endswith("\n")
+  assert re.split(r"[\r\n]", written)[-2] == last
 
 
 def test_help_is_quick_and_needs_no_install(tmp_path):
