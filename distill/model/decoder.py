@@ -1,0 +1,158 @@
+"""The decoder, over whole targets in training or one position at a time."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from distill.model import attention, layers
+from distill.model.attention import KeysValues
+from distill.model.config import T5Config
+
+
+class DecodingCache(NamedTuple):
+  """What a decoding step reads; every leaf has batch as its first axis.
+
+  To decode several sequences for one input, repeat the rows of all leaves; to
+  reorder hypotheses, gather the rows of `own`.
+
+  Attributes:
+    inputs: Cross-attention keys and values for each layer, computed once.
+    inputs_mask: [batch, 1, 1, input length], True where no padding.
+    own: Self-attention keys and values for each layer, written step by step.
+  """
+
+  inputs: tuple[KeysValues, ...]
+  inputs_mask: jax.Array
+  own: tuple[KeysValues, ...]
+
+
+class DecoderLayer(nn.Module):
+  """Self-attention, attention to the inputs, and feed-forward."""
+
+  config: T5Config
+
+  def setup(self) -> None:
+    """Declares the parts under T5X's names."""
+    cfg = self.config
+    self.pre_self_attention_layer_norm = layers.RMSNorm(cfg.dtype)
+    self.self_attention = attention.Attention(cfg)
+    self.pre_cross_attention_layer_norm = layers.RMSNorm(cfg.dtype)
+    self.encoder_decoder_attention = attention.Attention(cfg)
+    self.pre_mlp_layer_norm = layers.RMSNorm(cfg.dtype)
+    self.mlp = layers.Mlp(cfg)
+    self.dropout = layers.dropout(cfg)
+
+  def inputs_keys_values(self, encoded: jax.Array) -> KeysValues:
+    """Projects the encoder's output for this layer's cross-attention."""
+    return self.encoder_decoder_attention.keys_values(encoded)
+
+  def __call__(
+    self,
+    x: jax.Array,
+    mask: jax.Array,
+    bias: jax.Array,
+    inputs: KeysValues,
+    inputs_mask: jax.Array,
+    *,
+    deterministic: bool,
+    cache: KeysValues | None = None,
+    position: jax.Array | None = None,
+  ) -> tuple[jax.Array, KeysValues]:
+    """Returns the stream after this layer, and what it self-attended to.
+
+    With a `cache`, the one new position's keys and values are written to it at
+    `position`, and the whole cache is attended to.
+    """
+    y = self.pre_self_attention_layer_norm(x)
+    own = self.self_attention.keys_values(y)
+    if cache is not None:
+      own = jax.tree.map(
+        lambda old, new: jax.lax.dynamic_update_slice_in_dim(
+          old, new, position, axis=2
+        ),
+        cache,
+        own,
+      )
+    y = self.self_attention(y, own, mask, bias, deterministic=deterministic)
+    x = x + self.dropout(y, deterministic=deterministic)
+    y = self.pre_cross_attention_layer_norm(x)
+    y = self.encoder_decoder_attention(
+      y, inputs, inputs_mask, deterministic=deterministic
+    )
+    x = x + self.dropout(y, deterministic=deterministic)
+    y = self.mlp(self.pre_mlp_layer_norm(x), deterministic=deterministic)
+    x = x + self.dropout(y, deterministic=deterministic)
+    return layers.constrain_hidden(x), own
+
+
+class Decoder(nn.Module):
+  """The stack of decoder layers, over whole targets or position by position."""
+
+  config: T5Config
+
+  def setup(self) -> None:
+    """Declares the parts under T5X's names."""
+    cfg = self.config
+    self.relpos_bias = attention.RelativePositionBias(
+      cfg.num_heads, bidirectional=False
+    )
+    self.layers = [DecoderLayer(cfg) for _ in range(cfg.num_decoder_layers)]
+    self.decoder_norm = layers.RMSNorm(cfg.dtype)
+    self.dropout = layers.dropout(cfg)
+    if not cfg.logits_via_embedding:
+      self.logits_dense = layers.Dense(
+        cfg.vocab_size, ("embed", "vocab"), "float32"
+      )
+
+  def inputs_keys_values(self, encoded: jax.Array) -> tuple[KeysValues, ...]:
+    """Projects the encoder's output for every layer's cross-attention."""
+    return tuple(layer.inputs_keys_values(encoded) for layer in self.layers)
+
+  def __call__(
+    self,
+    x: jax.Array,
+    mask: jax.Array,
+    encoded: jax.Array,
+    inputs_mask: jax.Array,
+    *,
+    deterministic: bool,
+  ) -> jax.Array:
+    """Returns the last hidden states [batch, length, embed]."""
+    bias = self.relpos_bias(x.shape[1])
+    x = self.dropout(x, deterministic=deterministic)
+    for layer in self.layers:
+      x, _ = layer(
+        x,
+        mask,
+        bias,
+        layer.inputs_keys_values(encoded),
+        inputs_mask,
+        deterministic=deterministic,
+      )
+    return self.dropout(self.decoder_norm(x), deterministic=deterministic)
+
+  def step(
+    self, x: jax.Array, cache: DecodingCache, position: jax.Array
+  ) -> tuple[jax.Array, DecodingCache]:
+    """Returns the last hidden state [batch, 1, embed] at `position`."""
+    length = cache.own[0].keys.shape[2]
+    bias = self.relpos_bias.row(position, length)
+    mask = (jnp.arange(length) <= position)[None, None, None]
+    own = []
+    for layer, layer_own, inputs in zip(
+      self.layers, cache.own, cache.inputs, strict=True
+    ):
+      x, layer_own = layer(
+        x,
+        mask,
+        bias,
+        inputs,
+        cache.inputs_mask,
+        deterministic=True,
+        cache=layer_own,
+        position=position,
+      )
+      own.append(layer_own)
+    return self.decoder_norm(x), cache._replace(own=tuple(own))
