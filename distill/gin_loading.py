@@ -2,7 +2,7 @@
 
 import contextlib
 import inspect
-import os
+import logging
 import re
 import sys
 import traceback
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import gin
+from etils import epath
 
 from distill import errors, gin_survey
 
@@ -26,7 +27,7 @@ def load(
   gin.clear_config()
   # gin's own function only appends, and puts the working directory first.
   gin.config._LOCATION_PREFIXES[:] = search_path
-  with _user_errors():
+  with _user_errors(), _quiet_search():
     for file in files:
       gin.parse_config_file(file)
     gin.parse_config(bindings)
@@ -58,10 +59,10 @@ def call(function: Callable[..., Any]) -> Any:
 
 def write_operative_config(folder: str) -> None:
   """Writes the parameters in use to `folder`/config.gin, T5X's name for it."""
-  path = os.path.join(folder, "config.gin")
-  with open(f"{path}.partial", "w", encoding="utf-8") as file:
-    file.write(gin.operative_config_str())
-  os.replace(f"{path}.partial", path)
+  path = epath.Path(folder) / "config.gin"
+  partial = path.with_suffix(".partial")
+  partial.write_text(gin.operative_config_str())
+  partial.replace(path)
 
 
 @contextlib.contextmanager
@@ -87,6 +88,20 @@ def _user_errors() -> Iterator[None]:
       found=gin_survey.describe(error),
       remedy=f"did you mean '{close}'?" if close else "mend that line",
     ) from error
+
+
+@contextlib.contextmanager
+def _quiet_search() -> Iterator[None]:
+  """Keeps gin from logging each folder that does not have a file."""
+
+  def is_news(record: logging.LogRecord) -> bool:
+    return not str(record.msg).startswith("Path not found")
+
+  logging.getLogger().addFilter(is_news)
+  try:
+    yield
+  finally:
+    logging.getLogger().removeFilter(is_news)
 
 
 def _suggestion(message: str) -> str:

@@ -1,0 +1,89 @@
+"""`distill evaluate`: scores a checkpoint on the test split."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from distill import errors, gin_flags
+
+if TYPE_CHECKING:
+  from distill.data.pipeline import DatasetConfig
+  from distill.model.encoder_decoder import EncoderDecoderModel
+  from distill.training.mesh import Partitioner
+
+METRICS_FILE = "metrics.json"
+
+
+def evaluate(
+  *,
+  model: EncoderDecoderModel,
+  dataset_cfg: DatasetConfig,
+  checkpoint_path: str,
+  partitioner: Partitioner,
+  output_dir: str,
+  num_examples: int | None = None,
+) -> dict[str, float]:
+  """Prints a checkpoint's metrics and writes them with its predictions.
+
+  Args:
+    model: The student.
+    dataset_cfg: What it is asked; of a mixture, the tasks with metrics.
+    checkpoint_path: A checkpoint, or a MODEL_DIR: the best, or else the newest
+      in it.
+    partitioner: The mesh.
+    output_dir: Where `metrics.json` and a file of predictions a task go.
+    num_examples: The first so many of each task; None is all.
+
+  Returns:
+    Each metric as `task/metric`.
+
+  Raises:
+    UserError: The input is wrong.
+  """
+  import jax
+  from etils import epath
+
+  from distill.evaluation import evaluator, student
+  from distill.training import checkpoints
+
+  checkpoints.check_writable(output_dir)
+  params, checkpoint = student.restore(
+    model, dataset_cfg, partitioner, checkpoint_path
+  )
+  scorer = evaluator.Evaluator(
+    model,
+    dataset_cfg,
+    partitioner,
+    num_examples=num_examples,
+    output_dir=output_dir,
+  )
+  if not scorer.tasks:
+    raise errors.UserError(
+      f"'{dataset_cfg.mixture_or_task_name}' has no metric on split "
+      f"'{dataset_cfg.split}'.",
+      expected="a task with metric functions",
+      remedy="name another MIXTURE_OR_TASK_NAME, or use `distill infer`",
+    )
+  metrics = scorer.evaluate(params, step=int(checkpoint.rpartition("_")[2]))
+  if jax.process_index() == 0:
+    source = {"checkpoint": checkpoint, "split": dataset_cfg.split}
+    path = epath.Path(output_dir) / METRICS_FILE
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps({**metrics, **source}, indent=2) + "\n")
+    partial.replace(path)
+    print(f"{checkpoint}, split '{dataset_cfg.split}':")
+    for name, value in metrics.items():
+      print(f"  {name}: {value:.2f}")
+  return metrics
+
+
+def main(argv: Sequence[str]) -> None:
+  """Evaluates as flags and gin files say."""
+  gin_flags.run("evaluate", argv)
+
+
+if __name__ == "__main__":
+  sys.exit(errors.run_command(main))

@@ -1,0 +1,148 @@
+"""Metrics of a model on a split: `seqio.Evaluator` around its decoder."""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import jax
+import seqio
+import tensorflow as tf
+import tensorflow_datasets as tfds
+from absl import logging
+
+from distill.data import dataset_checks, feature_converters, pipeline
+from distill.evaluation import prediction
+from distill.training.mesh import Partitioner
+
+
+class Evaluator:
+  """Evaluates the tasks of a mixture that have metrics.
+
+  Building it reads and tokenises the examples and keeps them; the decoder is
+  compiled at the first evaluation. Later ones do neither.
+
+  Raises:
+    UserError: On construction, if the dataset is unknown, damaged, or has
+      longer targets than its feature lengths.
+  """
+
+  def __init__(
+    self,
+    model: Any,
+    config: pipeline.DatasetConfig,
+    partitioner: Partitioner,
+    *,
+    num_examples: int | None = None,
+    output_dir: str | None = None,
+  ) -> None:
+    """Prepares the evaluation.
+
+    Args:
+      model: Its `predict_batch` decodes.
+      config: The tasks, their split and their lengths.
+      partitioner: The mesh to decode on.
+      num_examples: The first so many of each task; None is all.
+      output_dir: Where predictions are written; None is nowhere.
+    """
+    self._predictor = prediction.Predictor(
+      model, partitioner, config.batch_size
+    )
+    provider = config.provider()
+    tasks = seqio.evaluation.get_valid_eval_tasks(
+      seqio.get_subtasks(provider), config.split
+    )
+    self.tasks = tuple(task.name for task in tasks)
+    if not tasks:
+      return
+    with _only_errors_logged(), pipeline._reading(config):
+      for task in tasks:
+        dataset_checks.check_examples(
+          task,
+          config.split,
+          config.task_feature_lengths,
+          config.use_cached,
+          config.truncate,
+        )
+      loggers = []
+      # Every host computes the metrics, so that all decide alike by them.
+      if output_dir and jax.process_index() == 0:
+        os.makedirs(output_dir, exist_ok=True)
+        loggers.append(PredictionsLogger)
+      self._evaluator = seqio.Evaluator(
+        config.mixture_or_task_name,
+        feature_converters.LossGroupFeatureConverter(pack=False),
+        eval_split=config.split,
+        use_cached=config.use_cached,
+        sequence_length=dict(config.task_feature_lengths),
+        num_examples=num_examples,
+        logger_cls=loggers,
+        log_dir=output_dir,
+        async_compute_metrics=False,
+      )
+
+  def evaluate(self, params: Any, step: int) -> dict[str, float]:
+    """Returns each metric as `task/metric`; {} if no task has any.
+
+    Args:
+      params: The model's parameters, on the mesh.
+      step: Names the file of predictions.
+    """
+    if not self.tasks:
+      return {}
+
+    def predict(dataset: tf.data.Dataset, *_: Any) -> list[Any]:
+      examples = (example for _, example in tfds.as_numpy(dataset))
+      return list(enumerate(self._predictor.predict(params, examples)))
+
+    future, _ = self._evaluator.evaluate(
+      compute_metrics=True, step=step, predict_fn=predict
+    )
+    return {
+      f"{task}/{name}": float(value)
+      for task, metrics in future.result().items()
+      for name, value in metrics.items()
+    }
+
+
+class PredictionsLogger(seqio.Logger):
+  """Writes `<task>-<step>.jsonl`: inputs, target and prediction a line."""
+
+  def __call__(
+    self,
+    task_name: str,
+    step: int | None,
+    metrics: Mapping[str, Any],
+    dataset: tf.data.Dataset | None,
+    inferences: Mapping[str, Sequence[Any]] | None,
+    targets: Sequence[Any] | None,
+  ) -> None:
+    """Writes the file, whole or not at all."""
+    del metrics
+    predictions = (inferences or {}).get("prediction")
+    if dataset is None or predictions is None or targets is None:
+      return
+    path = os.path.join(self.output_dir, f"{task_name}-{step or 0:06d}.jsonl")
+    with open(f"{path}.partial", "w", encoding="utf-8") as file:
+      for example, target, predicted in zip(
+        tfds.as_numpy(dataset), targets, predictions, strict=True
+      ):
+        line = {
+          "inputs": example["inputs_pretokenized"].decode(),
+          "target": target,
+          "prediction": predicted,
+        }
+        file.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
+    os.replace(f"{path}.partial", path)
+
+
+@contextlib.contextmanager
+def _only_errors_logged() -> Iterator[None]:
+  """Keeps SeqIO from warning of lengths, which are checked here."""
+  before = logging.get_verbosity()
+  logging.set_verbosity(logging.ERROR)
+  try:
+    yield
+  finally:
+    logging.set_verbosity(before)

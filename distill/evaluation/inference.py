@@ -1,0 +1,124 @@
+"""Predictions of a model as JSONL, one file a task."""
+
+import itertools
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import jax
+import seqio
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from distill import errors
+from distill.data import feature_converters, pipeline
+from distill.evaluation import prediction
+from distill.training.mesh import Partitioner
+
+# Called with the task's name, the examples done, and how many there are.
+OnProgress = Callable[[str, int, int], None]
+
+
+def tasks_to_infer(config: pipeline.DatasetConfig) -> list[seqio.Task]:
+  """Returns the tasks that a configuration asks predictions of.
+
+  A task is what it names. Of a mixture these are the tasks with metrics: the
+  rationale view is decoded only where it is named itself.
+
+  Raises:
+    UserError: The dataset or its split does not exist.
+  """
+  provider = config.provider()
+  if isinstance(provider, seqio.Task):
+    return [provider]
+  tasks = [t for t in seqio.get_subtasks(provider) if config.split in t.splits]
+  return [task for task in tasks if task.metric_fns] or tasks
+
+
+def output_path(task: seqio.Task, output_dir: str) -> str:
+  """Returns where a task's predictions go."""
+  return os.path.join(output_dir, f"{task.name}-predict.jsonl")
+
+
+def check_outputs(config: pipeline.DatasetConfig, output_dir: str) -> None:
+  """Raises UserError if a file of predictions would be overwritten."""
+  for task in tasks_to_infer(config):
+    path = output_path(task, output_dir)
+    if os.path.exists(path):
+      raise errors.UserError(
+        f"Predictions exist already: {path}",
+        expected="a new file",
+        remedy="move it, or give another INFER_OUTPUT_DIR",
+      )
+
+
+def write_predictions(
+  model: Any,
+  params: Any,
+  config: pipeline.DatasetConfig,
+  partitioner: Partitioner,
+  output_dir: str,
+  on_progress: OnProgress,
+) -> list[str]:
+  """Writes `<task>-predict.jsonl` for each task, whole or not at all.
+
+  A line has the example's `id`, `inputs` and `prediction`, and `targets` where
+  they are not empty.
+
+  Returns:
+    The paths, in the order of the tasks.
+  """
+  predictor = prediction.Predictor(model, partitioner, config.batch_size)
+  paths = []
+  for task in tasks_to_infer(config):
+    path = output_path(task, output_dir)
+    total = task.num_input_examples(config.split) or 0
+    # The other hosts decode along, and have nowhere to write.
+    writes = jax.process_index() == 0
+    partial = f"{path}.partial" if writes else os.devnull
+    with open(partial, "w", encoding="utf-8") as file:
+      lines = _predictions(predictor, params, task, config)
+      for number, line in enumerate(lines, start=1):
+        file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        on_progress(task.name, number, total)
+    if writes:
+      os.replace(partial, path)
+    paths.append(path)
+  return paths
+
+
+def _predictions(
+  predictor: prediction.Predictor,
+  params: Any,
+  task: seqio.Task,
+  config: pipeline.DatasetConfig,
+) -> Iterator[dict[str, Any]]:
+  lengths = dict(config.task_feature_lengths)
+  converter = feature_converters.LossGroupFeatureConverter(pack=False)
+  with pipeline._reading(config):
+    examples = task.get_dataset(
+      lengths, split=config.split, shuffle=False, use_cached=config.use_cached
+    )
+    pairs = tf.data.Dataset.zip((examples, converter(examples, lengths)))
+    # One copy runs ahead by the batches that are being decoded.
+    ahead, behind = itertools.tee(tfds.as_numpy(pairs))
+    tokens = predictor.predict(params, (features for _, features in ahead))
+    vocabulary = task.output_features["targets"].vocabulary
+    for number, ((example, _), ids) in enumerate(
+      zip(behind, tokens, strict=False)
+    ):
+      yield _line(example, number, vocabulary.decode(ids.tolist()))
+
+
+def _line(
+  example: Mapping[str, Any], number: int, predicted: str
+) -> dict[str, Any]:
+  identity = example.get("id", number)
+  line = {
+    "id": identity.decode() if isinstance(identity, bytes) else int(identity),
+    "inputs": example["inputs_pretokenized"].decode(),
+  }
+  if targets := example["targets_pretokenized"].decode():
+    line["targets"] = targets
+  return line | {"prediction": predicted}

@@ -1,0 +1,90 @@
+"""`distill infer`: writes a checkpoint's predictions as JSONL."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from distill import errors, gin_flags
+
+if TYPE_CHECKING:
+  from distill.data.pipeline import DatasetConfig
+  from distill.model.encoder_decoder import EncoderDecoderModel
+  from distill.training.mesh import Partitioner
+
+
+def infer(
+  *,
+  model: EncoderDecoderModel,
+  dataset_cfg: DatasetConfig,
+  checkpoint_path: str,
+  partitioner: Partitioner,
+  output_dir: str,
+) -> list[str]:
+  """Writes `<task>-predict.jsonl` for each task and returns the paths.
+
+  Args:
+    model: The student.
+    dataset_cfg: What it is asked; of a mixture, the tasks with metrics. A task
+      without them, such as `<data>_rationale`, is asked where it is named.
+    checkpoint_path: A checkpoint, or a MODEL_DIR: the best, or else the newest
+      in it.
+    partitioner: The mesh.
+    output_dir: Where the files go; none that exists is overwritten.
+
+  Raises:
+    UserError: The input is wrong.
+  """
+  import jax
+
+  from distill.evaluation import inference, student
+  from distill.training import checkpoints
+
+  checkpoints.check_writable(output_dir)
+  inference.check_outputs(dataset_cfg, output_dir)
+  params, checkpoint = student.restore(
+    model, dataset_cfg, partitioner, checkpoint_path
+  )
+  speaks = jax.process_index() == 0
+  paths = inference.write_predictions(
+    model,
+    params,
+    dataset_cfg,
+    partitioner,
+    output_dir,
+    on_progress=_Progress() if speaks else lambda *_: None,
+  )
+  if speaks:
+    print(f"{checkpoint}, split '{dataset_cfg.split}':")
+    print("\n".join(f"  {path}" for path in paths))
+  return paths
+
+
+class _Progress:
+  """Prints a line for each tenth of a task, with the time to go."""
+
+  def __init__(self) -> None:
+    self._begin = time.monotonic()
+
+  def __call__(self, task: str, done: int, total: int) -> None:
+    if done == 1:
+      self._begin = time.monotonic()
+    every = max(total // 10, 1) if total else 1000
+    if done % every and done != total:
+      return
+    line = f"{task}: {done}" + (f"/{total}" if total else "")
+    if 1 < done <= total:
+      pace = (time.monotonic() - self._begin) / (done - 1)
+      line += f"  ETA {pace * (total - done):.0f} s"
+    print(line, file=sys.stderr, flush=True)
+
+
+def main(argv: Sequence[str]) -> None:
+  """Infers as flags and gin files say."""
+  gin_flags.run("infer", argv)
+
+
+if __name__ == "__main__":
+  sys.exit(errors.run_command(main))

@@ -1,0 +1,36 @@
+"""Decoding a dataset: order, the last batch, meshes, compiling once."""
+
+import numpy as np
+import pytest
+
+from distill import errors
+from distill.evaluation import prediction
+from distill.training import mesh
+
+
+@pytest.mark.parametrize(
+  ("sizes", "batch_size"), [((8, 1, 1), 8), ((2, 2, 2), 4), ((1, 4, 2), 12)]
+)
+def test_predictions_depend_on_neither_batch_nor_mesh(
+  student, examples, tokens, sizes, batch_size
+):
+  model, params = student
+  data, fsdp, model_size = sizes
+  partitioner = mesh.Partitioner(data=data, fsdp=fsdp, model=model_size)
+  predictor = prediction.Predictor(model, partitioner, batch_size)
+  predicted = list(predictor.predict(params, examples))
+  np.testing.assert_array_equal(predicted, tokens)
+  assert len({tuple(ids) for ids in predicted}) > 3
+  # The shorter last batch has the shape of the others.
+  assert predictor._decode._cache_size() == 1
+
+
+def test_a_batch_that_does_not_divide_is_refused(student):
+  with pytest.raises(errors.UserError, match="batch of 9 rows"):
+    prediction.Predictor(student[0], mesh.Partitioner(), 9)
+
+
+def test_no_examples_give_no_predictions(student, partitioner):
+  model, params = student
+  predictor = prediction.Predictor(model, partitioner, 8)
+  assert list(predictor.predict(params, [])) == []
