@@ -47,11 +47,12 @@ def adafactor(
     epsilon2: Least scale of a parameter.
     global_norm_clip_threshold: Norm of all gradients together, at most.
   """
+  clip = _clip_by_global_norm(global_norm_clip_threshold)
 
   def build(schedule: Schedule) -> optax.GradientTransformation:
     # optax.adafactor does not take epsilon2; these are its parts in its order.
     parts = [
-      *_clip_by_global_norm(global_norm_clip_threshold),
+      *clip,
       optax.scale_by_factored_rms(
         factored=factored,
         decay_rate=decay_rate,
@@ -89,10 +90,11 @@ def adamw(
       off a step.
     global_norm_clip_threshold: Norm of all gradients together, at most.
   """
+  clip = _clip_by_global_norm(global_norm_clip_threshold)
 
   def build(schedule: Schedule) -> optax.GradientTransformation:
     return optax.chain(
-      *_clip_by_global_norm(global_norm_clip_threshold),
+      *clip,
       optax.adamw(
         schedule,
         b1=beta1,
