@@ -120,6 +120,17 @@ class Partitioner:
       for name, rows in batch.items()
     }
 
+  def abstract_batch(
+    self, shapes: Mapping[str, Sequence[int]]
+  ) -> dict[str, jax.ShapeDtypeStruct]:
+    """Returns what `shard_batch` gives for int32 rows of these shapes."""
+    return {
+      name: jax.ShapeDtypeStruct(
+        tuple(shape), np.int32, sharding=self.batch_sharding
+      )
+      for name, shape in shapes.items()
+    }
+
   def param_shardings(self, boxed: Any) -> Any:
     """Returns a sharding for each parameter.
 

@@ -70,7 +70,7 @@ def random_params(
   partitioner: Partitioner,
   batch_shapes: Mapping[str, Sequence[int]],
   abstract: TrainState,
-  seed: int,
+  rng: jax.Array,
 ) -> Any:
   """Returns random parameters, the same however they are sharded."""
 
@@ -78,9 +78,7 @@ def random_params(
     return nn.unbox(model.init(key, batch_shapes)["params"])
 
   with partitioner.context():
-    return jax.jit(init, out_shardings=shardings_of(abstract.params))(
-      jax.random.key(seed)
-    )
+    return jax.jit(init, out_shardings=shardings_of(abstract.params))(rng)
 
 
 def start(

@@ -105,13 +105,20 @@ def compile_step(
   train_step: TrainStep,
   partitioner: Partitioner,
   state: TrainState,
-  batch: Mapping[str, jax.Array],
+  batch: Mapping[str, Any],
   rng: jax.Array,
 ) -> tuple[TrainStep, float]:
   """Returns the compiled step and the seconds that compiling took.
 
   It accepts arguments of these shapes and shardings alone, so that it can
   never compile anew, and it consumes the state that it is given.
+
+  Args:
+    train_step: From `make_train_step`.
+    partitioner: The mesh.
+    state: Real or abstract.
+    batch: Real or abstract.
+    rng: The run's key.
   """
   begin = time.perf_counter()
   jitted = jax.jit(

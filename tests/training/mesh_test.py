@@ -52,7 +52,9 @@ def test_random_parameters_do_not_depend_on_the_mesh():
   model = tiny_models.linear_model()
   partitioner = mesh.Partitioner(fsdp=4)
   abstract = state.abstract_state(model, optax.sgd(0.1), partitioner, SHAPES)
-  params = state.random_params(model, partitioner, SHAPES, abstract, seed=5)
+  params = state.random_params(
+    model, partitioner, SHAPES, abstract, jax.random.key(5)
+  )
   assert params["kernel"].addressable_shards[0].data.shape[0] == 2
   expected = tiny_models.host_params(model)
   for name in expected:

@@ -84,7 +84,7 @@ def host_params(model):
   partitioner = devices(1)()
   abstract = state.abstract_state(model, optax.sgd(0), partitioner, shapes)
   return jax.device_get(
-    state.random_params(model, partitioner, shapes, abstract, seed=5)
+    state.random_params(model, partitioner, shapes, abstract, jax.random.key(5))
   )
 
 

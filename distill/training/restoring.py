@@ -1,0 +1,131 @@
+"""Reading a train state, or its parameters alone, from a checkpoint."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import orbax.checkpoint as ocp
+from etils import epath
+from flax import serialization
+
+from distill import errors
+
+STATE, DATA, BEST = "state", "data", "best"
+
+NAME_FORMAT = ocp.path.step.standard_name_format(step_prefix="checkpoint")
+
+_DIFFERENCES_NAMED = 5
+
+
+def absolute(path: str | os.PathLike[str]) -> epath.Path:
+  """Returns the path as Orbax wants it; `gs://` stays as it is."""
+  text = os.fspath(path)
+  return epath.Path(text if "://" in text else os.path.abspath(text))
+
+
+def restore_tree(checkpoint: epath.Path, abstract: Any) -> Any:
+  """Returns the part of a checkpoint's state that `abstract` describes.
+
+  Args:
+    checkpoint: A `checkpoint_<step>` folder.
+    abstract: A `TrainState`, or {'params': …}, of shapes and shardings.
+
+  Raises:
+    UserError: The checkpoint holds other names or shapes.
+  """
+  folder = checkpoint / STATE
+  wanted = serialization.to_state_dict(abstract)
+  with ocp.PyTreeCheckpointer() as reader:
+    saved = reader.metadata(folder).item_metadata.tree
+    _check_shapes(checkpoint, _shapes(wanted), _shapes(saved), set(wanted))
+    restored = reader.restore(
+      folder,
+      args=ocp.args.PyTreeRestore(
+        wanted,
+        restore_args=ocp.checkpoint_utils.construct_restore_args(wanted),
+        partial_restore=True,
+      ),
+    )
+  return serialization.from_state_dict(abstract, restored)
+
+
+def restore_params(path: str | os.PathLike[str], abstract_params: Any) -> Any:
+  """Returns a checkpoint's parameters with the target's shardings.
+
+  Args:
+    path: A `checkpoint_<step>` folder, or a MODEL_DIR, of which the best
+      checkpoint is taken, or the newest where there is no best.
+    abstract_params: Shapes, types and shardings, as of `state.abstract_state`.
+
+  Raises:
+    UserError: There is no checkpoint, or it is of another model.
+  """
+  checkpoint = find_checkpoint(path)
+  return restore_tree(checkpoint, {"params": abstract_params})["params"]
+
+
+def find_checkpoint(path: str | os.PathLike[str]) -> epath.Path:
+  """Returns the checkpoint that `path` is or has, see `restore_params`."""
+  folder = absolute(path)
+  if (folder / STATE).exists():
+    return folder
+  found = {}
+  if folder.is_dir():
+    found = {step.step: step.path for step in NAME_FORMAT.find_all(folder)}
+  if not found:
+    raise errors.UserError(
+      f"There is no checkpoint at '{os.fspath(path)}'.",
+      expected="a checkpoint_<step> folder, or a MODEL_DIR that has some",
+      found="no such folder" if not folder.exists() else "no checkpoint in it",
+      remedy="correct CHECKPOINT_PATH or INITIAL_CHECKPOINT_PATH ([] starts "
+      "from random weights)",
+    )
+  newest = found[max(found)]
+  return found.get(read_json(newest, BEST)["step"], newest)
+
+
+def read_json(checkpoint: epath.Path, item: str) -> dict[str, Any]:
+  """Returns a checkpoint's item `DATA` or `BEST`."""
+  with ocp.Checkpointer(ocp.JsonCheckpointHandler()) as reader:
+    return reader.restore(checkpoint / item, args=ocp.args.JsonRestore())
+
+
+def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
+  return {
+    jax.tree_util.keystr(path, simple=True, separator="/"): tuple(leaf.shape)
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
+  }
+
+
+def _check_shapes(
+  checkpoint: epath.Path,
+  wanted: Mapping[str, tuple[int, ...]],
+  saved: Mapping[str, tuple[int, ...]],
+  parts: set[str],
+) -> None:
+  """Raises UserError that names the first parameters that differ."""
+  saved = {k: v for k, v in saved.items() if k.split("/")[0] in parts}
+  names = sorted(
+    (
+      name
+      for name in wanted.keys() | saved.keys()
+      if wanted.get(name) != saved.get(name)
+    ),
+    key=lambda name: (not name.startswith("params/"), name),
+  )
+  if not names:
+    return
+  shown = names[:_DIFFERENCES_NAMED]
+
+  def listed(shapes: Mapping[str, tuple[int, ...]]) -> str:
+    return ", ".join(f"{name} {shapes.get(name, 'absent')}" for name in shown)
+
+  raise errors.UserError(
+    f"The checkpoint '{checkpoint}' is of another model or optimizer: "
+    f"{len(names)} arrays differ.",
+    expected=listed(wanted),
+    found=listed(saved),
+    remedy="use the gin file it was trained with, or another MODEL_DIR; "
+    "nothing was changed",
+  )

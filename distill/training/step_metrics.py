@@ -1,0 +1,57 @@
+"""Reads the metrics of a step once the next one is under way."""
+
+import math
+
+from distill.training import step as step_lib
+from distill.training.metric_logging import MetricLogger
+from distill.training.progress import Progress
+
+
+class NonFiniteLossError(Exception):
+  """The loss or the gradient of a step is infinite or not a number."""
+
+  def __init__(self, step: int, summary: dict[str, float]) -> None:
+    super().__init__(f"step {step}")
+    self.step = step
+    self.summary = summary
+
+
+class StepMetrics:
+  """Holds back one step's metrics, so that the device never waits for us."""
+
+  def __init__(
+    self, logger: MetricLogger, progress: Progress, period: int
+  ) -> None:
+    self._logger = logger
+    self._progress = progress
+    self._period = period
+    self._pending: tuple[int, step_lib.Metrics] | None = None
+
+  def push(self, step: int, metrics: step_lib.Metrics) -> None:
+    """Takes a dispatched step's metrics and reads those of the one before.
+
+    Raises:
+      NonFiniteLossError: On reading.
+    """
+    before, self._pending = self._pending, (step, metrics)
+    if before:
+      self._read(*before)
+
+  def flush(self) -> None:
+    """Reads what is pending, waiting for its step to end.
+
+    Raises:
+      NonFiniteLossError: On reading.
+    """
+    before, self._pending = self._pending, None
+    if before:
+      self._read(*before)
+
+  def _read(self, step: int, metrics: step_lib.Metrics) -> None:
+    summary = step_lib.summarize(metrics)
+    if not math.isfinite(summary["loss"] + summary["grad_norm"]):
+      raise NonFiniteLossError(step, summary)
+    self._progress.update(step, summary["loss"], summary["tokens"])
+    if step % self._period == 0:
+      speed = {"tokens_per_second": self._progress.tokens_per_second()}
+      self._logger.write(step, summary | speed)
