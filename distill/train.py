@@ -54,7 +54,8 @@ def train(
       checkpoint yet; [] is random ones.
     partitioner: The mesh.
     model_dir: Where everything goes.
-    total_steps: The step at which training ends.
+    total_steps: The step at which training ends, counted from that of the
+      initial checkpoint's, as in T5X.
     eval_period: Steps between evaluations; 0 does not evaluate.
     eval_num_examples: The first so many of each task; None is all.
     stats_period: Steps between lines of the metrics' log.
@@ -80,12 +81,15 @@ def train(
     evaluate = _evaluation(
       model, infer_eval_dataset_cfg, partitioner, eval_num_examples, model_dir
     )
-  if jax.process_index() == 0:
-    gin_loading.write_operative_config(model_dir)
   initial = initial_checkpoint_path
   if not isinstance(initial, str):
     # T5X takes a list of one, too.
     initial = next(iter(initial or ()), None)
+
+  def write_configuration() -> None:
+    if jax.process_index() == 0:
+      gin_loading.write_operative_config(model_dir)
+
   return loop.train_loop(
     model=model,
     optimizer=optimizer,
@@ -101,6 +105,7 @@ def train(
     num_microbatches=num_microbatches,
     random_seed=random_seed or 0,
     initial_checkpoint_path=initial,
+    on_start=write_configuration,
   )
 
 

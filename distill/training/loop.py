@@ -45,6 +45,7 @@ def train_loop(
   num_microbatches: int = 1,
   random_seed: int = 0,
   initial_checkpoint_path: str | None = None,
+  on_start: Callable[[], None] = lambda: None,
 ) -> TrainState:
   """Trains up to `total_steps` and returns the state there.
 
@@ -68,7 +69,9 @@ def train_loop(
     stats_period: Steps between lines of the metrics' log.
     num_microbatches: Parts that a batch is cut into, to save memory.
     random_seed: Of weights and dropout.
-    initial_checkpoint_path: Parameters to start from; None is random ones.
+    initial_checkpoint_path: Parameters to start from; None is random ones. As
+      in T5X, the run goes on from that checkpoint's step.
+    on_start: Called before the first step, when nothing can be wrong any more.
 
   Raises:
     UserError: MODEL_DIR, a checkpoint or the batch does not fit, or a loss is
@@ -93,18 +96,22 @@ def train_loop(
       state, position, best = restored
       batches.restore(position)
     else:
+      first_step = 0
       if initial_checkpoint_path:
-        params = restoring.restore_params(
-          initial_checkpoint_path, abstract.params
+        initial = restoring.restore_tree(
+          restoring.find_checkpoint(initial_checkpoint_path),
+          {"params": abstract.params, "step": abstract.step},
         )
+        params, first_step = initial["params"], int(initial["step"])
       else:
         params = state_lib.random_params(
           model, partitioner, shapes, abstract, init_key
         )
-      state = state_lib.start(params, transformation, abstract)
+      state = state_lib.start(params, transformation, abstract, first_step)
       best = BestMetric()
 
     step = int(state.step)
+    _check_steps(step, total_steps)
     is_first = jax.process_index() == 0
     progress = Progress(step, total_steps, sys.stderr if is_first else None)
     logs = {
@@ -144,8 +151,10 @@ def train_loop(
       validation_log=logs["validation"],
       progress=progress,
     )
-    if step < total_steps:
-      run.train(compiled_step())
+    train_step = compiled_step() if step < total_steps else None
+    on_start()
+    if train_step:
+      run.train(train_step)
     else:
       run.settle()
     return run.state
@@ -237,6 +246,17 @@ def _keys(seed: int, partitioner: Partitioner) -> tuple[jax.Array, jax.Array]:
     lambda: tuple(jax.random.split(jax.random.key(seed))),
     out_shardings=partitioner.replicated,
   )()
+
+
+def _check_steps(step: int, total_steps: int) -> None:
+  if not isinstance(total_steps, int) or total_steps < max(1, step):
+    raise errors.UserError(
+      f"TRAIN_STEPS = {total_steps!r} is not a step to train to.",
+      expected="a whole number of at least 1 that counts the steps of the "
+      "checkpoint, too",
+      found=f"a run that is at step {step}",
+      remedy="raise TRAIN_STEPS, or give another MODEL_DIR",
+    )
 
 
 def _not_finite(

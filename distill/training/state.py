@@ -82,15 +82,32 @@ def random_params(
 
 
 def start(
-  params: Any, optimizer: optax.GradientTransformation, abstract: TrainState
+  params: Any,
+  optimizer: optax.GradientTransformation,
+  abstract: TrainState,
+  step: int = 0,
 ) -> TrainState:
-  """Returns the state at step 0, from random or from restored parameters."""
+  """Returns the state at `step`, from random or from restored parameters.
+
+  The learning rate goes on from that step; the optimizer's moments start anew.
+  """
+
+  def at_step(node: Any) -> Any:
+    return node._replace(count=jnp.int32(step)) if _is_schedule(node) else node
+
   init = jax.jit(
-    lambda params: (jnp.int32(0), optimizer.init(params)),
+    lambda params: (
+      jnp.int32(step),
+      jax.tree.map(at_step, optimizer.init(params), is_leaf=_is_schedule),
+    ),
     out_shardings=(
       abstract.step.sharding,
       shardings_of(abstract.opt_state),
     ),
   )
-  step, opt_state = init(params)
-  return TrainState(step=step, params=params, opt_state=opt_state)
+  start_step, opt_state = init(params)
+  return TrainState(step=start_step, params=params, opt_state=opt_state)
+
+
+def _is_schedule(node: Any) -> bool:
+  return isinstance(node, optax.ScaleByScheduleState)

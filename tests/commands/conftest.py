@@ -1,0 +1,58 @@
+"""A cache of rationales and a student trained on it, for all commands."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from distill import cache_rationales
+
+EXPERIMENT = "--gin_file=experiments/last_letters_tiny_step_by_step.gin"
+# So small that a start of Python takes longest.
+SMALL = (
+  "--gin.TASK_FEATURE_LENGTHS={'inputs': 56, 'targets': 48}",
+  "--gin.BATCH_SIZE=8",
+  "--gin_bindings=T5Config.emb_dim=32",
+  "--gin_bindings=T5Config.mlp_dim=32",
+  "--gin_bindings=T5Config.num_encoder_layers=1",
+  "--gin_bindings=T5Config.num_decoder_layers=1",
+)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def data_dir(tmp_path_factory):
+  """The built-in teacher's rationales under $DISTILL_DATA_DIR."""
+  folder = tmp_path_factory.mktemp("data")
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setenv("DISTILL_DATA_DIR", str(folder))
+    cache_rationales.main(["--task=last_letters"])
+    yield folder
+
+
+@pytest.fixture(scope="session")
+def small_flags():
+  """Names step-by-step on last letters, and a student that is tiny."""
+  return [EXPERIMENT, *SMALL]
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory, data_dir, small_flags):
+  """A MODEL_DIR of 200 steps, and what its training printed."""
+  model_dir = tmp_path_factory.mktemp("trained") / "model"
+  # One device, as the terminal of a user without accelerators has.
+  environment = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}
+  done = subprocess.run(
+    [
+      *(sys.executable, "-m", "distill.train", *small_flags),
+      *(f"--gin.MODEL_DIR={model_dir}", "--gin.TRAIN_STEPS=200"),
+      *("--gin.EVAL_PERIOD=100", "--gin.EVALUATOR_NUM_EXAMPLES=16"),
+      *("--gin.SAVE_PERIOD=50", "--gin.STATS_PERIOD=50"),
+    ],
+    env=environment,
+    capture_output=True,
+    text=True,
+    check=False,
+  )
+  assert done.returncode == 0, done.stderr
+  return model_dir, (done.stdout + done.stderr).splitlines()

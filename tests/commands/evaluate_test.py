@@ -1,0 +1,69 @@
+"""`distill evaluate`: the test split's score of a checkpoint."""
+
+import json
+
+import pytest
+
+from distill import errors, evaluate
+
+
+@pytest.fixture(scope="module")
+def scored(trained, small_flags, tmp_path_factory):
+  """The folder of an evaluation, and what it returned."""
+  model_dir, _ = trained
+  folder = tmp_path_factory.mktemp("scored")
+  flags = [
+    *small_flags,
+    f"--gin.CHECKPOINT_PATH={model_dir}",
+    f"--gin.EVAL_OUTPUT_DIR={folder}",
+    "--gin.EVALUATOR_NUM_EXAMPLES=40",
+  ]
+  assert errors.run_command(evaluate.main, flags) == 0
+  return folder, flags
+
+
+def test_the_metrics_are_those_of_the_predictions(scored, trained):
+  folder, _ = scored
+  metrics = json.loads((folder / "metrics.json").read_text())
+  assert metrics["split"] == "test"
+  checkpoint = metrics["checkpoint"]
+  assert checkpoint.startswith(f"{trained[0]}/checkpoint_")
+  step = int(checkpoint.rpartition("_")[2])
+  [path] = folder.glob("*.jsonl")
+  assert path.name == f"last_letters_label-{step:06d}.jsonl"
+  lines = [json.loads(line) for line in path.read_text().splitlines()]
+  right = [line["prediction"] == line["target"] for line in lines]
+  assert len(right) == 40
+  assert metrics["last_letters_label/accuracy"] == pytest.approx(
+    100 * sum(right) / 40
+  )
+
+
+def test_test_and_validation_are_other_examples(scored, trained):
+  asked = [
+    {json.loads(line)["inputs"] for line in path.read_text().splitlines()}
+    for folder in (scored[0], trained[0] / "inference_eval")
+    for path in folder.glob("*.jsonl")
+  ]
+  assert not asked[0] & asked[1]
+
+
+@pytest.mark.parametrize(
+  ("flag", "words"),
+  [
+    ("--gin.CHECKPOINT_PATH=/nowhere", ["/nowhere", "CHECKPOINT_PATH"]),
+    ("--gin.EVAL_SPLIT=tset", ["tset", "test"]),
+    ("--gin.MIXTURE_OR_TASK_NAME=last_letters_rationale", ["distill infer"]),
+    ("--gin_bindings=T5Config.emb_dim=16", ["params/", "(32, "]),
+  ],
+)
+def test_bad_input_is_one_error(scored, capfd, flag, words):
+  folder, flags = scored
+  before = {path: path.read_bytes() for path in folder.iterdir()}
+  code = errors.run_command(evaluate.main, [*flags, flag])
+  assert code == errors.USER_ERROR_EXIT
+  said = capfd.readouterr().err
+  assert "Traceback" not in said
+  for word in words:
+    assert word in said
+  assert before == {path: path.read_bytes() for path in folder.iterdir()}

@@ -1,0 +1,51 @@
+"""`distill infer`: predictions of any task as JSONL."""
+
+import json
+
+import pytest
+
+from distill import errors, infer
+from distill.data.procedural.last_letters import LastLetters
+
+
+@pytest.fixture
+def flags(trained, small_flags, tmp_path):
+  model_dir, _ = trained
+  return [
+    *small_flags,
+    "--gin.TASK_FEATURE_LENGTHS={'inputs': 56, 'targets': 8}",
+    "--gin.BATCH_SIZE=128",
+    f"--gin.CHECKPOINT_PATH={model_dir}",
+    f"--gin.INFER_OUTPUT_DIR={tmp_path}",
+  ]
+
+
+def test_rationales_of_the_test_split_on_request(flags, tmp_path, capfd):
+  task = "last_letters_rationale"
+  flags = [*flags, f"--gin.MIXTURE_OR_TASK_NAME={task}"]
+  assert errors.run_command(infer.main, flags) == 0
+  said = capfd.readouterr()
+  examples = LastLetters().examples("test")
+  assert f"{task}: {len(examples)}/{len(examples)}" in said.err
+  assert "ETA" in said.err
+  path = tmp_path / f"{task}-predict.jsonl"
+  assert str(path) in said.out
+  lines = [json.loads(line) for line in path.read_text().splitlines()]
+  assert [line["id"] for line in lines] == [e.id for e in examples]
+  assert lines[0]["inputs"] == "[rationale] " + examples[0].input
+  assert {*lines[0]} == {"id", "inputs", "prediction"}
+  # Again: what is there stays.
+  before = path.read_bytes()
+  assert errors.run_command(infer.main, flags) == errors.USER_ERROR_EXIT
+  assert "INFER_OUTPUT_DIR" in capfd.readouterr().err
+  assert path.read_bytes() == before
+
+
+def test_a_mixture_gives_its_labels(flags, tmp_path):
+  flags = [*flags, "--gin.EVAL_SPLIT=validation"]
+  assert errors.run_command(infer.main, flags) == 0
+  [path] = tmp_path.iterdir()
+  assert path.name == "last_letters_label-predict.jsonl"
+  line = json.loads(path.read_text().splitlines()[0])
+  [example, *_] = LastLetters().examples("validation")
+  assert line["targets"] == example.label
