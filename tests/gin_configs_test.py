@@ -20,6 +20,7 @@ EXPERIMENTS = [name for name in FILES if name.startswith("experiments/")]
 SIZES = [
   name for name in SHARED if re.fullmatch(r"models/\w+_[a-z]+.gin", name)
 ]
+MODULE = "MIXTURE_OR_TASK_MODULE"
 # A value for whatever an experiment leaves to the command line.
 GIVEN = {
   "MODEL_DIR": "'/m'",
@@ -28,7 +29,7 @@ GIVEN = {
   "EVAL_OUTPUT_DIR": "'/e'",
   "INFER_OUTPUT_DIR": "'/i'",
   "MIXTURE_OR_TASK_NAME": "'last_letters_finetune'",
-  "MIXTURE_OR_TASK_MODULE": "'tasks'",
+  MODULE: "'tasks'",
   "TASK_FEATURE_LENGTHS": "{'inputs': 8, 'targets': 8}",
   "TRAIN_STEPS": "1",
 }
@@ -52,7 +53,7 @@ def header(name):
 def built(command, *names):
   """Loads files as a command does and builds all that they configure."""
   survey = survey_of("native", *names)
-  given = [f"{name}={GIVEN[name]}" for name in survey.missing()]
+  given = [f"{n}={GIVEN[n]}" for n in (*survey.missing(), MODULE)]
   bindings = [gin_checks.checked_binding(text, survey) for text in given]
   gin_checks.check_complete(survey)
   gin_loading.load(names, bindings, HALVES["native"])
