@@ -15,6 +15,10 @@ class MetricLogger:
   """Writes `{"step": …, name: value, …}` a line, and the same to TensorBoard.
 
   Only process 0 writes.
+
+  Attributes:
+    last: The newest line, of this process or of the run that it resumes; {} if
+      there is none.
   """
 
   def __init__(self, folder: str, last_step: int) -> None:
@@ -23,13 +27,14 @@ class MetricLogger:
     Those are steps of a run that was killed after its last checkpoint; they
     are about to be taken again.
     """
+    self.last: Mapping[str, float] = {}
     self._silent = jax.process_index() != 0
     if self._silent:
       return
     tf.io.gfile.makedirs(folder)
     path = os.path.join(folder, FILE_NAME)
     if tf.io.gfile.exists(path):
-      _drop_after(path, last_step)
+      self.last = _drop_after(path, last_step)
     self._file = tf.io.gfile.GFile(path, "a")
     self._events = metric_writers.SummaryWriter(folder)
 
@@ -37,7 +42,8 @@ class MetricLogger:
     """Writes one step's scalars, so that a kill does not lose them."""
     if self._silent:
       return
-    self._file.write(json.dumps({"step": step, **scalars}) + "\n")
+    self.last = {"step": step, **scalars}
+    self._file.write(json.dumps(self.last) + "\n")
     self._file.flush()
     self._events.write_scalars(step, scalars)
 
@@ -48,8 +54,12 @@ class MetricLogger:
       self._events.close()
 
 
-def _drop_after(path: str, last_step: int) -> None:
-  """Rewrites a file of JSON lines without later steps or a torn last line."""
+def _drop_after(path: str, last_step: int) -> dict[str, float]:
+  """Rewrites a file of JSON lines without later steps or a torn last line.
+
+  Returns:
+    The last line that stays, {} if none does.
+  """
   with tf.io.gfile.GFile(path) as file:
     lines = file.read().splitlines(keepends=True)
   kept = [
@@ -60,3 +70,4 @@ def _drop_after(path: str, last_step: int) -> None:
   with tf.io.gfile.GFile(f"{path}.partial", "w") as file:
     file.write("".join(kept))
   tf.io.gfile.rename(f"{path}.partial", path, overwrite=True)
+  return json.loads(kept[-1]) if kept else {}

@@ -149,5 +149,6 @@ def summarize(metrics: Metrics) -> dict[str, float]:
     "z_loss": sums["z_loss"] / weighed,
     "accuracy": sums["correct"] / weighed,
     "tokens": tokens,
+    "target_tokens": sums["target_tokens"],
     "padding": 1.0 - tokens / sums["positions"],
   }

@@ -17,7 +17,11 @@ class NonFiniteLossError(Exception):
 
 
 class StepMetrics:
-  """Holds back one step's metrics, so that the device never waits for us."""
+  """Holds back one step's metrics, so that the device never waits for us.
+
+  Each `period` steps are logged, and those that `flush` reads: where the run
+  saves, evaluates or ends. So a resumed run knows the total of target tokens.
+  """
 
   def __init__(
     self, logger: MetricLogger, progress: Progress, period: int
@@ -25,6 +29,7 @@ class StepMetrics:
     self._logger = logger
     self._progress = progress
     self._period = period
+    self._target_tokens = logger.last.get("target_tokens_total", 0)
     self._pending: tuple[int, step_lib.Metrics] | None = None
 
   def push(self, step: int, metrics: step_lib.Metrics) -> None:
@@ -35,7 +40,7 @@ class StepMetrics:
     """
     before, self._pending = self._pending, (step, metrics)
     if before:
-      self._read(*before)
+      self._read(*before, log=before[0] % self._period == 0)
 
   def flush(self) -> None:
     """Reads what is pending, waiting for its step to end.
@@ -45,13 +50,17 @@ class StepMetrics:
     """
     before, self._pending = self._pending, None
     if before:
-      self._read(*before)
+      self._read(*before, log=True)
 
-  def _read(self, step: int, metrics: step_lib.Metrics) -> None:
+  def _read(self, step: int, metrics: step_lib.Metrics, log: bool) -> None:
     summary = step_lib.summarize(metrics)
     if not math.isfinite(summary["loss"] + summary["grad_norm"]):
       raise NonFiniteLossError(step, summary)
     self._progress.update(step, summary["loss"], summary["tokens"])
-    if step % self._period == 0:
-      speed = {"tokens_per_second": self._progress.tokens_per_second()}
-      self._logger.write(step, summary | speed)
+    self._target_tokens += int(summary["target_tokens"])
+    if log:
+      totals = {
+        "tokens_per_second": self._progress.tokens_per_second(),
+        "target_tokens_total": self._target_tokens,
+      }
+      self._logger.write(step, summary | totals)

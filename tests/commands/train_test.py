@@ -65,8 +65,13 @@ def test_the_written_configuration_resumes_the_run(trained, tmp_path, capfd):
   ]
   assert run(*flags) == 0
   assert "from step 200" in capfd.readouterr().err
-  steps = [line["step"] for line in lines_of(copy / "train/metrics.jsonl")]
-  assert steps == [50, 100, 150, 200, 201, 202]
+  lines = lines_of(copy / "train/metrics.jsonl")
+  assert [line["step"] for line in lines] == [50, 100, 150, 200, 201, 202]
+  # Counted on from the run that it resumes.
+  assert lines[-1]["target_tokens_total"] == sum(
+    [lines[3]["target_tokens_total"], *(x["target_tokens"] for x in lines[4:])]
+  )
+  assert 200 * 8 * 4 < lines[3]["target_tokens_total"] < 200 * 8 * 48
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ def test_a_resumed_log_has_no_step_twice_and_no_torn_line(tmp_path):
   # The checkpoint to resume from is of step 5.
   logger = metric_logging.MetricLogger(str(tmp_path), 5)
   assert steps(tmp_path) == [1, 2, 3, 4, 5]
+  assert logger.last == {"step": 5, "loss": 1.0}
   logger.write(6, {"loss": 1.0})
   logger.close()
   assert steps(tmp_path) == [1, 2, 3, 4, 5, 6]
