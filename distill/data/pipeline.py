@@ -108,7 +108,8 @@ class TrainBatches(Iterator[Mapping[str, np.ndarray]]):
   def _rewind(self) -> None:
     self._batches = 0
     # A second iterator over one dataset object would shuffle otherwise.
-    self._dataset = self._build()
+    with _seqio_is_quiet():
+      self._dataset = self._build()
     self._iterator = iter(self._dataset)
 
   def _build(self) -> tf.data.Dataset:
@@ -194,3 +195,14 @@ def _reading(config: DatasetConfig) -> Iterator[None]:
       remedy="write its cache again with scripts/cache_rationales.py, or "
       "mend the file",
     ) from error
+
+
+@contextlib.contextmanager
+def _seqio_is_quiet() -> Iterator[None]:
+  """Hides its advice on shuffling, which our exact resume makes needless."""
+  before = logging.get_verbosity()
+  logging.set_verbosity(logging.ERROR)
+  try:
+    yield
+  finally:
+    logging.set_verbosity(before)

@@ -36,9 +36,9 @@ def restore_tree(checkpoint: epath.Path, abstract: Any) -> Any:
   """
   folder = checkpoint / STATE
   wanted = serialization.to_state_dict(abstract)
+  saved = ocp.PyTreeCheckpointHandler().metadata(folder).tree
+  _check_shapes(checkpoint, _shapes(wanted), _shapes(saved), set(wanted))
   with ocp.PyTreeCheckpointer() as reader:
-    saved = reader.metadata(folder).item_metadata.tree
-    _check_shapes(checkpoint, _shapes(wanted), _shapes(saved), set(wanted))
     restored = reader.restore(
       folder,
       args=ocp.args.PyTreeRestore(
@@ -112,7 +112,12 @@ def _check_shapes(
       for name in wanted.keys() | saved.keys()
       if wanted.get(name) != saved.get(name)
     ),
-    key=lambda name: (not name.startswith("params/"), name),
+    # Parameters first, and of these the ones that are in both.
+    key=lambda name: (
+      not name.startswith("params/"),
+      name not in wanted or name not in saved,
+      name,
+    ),
   )
   if not names:
     return

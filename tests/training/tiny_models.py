@@ -19,6 +19,7 @@ class Linear(nn.Module):
   """logits = embedding[decoder_input_tokens] @ kernel, with dropout between."""
 
   dropout_rate: float
+  vocab_size: int
 
   @nn.compact
   def __call__(
@@ -29,15 +30,21 @@ class Linear(nn.Module):
       init = nn.with_logical_partitioning(nn.initializers.normal(1.0), axes)
       return self.param(name, init, shape)
 
-    embedding = param("embedding", (VOCAB, WIDTH), (None, "embed"))
-    kernel = param("kernel", (WIDTH, VOCAB), ("embed", None))
+    embedding = param("embedding", (self.vocab_size, WIDTH), (None, "embed"))
+    kernel = param("kernel", (WIDTH, self.vocab_size), ("embed", None))
     drop = nn.Dropout(self.dropout_rate, deterministic=not enable_dropout)
     return drop(embedding[tokens]) @ kernel
 
 
-def linear_model(normalization="token", dropout_rate=0.0):
+def linear_model(normalization="token", dropout_rate=0.0, vocab_size=VOCAB):
   return encoder_decoder.EncoderDecoderModel(
-    Linear(dropout_rate), None, None, Z_LOSS, SMOOTHING, WEIGHTS, normalization
+    Linear(dropout_rate, vocab_size),
+    None,
+    None,
+    Z_LOSS,
+    SMOOTHING,
+    WEIGHTS,
+    normalization,
   )
 
 

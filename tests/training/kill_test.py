@@ -1,0 +1,77 @@
+"""Real processes, killed by real signals, end with the same parameters."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+import tiny_run
+
+STEPS = tiny_run.STEPS
+
+
+def start(folder, *moment):
+  """Runs the script; returns its exit code and the last line it printed."""
+  script = os.path.abspath(tiny_run.__file__)
+  done = subprocess.run(
+    [sys.executable, script, str(folder), *map(str, moment)],
+    capture_output=True,
+    text=True,
+    timeout=300,
+    env=os.environ
+    | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+  )
+  assert done.returncode in (0, 143, -signal.SIGKILL), done.stderr
+  return done.returncode, done.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def digest(tmp_path_factory):
+  folder = tmp_path_factory.mktemp("whole")
+  return tiny_run.digest(tiny_run.run(folder).params)
+
+
+def checkpoints(folder):
+  return sorted(
+    int(path.name.removeprefix("checkpoint_"))
+    for path in folder.glob("checkpoint_*")
+    if path.suffix == ""
+  )
+
+
+def test_killed_in_the_first_save_and_in_an_evaluation(digest, tmp_path):
+  code, _ = start(tmp_path, "saving", 10)
+  assert code == -signal.SIGKILL
+  # Part of the checkpoint is there, under another name.
+  assert not checkpoints(tmp_path) and list(tmp_path.glob("checkpoint_10.*"))
+  code, _ = start(tmp_path, "evaluating", 20)
+  assert code == -signal.SIGKILL
+  assert checkpoints(tmp_path) == [10]
+  code, printed = start(tmp_path)
+  assert (code, printed) == (0, digest)
+  assert checkpoints(tmp_path) == [10, 20, 30]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+  "moments",
+  [
+    [("reading", 1), ("saving", 20), ("reading", 27)],
+    [("reading", 10), ("reading", 11), ("evaluating", 10)],
+    [("reading", 16), ("reading", 17), ("saving", 30)],
+    [("term", 1), ("term", 13), ("reading", 14)],
+  ],
+  ids=str,
+)
+def test_killed_again_and_again(moments, digest, tmp_path):
+  for moment, step in moments:
+    code, _ = start(tmp_path, moment, step)
+    if code == 0:  # it had passed that step already
+      assert moment == "evaluating"
+      break
+    assert code == (143 if moment == "term" else -signal.SIGKILL)
+    if moment == "term":
+      assert step in checkpoints(tmp_path)
+  code, printed = start(tmp_path)
+  assert (code, printed) == (0, digest)

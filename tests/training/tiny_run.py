@@ -1,0 +1,150 @@
+"""Trains a tiny T5 with dropout; as a script, it kills itself on request.
+
+`tiny_run.py MODEL_DIR [MOMENT STEP]` sends itself SIGKILL when it reads the
+batch of STEP ('reading'), while it saves STEP ('saving') or evaluates it
+('evaluating'); with 'term' it sends SIGTERM while it reads the batch.
+"""
+
+import glob
+import hashlib
+import os
+import signal
+import sys
+import threading
+import time
+
+import jax
+import numpy as np
+import optax
+import seqio
+import tensorflow as tf
+import tiny_models
+
+from distill.data import pipeline
+from distill.training import checkpoints, loop, mesh
+
+TASK = "tiny_run"
+STEPS = 30
+
+
+def rows(split, shuffle_files=False, seed=None):
+  texts = [f"{i * 7919 % 1000:03d}" for i in range(200)]
+  return tf.data.Dataset.from_tensor_slices(
+    {"inputs": texts, "targets": [text[::-1] for text in texts]}
+  )
+
+
+def register():
+  if TASK in seqio.TaskRegistry.names():
+    return
+  vocabulary = seqio.ByteVocabulary(extra_ids=0)
+  seqio.TaskRegistry.add(
+    TASK,
+    source=seqio.FunctionDataSource(rows, splits=["train"]),
+    preprocessors=[
+      seqio.preprocessors.tokenize,
+      seqio.preprocessors.append_eos,
+    ],
+    output_features={
+      name: seqio.Feature(vocabulary, dtype=tf.int32)
+      for name in ("inputs", "targets")
+    },
+  )
+
+
+class Batches(pipeline.TrainBatches):
+  """Raises a signal while it reads the batch of a step."""
+
+  moment: tuple[int, int] | None = None
+
+  def __next__(self):
+    batch = super().__next__()
+    if self.moment and self.position_count() == self.moment[0]:
+      os.kill(os.getpid(), self.moment[1])
+    return batch
+
+  def position_count(self):
+    return self._batches
+
+
+def evaluate(state, step):
+  """A score that falls and rises, so that the best is not the last."""
+  scale = state.params["decoder"]["decoder_norm"]["scale"]
+  return {
+    "tiny/accuracy": float(np.abs(np.asarray(scale)).sum()) * (step != 20)
+  }
+
+
+def data_config(**changes):
+  register()
+  settings = {
+    "mixture_or_task_name": TASK,
+    "task_feature_lengths": {"inputs": 12, "targets": 12},
+    "split": "train",
+    "batch_size": 8,
+    "shuffle": True,
+    "pack": True,
+  }
+  return pipeline.DatasetConfig(**settings | changes)
+
+
+def run(model_dir, *, batches=None, saving=None, **changes):
+  """Returns the state after `STEPS` steps, or where it was stopped."""
+  settings = {
+    "model": tiny_models.t5_model(dropout_rate=0.3, vocab_size=264),
+    "optimizer": optax.adam,
+    "learning_rate_fn": lambda step: 0.01 / (1 + step),
+    "partitioner": mesh.Partitioner(),
+    "batches": batches or Batches(data_config()),
+    "model_dir": str(model_dir),
+    "total_steps": STEPS,
+    "checkpoint_cfg": checkpoints.CheckpointConfig(
+      period=10, keep=2, best_metric="accuracy"
+    ),
+    "evaluate": evaluate,
+    "eval_period": 10,
+    "stats_period": 1,
+  }
+  return loop.train_loop(**settings | changes)
+
+
+def digest(params):
+  """Returns a hash of every bit of the parameters."""
+  text = hashlib.sha256()
+  for path, leaf in jax.tree_util.tree_leaves_with_path(params):
+    text.update(jax.tree_util.keystr(path).encode())
+    text.update(np.asarray(leaf).tobytes())
+  return text.hexdigest()
+
+
+def kill_when_saving(model_dir, step):
+  def watch():
+    while not glob.glob(f"{model_dir}/checkpoint_{step}.*tmp*"):
+      time.sleep(0.0005)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+  threading.Thread(target=watch, daemon=True).start()
+
+
+def main(model_dir, moment=None, step=0):
+  step, scores = int(step), evaluate
+  batches = Batches(data_config())
+  if moment in ("reading", "term"):
+    number = signal.SIGKILL if moment == "reading" else signal.SIGTERM
+    batches.moment = (step, number)
+  elif moment == "saving":
+    kill_when_saving(model_dir, step)
+  elif moment == "evaluating":
+
+    def scores(state, at):
+      if at == step:
+        time.sleep(2)  # the save of the step before may end
+        os.kill(os.getpid(), signal.SIGKILL)
+      return evaluate(state, at)
+
+  state = run(model_dir, batches=batches, evaluate=scores)
+  print(digest(state.params))
+
+
+if __name__ == "__main__":
+  main(*sys.argv[1:])
