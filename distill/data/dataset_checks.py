@@ -1,7 +1,5 @@
 """What is checked of a training dataset before any step is taken."""
 
-import difflib
-import importlib
 from collections.abc import Mapping
 
 import numpy as np
@@ -13,35 +11,6 @@ from distill import errors
 
 # Examples looked at: enough to meet a long one, few enough to take a second.
 EXAMPLES_LOOKED_AT = 2000
-
-
-def find_provider(name: str, module: str | None) -> seqio.Task | seqio.Mixture:
-  """Returns the registered task or mixture, importing `module` first.
-
-  Raises:
-    UserError: There is no such module, task or mixture.
-  """
-  if module:
-    try:
-      importlib.import_module(module)
-    except ModuleNotFoundError as error:
-      raise errors.UserError(
-        f"The module '{module}', which registers tasks, cannot be imported.",
-        expected="an importable module in MIXTURE_OR_TASK_MODULE",
-        found=str(error),
-        remedy="correct MIXTURE_OR_TASK_MODULE, or put it on PYTHONPATH",
-      ) from error
-  known = sorted({*seqio.TaskRegistry.names(), *seqio.MixtureRegistry.names()})
-  if name not in known:
-    close = difflib.get_close_matches(name, known, n=3)
-    raise errors.UserError(
-      f"There is no task or mixture '{name}'.",
-      expected="one of " + ", ".join(close or known or ["(none registered)"]),
-      found=f"'{name}', with {len(known)} registered",
-      remedy="correct MIXTURE_OR_TASK_NAME, or name the module that registers "
-      "it in MIXTURE_OR_TASK_MODULE",
-    )
-  return seqio.get_mixture_or_task(name)
 
 
 def check_split(provider: seqio.Task | seqio.Mixture, split: str) -> None:

@@ -16,7 +16,12 @@ import tensorflow as tf
 from absl import logging
 
 from distill import errors
-from distill.data import dataset_checks, feature_converters, iterator_state
+from distill.data import (
+  dataset_checks,
+  feature_converters,
+  iterator_state,
+  lookup,
+)
 
 # `seed=None` means this and never the clock: a restart reads the same batches.
 DEFAULT_SEED = 0
@@ -58,7 +63,7 @@ class DatasetConfig:
     Raises:
       UserError: Its name, its split or its feature lengths are wrong.
     """
-    provider = dataset_checks.find_provider(
+    provider = lookup.get_mixture_or_task(
       self.mixture_or_task_name, self.module
     )
     dataset_checks.check_split(provider, self.split)

@@ -180,7 +180,7 @@ def test_padding_fraction_counts_inputs_and_targets():
     ({"mixture_or_task_name": "pipeline_empty"}, ["is empty"]),
     ({"mixture_or_task_name": "pipeline_alpa"}, ["pipeline_alpha", "MODULE"]),
     ({"mixture_or_task_name": "pipeline_cut"}, ["cannot be read"]),
-    ({"module": "no_such.module"}, ["no_such", "PYTHONPATH"]),
+    ({"module": "no_such.module"}, ["no_such.module", "PYTHONPATH"]),
     ({"split": "test"}, ["no split 'test'", "train"]),
     ({"task_feature_lengths": {"inputs": 32}}, ["'targets'"]),
   ],
