@@ -11,7 +11,7 @@ from distill import cache_rationales
 EXPERIMENT = "--gin_file=experiments/last_letters_tiny_step_by_step.gin"
 # So small that a start of Python takes longest.
 SMALL = (
-  "--gin.TASK_FEATURE_LENGTHS={'inputs': 56, 'targets': 48}",
+  "--gin.TASK_FEATURE_LENGTHS={'inputs': 64, 'targets': 64}",
   "--gin.BATCH_SIZE=8",
   "--gin_bindings=T5Config.emb_dim=32",
   "--gin_bindings=T5Config.mlp_dim=32",

@@ -13,7 +13,7 @@ def flags(trained, small_flags, tmp_path):
   model_dir, _ = trained
   return [
     *small_flags,
-    "--gin.TASK_FEATURE_LENGTHS={'inputs': 56, 'targets': 8}",
+    "--gin.TASK_FEATURE_LENGTHS={'inputs': 64, 'targets': 8}",
     "--gin.BATCH_SIZE=128",
     f"--gin.CHECKPOINT_PATH={model_dir}",
     f"--gin.INFER_OUTPUT_DIR={tmp_path}",
