@@ -9,7 +9,7 @@ import argparse
 import importlib
 import os
 import pathlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
 import distill
@@ -169,11 +169,20 @@ def initialize_distributed(flags: argparse.Namespace) -> None:
   jax.distributed.initialize(*(getattr(flags, name) for name in names))
 
 
-def run(command: str, argv: Sequence[str]) -> Any:
-  """Parses flags and gin, then calls `distill.<command>.<command>`.
+def keep_tensorflow_off_accelerators() -> None:
+  """Leaves all accelerators to JAX: TensorFlow would take their memory."""
+  import tensorflow as tf
+
+  for kind in ("GPU", "TPU"):
+    tf.config.set_visible_devices([], kind)
+
+
+def configure(command: str, argv: Sequence[str]) -> Callable[..., Any] | None:
+  """Parses flags and gin for `distill.<command>.<command>`.
 
   Returns:
-    What the function returns; None for `--help`.
+    That function, to which gin has bound its parameters; None for `--help`,
+    which is printed.
 
   Raises:
     UserError: The command line or a gin file is wrong.
@@ -191,7 +200,20 @@ def run(command: str, argv: Sequence[str]) -> Any:
   ]
   gin_checks.check_complete(survey)
   initialize_distributed(flags)
+  keep_tensorflow_off_accelerators()
   module = importlib.import_module(f"distill.{command}")
-  function = getattr(module, command)
   gin_loading.load(files, bindings, flags.search_path)
-  return gin_loading.call(function)
+  return getattr(module, command)
+
+
+def run(command: str, argv: Sequence[str]) -> Any:
+  """Parses flags and gin, then calls `distill.<command>.<command>`.
+
+  Returns:
+    What the function returns; None for `--help`.
+
+  Raises:
+    UserError: The command line or a gin file is wrong.
+  """
+  function = configure(command, argv)
+  return gin_loading.call(function) if function else None

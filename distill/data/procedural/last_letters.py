@@ -10,8 +10,10 @@ from distill.data.procedural.generation import (
 
 _CONSONANTS = "bdfgklmnprstvz"
 _VOWELS = "aeiou"
-# Half of the words end in a consonant, so that no ending is a good guess.
+# Half of the words end in a consonant, so that no ending is a good guess; two
+# in three have a syllable in front, so that no place in the question is.
 _LENGTHS = (3, 4)
+_STARTS = ("", "be", "so")
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,7 @@ class LastLetters(ProceduralDataset):
   """'Join the last letters of "mifo taru keb".' → 'oub'.
 
   Attributes:
-    words: How many words, the difficulty; at 3 an input has under 42 bytes.
+    words: How many words, the difficulty; at 3 an input has under 49 bytes.
   """
 
   name: str = "last_letters"
@@ -37,8 +39,8 @@ class LastLetters(ProceduralDataset):
 
 
 def _word(choices: Choices) -> str:
-  length = choices.pick(_LENGTHS)
+  start, length = choices.pick(_STARTS), choices.pick(_LENGTHS)
   # Always four letters, of which a short word drops the last: the number of
   # options must not depend on the length.
   letters = [choices.pick(kind) for kind in (_CONSONANTS, _VOWELS) * 2]
-  return "".join(letters[:length])
+  return start + "".join(letters[:length])

@@ -1,0 +1,80 @@
+"""Speed of greedy decoding for a named gin file, with random weights.
+
+python bench/decode.py --batches=5 \\
+  --gin_file=experiments/last_letters_tiny_finetune.gin
+
+Random weights seldom end a sequence early: most decode to the full length.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import measure
+import numpy as np
+
+from distill import errors, gin_flags
+
+
+def main(argv: Sequence[str]) -> None:
+  """Decodes a few real batches and prints the speed."""
+  parser = argparse.ArgumentParser(add_help=False)
+  parser.add_argument("--batches", type=int, default=5)
+  options, rest = parser.parse_known_args(argv)
+  # Nothing is read or written there; the run file merely demands the names.
+  unused = ["--gin.CHECKPOINT_PATH=unused", "--gin.EVAL_OUTPUT_DIR=unused"]
+  evaluate = gin_flags.configure("evaluate", [*unused, *rest])
+  if evaluate is None:
+    return
+  import gin
+
+  print(benchmark(options.batches, **gin.get_bindings(evaluate)))
+
+
+def benchmark(
+  count: int, *, model: Any, dataset_cfg: Any, partitioner: Any, **unused: Any
+) -> str:
+  """Returns the report on decoding `count` batches."""
+  import dataclasses
+
+  import jax
+  import optax
+
+  from distill.data import pipeline
+  from distill.evaluation import prediction
+  from distill.training import state as state_lib
+
+  del unused
+  config = dataclasses.replace(dataset_cfg, shuffle=False, pack=False)
+  batches = pipeline.TrainBatches(config)
+  abstract = state_lib.abstract_state(
+    model, optax.identity(), partitioner, batches.shapes
+  )
+  params = state_lib.random_params(
+    model, partitioner, batches.shapes, abstract, jax.random.key(0)
+  )
+  predictor = prediction.Predictor(model, partitioner, config.batch_size)
+  kept = [next(batches) for _ in range(count)]
+  rows = [
+    {name: array[i] for name, array in batch.items()}
+    for batch in kept
+    for i in range(config.batch_size)
+  ]
+  begun = time.perf_counter()
+  list(predictor.predict(params, rows[: config.batch_size]))
+  meter = measure.Meter(time.perf_counter() - begun)
+  meter.start()
+  outputs = np.stack(list(predictor.predict(params, rows)))
+  inputs = np.stack([row["encoder_input_tokens"] for row in rows])
+  meter.add(len(rows), inputs, outputs)
+  return meter.report(
+    f"decoding {config.mixture_or_task_name}: {count} batches of"
+    f" {config.batch_size} rows on {jax.device_count()} {jax.default_backend()}"
+    " (compile seconds include the first batch)"
+  )
+
+
+if __name__ == "__main__":
+  sys.exit(errors.run_command(main))

@@ -1,0 +1,60 @@
+"""What a benchmark counts, and how it prints it."""
+
+import dataclasses
+import resource
+import time
+from collections.abc import Mapping
+
+import numpy as np
+
+Batch = Mapping[str, np.ndarray]
+
+
+def count_examples(batch: Batch) -> int:
+  """Returns how many examples a batch holds, packed or not."""
+  ids = batch.get("decoder_segment_ids")
+  if ids is None:
+    return len(batch["encoder_input_tokens"])
+  return int(ids.max(axis=1).sum())
+
+
+def cpu_seconds() -> float:
+  """Returns the CPU seconds of this process so far, all threads."""
+  usage = resource.getrusage(resource.RUSAGE_SELF)
+  return usage.ru_utime + usage.ru_stime
+
+
+@dataclasses.dataclass
+class Meter:
+  """Adds up what was done between `start` and `report`."""
+
+  compile_seconds: float
+  examples: int = 0
+  tokens: int = 0
+  positions: int = 0
+
+  def start(self) -> None:
+    """Starts the clocks, after compiling and warming up."""
+    self._wall, self._cpu = time.perf_counter(), cpu_seconds()
+
+  def add(self, examples: int, *tokens: np.ndarray) -> None:
+    """Counts a batch and its token arrays [batch, length]; 0 is padding."""
+    self.examples += examples
+    self.tokens += sum(int((array > 0).sum()) for array in tokens)
+    self.positions += sum(array.size for array in tokens)
+
+  def report(self, title: str) -> str:
+    """Returns the figures, one a line, since `start`."""
+    wall = time.perf_counter() - self._wall
+    cpu = cpu_seconds() - self._cpu
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    rows = {
+      "examples/s": f"{self.examples / wall:.1f}",
+      "non-padding tokens/s": f"{self.tokens / wall:,.0f}",
+      "padding fraction": f"{1 - self.tokens / self.positions:.3f}",
+      "compile seconds": f"{self.compile_seconds:.1f}",
+      "peak memory, GiB": f"{peak:.2f}",
+      "CPU s per 1,000 examples": f"{1000 * cpu / self.examples:.2f}",
+    }
+    lines = [f"  {name:<26}{value:>12}" for name, value in rows.items()]
+    return "\n".join([title, *lines])
