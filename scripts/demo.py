@@ -7,11 +7,12 @@ was stopped goes on where it was; remove the output folder to begin anew.
 """
 
 import argparse
+import concurrent.futures
 import dataclasses
 import json
 import os
 import pathlib
-import resource
+import re
 import subprocess
 import sys
 import time
@@ -22,6 +23,9 @@ from distill.evaluation import report
 
 TASK = "last_letters"
 METHODS = ("finetune", "step_by_step", "cot")
+
+# What TensorFlow prints while it loads.
+_NOISE = re.compile(r"WARNING: All log messages|[IWE]0000 ")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,27 +82,53 @@ def equal_compute(seed: int, rows: Sequence[report.Result]) -> Student:
 class Demo:
   """Runs the commands of the demo and collects their results."""
 
-  def __init__(self, folder: pathlib.Path) -> None:
+  def __init__(self, folder: pathlib.Path, jobs: int) -> None:
     self.folder = folder.absolute()
+    self.jobs = jobs
     self.environment = {
       **os.environ,
       "DISTILL_DATA_DIR": str(self.folder / "data"),
+      # Students of one shape are compiled once.
+      "JAX_COMPILATION_CACHE_DIR": str(self.folder / "compiled"),
     }
 
-  def command(self, module: str, *flags: str) -> None:
-    """Runs one command of the project; its failure ends the demo."""
+  def command(self, who: str, module: str, *flags: str) -> float:
+    """Runs one command of the project, each line of it headed by `who`.
+
+    Returns:
+      The CPU seconds that it took.
+
+    Raises:
+      UserError: It failed.
+    """
     line = [sys.executable, "-m", f"distill.{module}", *flags]
-    print("$ distill", module, *flags, flush=True)
-    done = subprocess.run(line, env=self.environment, check=False)
-    if done.returncode:
+    print(f"{who}: $ distill {module} {' '.join(flags)}", flush=True)
+    process = subprocess.Popen(
+      line,
+      env=self.environment,
+      stdout=subprocess.PIPE,
+      stderr=subprocess.STDOUT,
+      text=True,
+    )
+    said = []
+    for text in process.stdout or ():
+      said.append(text)
+      if not _NOISE.match(text):
+        print(f"{who}: {text}", end="", flush=True)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
       raise errors.UserError(
-        f"`distill {module}` failed with exit code {done.returncode}.",
-        remedy="see its message above; the demo goes on where it was",
+        f"{who}: `distill {module}` ended with exit code {process.returncode}.",
+        found="".join(said[-20:]).strip(),
+        remedy="mend that and run the demo again; it goes on where it was",
       )
+    return usage.ru_utime + usage.ru_stime
 
   def cache(self) -> None:
     """Asks the built-in teacher for the rationales of the training split."""
     self.command(
+      "teacher",
       "cache_rationales",
       f"--task={TASK}",
       "--split=train",
@@ -122,16 +152,16 @@ class Demo:
     ]
     if one.steps:
       flags.append(f"--gin.TRAIN_STEPS={one.steps}")
-    begun = children_cpu_seconds()
-    self.command("train", *flags)
-    self.command(
+    cpu_seconds = self.command(home.name, "train", *flags)
+    cpu_seconds += self.command(
+      home.name,
       "evaluate",
       f"--gin_file={one.experiment}",
       f"--gin.MIXTURE_OR_TASK_NAME='{one.evaluated}'",
       f"--gin.CHECKPOINT_PATH='{home}/model'",
       f"--gin.EVAL_OUTPUT_DIR='{home}/test'",
     )
-    row = self._row(one, home, children_cpu_seconds() - begun)
+    row = self._row(one, home, cpu_seconds)
     report.write_results([row], str(kept))
     return row
 
@@ -156,24 +186,25 @@ class Demo:
       cpu_seconds=round(cpu_seconds, 1),
     )
 
+  def train_and_test_all(
+    self, students: Sequence[Student]
+  ) -> list[report.Result]:
+    """Returns the rows of several students, `jobs` of them at a time."""
+    with concurrent.futures.ThreadPoolExecutor(self.jobs) as pool:
+      return list(pool.map(self.train_and_test, students))
+
   def run(self, seeds: int, controls: bool) -> list[report.Result]:
     """Trains and tests every student; returns the rows of the table."""
     self.cache()
-    rows: list[report.Result] = []
-    for seed in range(seeds):
-      for method in METHODS:
-        rows.append(self.train_and_test(student(method, seed)))
-      if controls:
-        rows.append(self.train_and_test(equal_compute(seed, rows)))
-        for kind in ("shuffled", "permuted"):
-          rows.append(self.train_and_test(control(kind, seed)))
+    rows = self.train_and_test_all(
+      [student(method, seed) for method in METHODS for seed in range(seeds)]
+    )
+    if controls:
+      more = [equal_compute(seed, rows) for seed in range(seeds)]
+      for kind in ("shuffled", "permuted"):
+        more += [control(kind, seed) for seed in range(seeds)]
+      rows += self.train_and_test_all(more)
     return rows
-
-
-def children_cpu_seconds() -> float:
-  """Returns the CPU seconds of all finished child processes."""
-  usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-  return usage.ru_utime + usage.ru_stime
 
 
 def main(argv: Sequence[str]) -> int:
@@ -188,11 +219,19 @@ def main(argv: Sequence[str]) -> int:
     help="add fine-tuning at equal target tokens, and step-by-step on"
     " shuffled and on token-permuted rationales",
   )
+  parser.add_argument(
+    "--jobs",
+    type=int,
+    default=2,
+    help="students trained at a time; each keeps one core busy",
+  )
   parser.add_argument("--output_dir", type=pathlib.Path, default="demo")
   options = parser.parse_args(argv)
   begun = time.monotonic()
   options.output_dir.mkdir(parents=True, exist_ok=True)
-  rows = Demo(options.output_dir).run(options.seeds, options.controls)
+  rows = Demo(options.output_dir, options.jobs).run(
+    options.seeds, options.controls
+  )
   results = options.output_dir / "results.json"
   report.write_results(rows, str(results))
   report.draw(rows, str(results.with_suffix(".png")))
