@@ -49,7 +49,7 @@ def evaluate(
   from distill.evaluation import evaluator, student
   from distill.training import checkpoints
 
-  checkpoints.check_writable(output_dir)
+  checkpoints.check_writable(output_dir, "EVAL_OUTPUT_DIR")
   params, checkpoint = student.restore(
     model, dataset_cfg, partitioner, checkpoint_path
   )

@@ -42,7 +42,7 @@ def infer(
   from distill.evaluation import inference, student
   from distill.training import checkpoints
 
-  checkpoints.check_writable(output_dir)
+  checkpoints.check_writable(output_dir, "INFER_OUTPUT_DIR")
   inference.check_outputs(dataset_cfg, output_dir)
   params, checkpoint = student.restore(
     model, dataset_cfg, partitioner, checkpoint_path

@@ -100,7 +100,7 @@ class TrainBatches(Iterator[Mapping[str, np.ndarray]]):
     self._config = config
     self._seed = DEFAULT_SEED if config.seed is None else config.seed
     self._provider = config.provider()
-    with _reading(config):
+    with reading(config):
       dataset_checks.check_examples(
         self._provider,
         config.split,
@@ -113,7 +113,7 @@ class TrainBatches(Iterator[Mapping[str, np.ndarray]]):
   def _rewind(self) -> None:
     self._batches = 0
     # A second iterator over one dataset object would shuffle otherwise.
-    with _seqio_is_quiet():
+    with quiet_seqio():
       self._dataset = self._build()
     self._iterator = iter(self._dataset)
 
@@ -143,7 +143,7 @@ class TrainBatches(Iterator[Mapping[str, np.ndarray]]):
     return {name: tuple(spec[name].shape) for name in spec}
 
   def __next__(self) -> Mapping[str, np.ndarray]:
-    with _reading(self._config):
+    with reading(self._config):
       batch = next(self._iterator)
     self._batches += 1
     return {name: tensor.numpy() for name, tensor in batch.items()}
@@ -187,8 +187,8 @@ class TrainBatches(Iterator[Mapping[str, np.ndarray]]):
 
 
 @contextlib.contextmanager
-def _reading(config: DatasetConfig) -> Iterator[None]:
-  """Turns damaged or missing files into a UserError."""
+def reading(config: DatasetConfig) -> Iterator[None]:
+  """Turns damaged or missing files of a dataset into a UserError."""
   try:
     yield
   except (tf.errors.DataLossError, tf.errors.NotFoundError) as error:
@@ -203,8 +203,8 @@ def _reading(config: DatasetConfig) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _seqio_is_quiet() -> Iterator[None]:
-  """Hides its advice on shuffling, which our exact resume makes needless."""
+def quiet_seqio() -> Iterator[None]:
+  """Hides SeqIO's advice on shuffling and lengths, which we see to ourselves."""
   before = logging.get_verbosity()
   logging.set_verbosity(logging.ERROR)
   try:

@@ -1,16 +1,14 @@
 """Metrics of a model on a split: `seqio.Evaluator` around its decoder."""
 
-import contextlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
 import seqio
 import tensorflow as tf
 import tensorflow_datasets as tfds
-from absl import logging
 
 from distill.data import dataset_checks, feature_converters, pipeline
 from distill.evaluation import prediction
@@ -56,7 +54,7 @@ class Evaluator:
     self.tasks = tuple(task.name for task in tasks)
     if not tasks:
       return
-    with _only_errors_logged(), pipeline._reading(config):
+    with pipeline.quiet_seqio(), pipeline.reading(config):
       for task in tasks:
         dataset_checks.check_examples(
           task,
@@ -135,14 +133,3 @@ class PredictionsLogger(seqio.Logger):
         }
         file.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
     os.replace(f"{path}.partial", path)
-
-
-@contextlib.contextmanager
-def _only_errors_logged() -> Iterator[None]:
-  """Keeps SeqIO from warning of lengths, which are checked here."""
-  before = logging.get_verbosity()
-  logging.set_verbosity(logging.ERROR)
-  try:
-    yield
-  finally:
-    logging.set_verbosity(before)

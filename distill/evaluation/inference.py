@@ -96,7 +96,7 @@ def _predictions(
 ) -> Iterator[dict[str, Any]]:
   lengths = dict(config.task_feature_lengths)
   converter = feature_converters.LossGroupFeatureConverter(pack=False)
-  with pipeline._reading(config):
+  with pipeline.reading(config):
     examples = task.get_dataset(
       lengths, split=config.split, shuffle=False, use_cached=config.use_cached
     )

@@ -59,13 +59,15 @@ class CheckpointConfig:
         )
 
 
-def check_writable(model_dir: str | os.PathLike[str]) -> None:
-  """Creates MODEL_DIR where it is missing.
+def check_writable(
+  path: str | os.PathLike[str], macro: str = "MODEL_DIR"
+) -> None:
+  """Creates the folder that a macro names where it is missing.
 
   Raises:
     UserError: It cannot be created or written to.
   """
-  folder = restoring.absolute(model_dir)
+  folder = restoring.absolute(path)
   probe = folder / f".writable-{uuid.uuid4().hex}"
   try:
     folder.mkdir(parents=True, exist_ok=True)
@@ -73,10 +75,10 @@ def check_writable(model_dir: str | os.PathLike[str]) -> None:
     probe.unlink()
   except OSError as error:
     raise errors.UserError(
-      f"MODEL_DIR '{os.fspath(model_dir)}' cannot be written to.",
+      f"{macro} '{os.fspath(path)}' cannot be written to.",
       expected="a folder that can be created and written",
       found=str(error),
-      remedy="set MODEL_DIR to another folder, or change its permissions",
+      remedy=f"set {macro} to another folder, or change its permissions",
     ) from error
 
 
