@@ -204,7 +204,7 @@ def reading(config: DatasetConfig) -> Iterator[None]:
 
 @contextlib.contextmanager
 def quiet_seqio() -> Iterator[None]:
-  """Hides SeqIO's advice on shuffling and lengths, which we see to ourselves."""
+  """Hides SeqIO's advice on shuffling and lengths: both are seen to here."""
   before = logging.get_verbosity()
   logging.set_verbosity(logging.ERROR)
   try:
