@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -96,20 +96,11 @@ def train_loop(
       state, position, best = restored
       batches.restore(position)
     else:
-      first_step = 0
-      if initial_checkpoint_path:
-        initial = restoring.restore_tree(
-          restoring.find_checkpoint(initial_checkpoint_path),
-          {"params": abstract.params, "step": abstract.step},
-        )
-        params, first_step = initial["params"], int(initial["step"])
-      else:
-        params = state_lib.random_params(
-          model, partitioner, shapes, abstract, init_key
-        )
+      params, first_step = _initial(
+        model, partitioner, shapes, abstract, init_key, initial_checkpoint_path
+      )
       state = state_lib.start(params, transformation, abstract, first_step)
       best = BestMetric()
-
     step = int(state.step)
     _check_steps(step, total_steps)
     is_first = jax.process_index() == 0
@@ -238,6 +229,24 @@ class _Run:
       self.checkpoint_cfg.best_mode,
     )
     return True
+
+
+def _initial(
+  model: Any,
+  partitioner: Partitioner,
+  shapes: Mapping[str, Sequence[int]],
+  abstract: TrainState,
+  key: jax.Array,
+  checkpoint_path: str | None,
+) -> tuple[Any, int]:
+  """Returns the parameters that a new run starts from, and its first step."""
+  if not checkpoint_path:
+    return state_lib.random_params(model, partitioner, shapes, abstract, key), 0
+  restored = restoring.restore_tree(
+    restoring.find_checkpoint(checkpoint_path),
+    {"params": abstract.params, "step": abstract.step},
+  )
+  return restored["params"], int(restored["step"])
 
 
 def _keys(seed: int, partitioner: Partitioner) -> tuple[jax.Array, jax.Array]:

@@ -8,8 +8,6 @@ import sys
 import pytest
 import tiny_run
 
-STEPS = tiny_run.STEPS
-
 
 def start(folder, *moment):
   """Runs the script; returns its exit code and the last line it printed."""
@@ -26,12 +24,6 @@ def start(folder, *moment):
   return done.returncode, done.stdout.strip()
 
 
-@pytest.fixture(scope="module")
-def digest(tmp_path_factory):
-  folder = tmp_path_factory.mktemp("whole")
-  return tiny_run.digest(tiny_run.run(folder).params)
-
-
 def checkpoints(folder):
   return sorted(
     int(path.name.removeprefix("checkpoint_"))
@@ -40,7 +32,7 @@ def checkpoints(folder):
   )
 
 
-def test_killed_in_the_first_save_and_in_an_evaluation(digest, tmp_path):
+def test_killed_in_the_first_save_and_in_an_evaluation(whole, tmp_path):
   code, _ = start(tmp_path, "saving", 10)
   assert code == -signal.SIGKILL
   # Part of the checkpoint is there, under another name.
@@ -49,7 +41,7 @@ def test_killed_in_the_first_save_and_in_an_evaluation(digest, tmp_path):
   assert code == -signal.SIGKILL
   assert checkpoints(tmp_path) == [10]
   code, printed = start(tmp_path)
-  assert (code, printed) == (0, digest)
+  assert (code, printed) == (0, whole[1])
   assert checkpoints(tmp_path) == [10, 20, 30]
 
 
@@ -64,7 +56,7 @@ def test_killed_in_the_first_save_and_in_an_evaluation(digest, tmp_path):
   ],
   ids=str,
 )
-def test_killed_again_and_again(moments, digest, tmp_path):
+def test_killed_again_and_again(moments, whole, tmp_path):
   for moment, step in moments:
     code, _ = start(tmp_path, moment, step)
     if code == 0:  # it had passed that step already
@@ -74,4 +66,4 @@ def test_killed_again_and_again(moments, digest, tmp_path):
     if moment == "term":
       assert step in checkpoints(tmp_path)
   code, printed = start(tmp_path)
-  assert (code, printed) == (0, digest)
+  assert (code, printed) == (0, whole[1])

@@ -15,13 +15,6 @@ from distill.training import checkpoints, restoring
 STEPS = tiny_run.STEPS
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-  """The folder of an uninterrupted run, and a hash of its parameters."""
-  folder = tmp_path_factory.mktemp("whole")
-  return folder, tiny_run.digest(tiny_run.run(folder).params)
-
-
 def checkpoint_names(folder):
   return sorted(path.name for path in folder.glob("checkpoint_*"))
 
