@@ -1,7 +1,6 @@
 """Metrics of a model on a split: `seqio.Evaluator` around its decoder."""
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,6 +8,7 @@ import jax
 import seqio
 import tensorflow as tf
 import tensorflow_datasets as tfds
+from etils import epath
 
 from distill.data import dataset_checks, feature_converters, pipeline
 from distill.evaluation import prediction
@@ -66,7 +66,7 @@ class Evaluator:
       loggers = []
       # Every host computes the metrics, so that all decide alike by them.
       if output_dir and jax.process_index() == 0:
-        os.makedirs(output_dir, exist_ok=True)
+        epath.Path(output_dir).mkdir(parents=True, exist_ok=True)
         loggers.append(PredictionsLogger)
       self._evaluator = seqio.Evaluator(
         config.mixture_or_task_name,
@@ -121,8 +121,9 @@ class PredictionsLogger(seqio.Logger):
     predictions = (inferences or {}).get("prediction")
     if dataset is None or predictions is None or targets is None:
       return
-    path = os.path.join(self.output_dir, f"{task_name}-{step or 0:06d}.jsonl")
-    with open(f"{path}.partial", "w", encoding="utf-8") as file:
+    path = epath.Path(self.output_dir) / f"{task_name}-{step or 0:06d}.jsonl"
+    partial = path.with_suffix(".partial")
+    with partial.open("w", encoding="utf-8") as file:
       for example, target, predicted in zip(
         tfds.as_numpy(dataset), targets, predictions, strict=True
       ):
@@ -132,4 +133,4 @@ class PredictionsLogger(seqio.Logger):
           "prediction": predicted,
         }
         file.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
-    os.replace(f"{path}.partial", path)
+    partial.replace(path)

@@ -10,6 +10,7 @@ import jax
 import seqio
 import tensorflow as tf
 import tensorflow_datasets as tfds
+from etils import epath
 
 from distill import errors
 from distill.data import feature_converters, pipeline
@@ -36,16 +37,16 @@ def tasks_to_infer(config: pipeline.DatasetConfig) -> list[seqio.Task]:
   return [task for task in tasks if task.metric_fns] or tasks
 
 
-def output_path(task: seqio.Task, output_dir: str) -> str:
+def output_path(task: seqio.Task, output_dir: str) -> epath.Path:
   """Returns where a task's predictions go."""
-  return os.path.join(output_dir, f"{task.name}-predict.jsonl")
+  return epath.Path(output_dir) / f"{task.name}-predict.jsonl"
 
 
 def check_outputs(config: pipeline.DatasetConfig, output_dir: str) -> None:
   """Raises UserError if a file of predictions would be overwritten."""
   for task in tasks_to_infer(config):
     path = output_path(task, output_dir)
-    if os.path.exists(path):
+    if path.exists():
       raise errors.UserError(
         f"Predictions exist already: {path}",
         expected="a new file",
@@ -76,15 +77,15 @@ def write_predictions(
     total = task.num_input_examples(config.split) or 0
     # The other hosts decode along, and have nowhere to write.
     writes = jax.process_index() == 0
-    partial = f"{path}.partial" if writes else os.devnull
-    with open(partial, "w", encoding="utf-8") as file:
+    partial = path.with_suffix(".partial") if writes else epath.Path(os.devnull)
+    with partial.open("w", encoding="utf-8") as file:
       lines = _predictions(predictor, params, task, config)
       for number, line in enumerate(lines, start=1):
         file.write(json.dumps(line, ensure_ascii=False) + "\n")
         on_progress(task.name, number, total)
     if writes:
-      os.replace(partial, path)
-    paths.append(path)
+      partial.replace(path)
+    paths.append(str(path))
   return paths
 
 
