@@ -19,7 +19,7 @@ from distill.errors import UserError
 ROOT = pathlib.Path(__file__).parents[2]
 SCRIPT = ROOT / "scripts" / "cache_rationales.py"
 # A file for each record, so that there is time to kill the command.
-FLAGS = ["--task=last_letters", "--num_shards=1000", "--error_rate=0.1"]
+FLAGS = ["--task=last_letters", "--num_shards=500", "--error_rate=0.1"]
 
 
 def hashes(directory):
