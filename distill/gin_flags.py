@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
 import distill
-from distill import errors, gin_checks, gin_loading, gin_survey
+from distill import errors, gin_checks, gin_loading, gin_survey, multihost
 
 # Each command's own half of the configuration.
 RUN_FILES = {
@@ -147,28 +147,6 @@ def help_text(command: str, survey: gin_survey.Survey) -> str:
   )
 
 
-def initialize_distributed(flags: argparse.Namespace) -> None:
-  """Joins the other hosts, before anything touches a device.
-
-  Raises:
-    UserError: Some of the three flags are given and others are not.
-  """
-  names = ("coordinator_address", "process_count", "process_index")
-  lacking = [name for name in names if getattr(flags, name) is None]
-  if len(lacking) == len(names):
-    return
-  if lacking:
-    raise errors.UserError(
-      "A run on several hosts needs three flags.",
-      expected=", ".join(f"--{name}" for name in names),
-      found="no " + ", ".join(f"--{name}" for name in lacking),
-      remedy="give them all on each host, or none",
-    )
-  import jax
-
-  jax.distributed.initialize(*(getattr(flags, name) for name in names))
-
-
 def keep_tensorflow_off_accelerators() -> None:
   """Leaves all accelerators to JAX: TensorFlow would take their memory."""
   import tensorflow as tf
@@ -199,7 +177,9 @@ def configure(command: str, argv: Sequence[str]) -> Callable[..., Any] | None:
     gin_checks.checked_binding(text, survey) for text in flags.gin_bindings
   ]
   gin_checks.check_complete(survey)
-  initialize_distributed(flags)
+  multihost.join(
+    flags.coordinator_address, flags.process_count, flags.process_index
+  )
   keep_tensorflow_off_accelerators()
   module = importlib.import_module(f"distill.{command}")
   gin_loading.load(files, bindings, flags.search_path)
