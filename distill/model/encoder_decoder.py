@@ -8,7 +8,9 @@ import jax
 import jax.numpy as jnp
 
 from distill import errors
-from distill.model import decoding, losses
+from distill.model import losses
+from distill.model.decoder import DecodingCache
+from distill.model.decoding import Decodes, Decoding, reorder_rows
 from distill.model.network import Transformer
 
 Params = Any
@@ -26,6 +28,7 @@ class EncoderDecoderModel:
     label_smoothing: Probability spread over the wrong tokens, below 1.
     loss_group_weights: w_g of each loss group, by its number.
     loss_normalization: 'token' or 'sequence', see `losses.token_coefficients`.
+    decoding: How predictions are decoded.
   """
 
   module: Transformer
@@ -35,6 +38,7 @@ class EncoderDecoderModel:
   label_smoothing: float = 0.0
   loss_group_weights: tuple[float, ...] = (1.0, 1.0, 1.0)
   loss_normalization: str = "token"
+  decoding: Decoding = Decoding()
 
   def __post_init__(self) -> None:
     if self.loss_normalization not in losses.NORMALIZATIONS:
@@ -101,16 +105,7 @@ class EncoderDecoderModel:
       coefficients: c of these rows, [batch, length].
       dropout_rng: Key of the dropout; None turns it off.
     """
-    logits = self.module.apply(
-      {"params": params},
-      batch["encoder_input_tokens"],
-      batch["decoder_input_tokens"],
-      batch["decoder_target_tokens"],
-      encoder_segment_ids=batch.get("encoder_segment_ids"),
-      decoder_segment_ids=batch.get("decoder_segment_ids"),
-      enable_dropout=dropout_rng is not None,
-      rngs=None if dropout_rng is None else {"dropout": dropout_rng},
-    )
+    logits = self._logits(params, batch, dropout_rng)
     token_losses, z_losses = losses.token_losses(
       logits, batch["decoder_target_tokens"], self.z_loss, self.label_smoothing
     )
@@ -120,14 +115,19 @@ class EncoderDecoderModel:
     return jnp.sum(coefficients * token_losses), sums
 
   def predict_batch(self, params: Params, batch: losses.Batch) -> jax.Array:
-    """Returns greedily decoded tokens [batch, targets length], 0 after EOS."""
-    tokens, _ = self.predict_batch_and_steps(params, batch)
-    return tokens
+    """Returns the best decodes [batch, targets length], 0 after EOS."""
+    return self.decode_batch(params, batch).tokens[:, 0]
 
-  def predict_batch_and_steps(
-    self, params: Params, batch: losses.Batch
-  ) -> tuple[jax.Array, jax.Array]:
-    """Returns what `predict_batch` does, and how many steps that took."""
+  def decode_batch(self, params: Params, batch: losses.Batch) -> Decodes:
+    """Decodes as `decoding` says, encoding each input once.
+
+    Args:
+      params: The network's parameters.
+      batch: `encoder_input_tokens` [batch, length] (rows of padding are not
+        decoded), `decoder_input_tokens`, of which only the length counts, and
+        maybe `example_index` [batch], by which samples are drawn; without it
+        by the row.
+    """
     variables = {"params": params}
     inputs = batch["encoder_input_tokens"]
     length = batch["decoder_input_tokens"].shape[1]
@@ -142,6 +142,52 @@ class EncoderDecoderModel:
         variables, tokens, cache, position, method="decode_step"
       )
 
-    return decoding.greedy_decode(
-      decode_step, cache, ~jnp.any(inputs > 0, axis=1), length
+    index = batch.get("example_index")
+    return self.decoding(
+      decode_step,
+      cache,
+      ~jnp.any(inputs > 0, axis=1),
+      length,
+      example_index=jnp.arange(len(inputs)) if index is None else index,
+      reorder=_reorder,
     )
+
+  def score_batch(
+    self, params: Params, batch: losses.Batch
+  ) -> tuple[jax.Array, jax.Array]:
+    """Returns log-likelihoods of the targets, as T5X's `score_batch` does.
+
+    They are sums of natural log-probabilities over the targets that are no
+    padding (float32, no z-loss, no smoothing), and how many those are: two
+    arrays [batch].
+    """
+    logits = self._logits(params, batch)
+    token_losses, _ = losses.token_losses(
+      logits, batch["decoder_target_tokens"]
+    )
+    weights = losses.token_weights(batch)
+    scores = -jnp.sum(weights * token_losses, axis=-1)
+    return scores, jnp.sum(weights > 0, axis=-1)
+
+  def _logits(
+    self,
+    params: Params,
+    batch: losses.Batch,
+    dropout_rng: jax.Array | None = None,
+  ) -> jax.Array:
+    """Returns [batch, length, vocab] of teacher forcing."""
+    return self.module.apply(
+      {"params": params},
+      batch["encoder_input_tokens"],
+      batch["decoder_input_tokens"],
+      batch["decoder_target_tokens"],
+      encoder_segment_ids=batch.get("encoder_segment_ids"),
+      decoder_segment_ids=batch.get("decoder_segment_ids"),
+      enable_dropout=dropout_rng is not None,
+      rngs=None if dropout_rng is None else {"dropout": dropout_rng},
+    )
+
+
+def _reorder(cache: DecodingCache, chosen: jax.Array) -> DecodingCache:
+  """Returns the cache of the chosen beams; all share their inputs' part."""
+  return cache._replace(own=reorder_rows(cache.own, chosen))

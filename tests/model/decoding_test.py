@@ -23,7 +23,13 @@ def decode_script(script, is_empty=None):
   if is_empty is None:
     is_empty = [False] * rows
   seen = jnp.full((rows, length), -1)
-  return greedy_decode(decode_step, seen, jnp.array(is_empty), length)
+  found = greedy_decode(decode_step, seen, jnp.array(is_empty), length)
+  # A one-hot row of logits: e in e + 8 for each token up to the end.
+  emitted = (np.asarray(found.tokens) > 0).sum(-1)
+  np.testing.assert_allclose(
+    found.scores, emitted * np.log(np.e / (np.e + 8)), rtol=1e-6
+  )
+  return found.tokens[:, 0], found.steps
 
 
 def test_decoding_pads_after_eos_and_stops_when_all_have_ended():

@@ -128,13 +128,13 @@ def test_init_gives_boxed_float32_parameters_for_any_batch(student):
 def test_predictions_have_the_targets_length_and_skip_empty_rows(student):
   model, params, batch = student
   empty = {**batch, "encoder_input_tokens": batch["encoder_input_tokens"] * 0}
-  predict = jax.jit(model.predict_batch_and_steps)
-  tokens, steps = predict(params, batch)
-  assert tokens.shape == batch["decoder_target_tokens"].shape
-  assert steps > 0
-  tokens, steps = predict(params, empty)
-  assert not tokens.any()
-  assert steps == 0
+  decode = jax.jit(model.decode_batch)
+  found = decode(params, batch)
+  assert found.tokens[:, 0].shape == batch["decoder_target_tokens"].shape
+  assert found.steps > 0
+  found = decode(params, empty)
+  assert not found.tokens.any()
+  assert found.steps == 0
 
 
 @pytest.mark.parametrize(

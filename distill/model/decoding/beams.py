@@ -1,0 +1,172 @@
+"""Beam search with T5X's semantics: its penalty, its ends, its ties.
+
+A step looks at the 2·num_decodes best continuations of the live beams. Those
+that end compete, by penalised score, for the num_decodes finished places; the
+best of the others live on. The search stops when no live beam can overtake the
+worst finished one, even with the largest penalty that it could yet get.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from distill.model.decoding import steps
+from distill.model.decoding.steps import Decodes, DecodeStep
+
+# T5X's score of a place that nothing fills; finite, and added to others.
+_NONE = -1e7
+
+
+class _Beams(NamedTuple):
+  """Scored sequences of each input, the best last as in T5X's ties."""
+
+  tokens: jax.Array  # [batch, beams, max_decode_length]
+  scores: jax.Array  # [batch, beams]
+  filled: jax.Array  # [batch, beams]: whether this one is a sequence at all
+
+
+class _Search(NamedTuple):
+  position: jax.Array  # scalar: how many tokens are decoded
+  last: jax.Array  # [batch, num_decodes]: the newest tokens of the live beams
+  live: _Beams  # scores without penalty
+  finished: _Beams
+  cache: Any
+
+
+def brevity_penalty(alpha: float, length: jax.Array | int) -> jax.Array:
+  """Returns ((5 + length) / 6)^alpha (Wu et al. 2016, eq. 14)."""
+  return jnp.power((5.0 + length) / 6.0, alpha)
+
+
+def beam_decode(
+  decode_step: DecodeStep,
+  cache: Any,
+  is_empty: jax.Array,
+  max_decode_length: int,
+  *,
+  num_decodes: int = 4,
+  alpha: float = 0.6,
+  as_hugging_face: bool = False,
+  eos_id: int = steps.EOS_ID,
+  reorder: Callable[[Any, jax.Array], Any] = steps.reorder_rows,
+) -> Decodes:
+  """Searches for the most probable sequences.
+
+  Args:
+    decode_step: Gives the next logits and the cache with the tokens in it, for
+      [batch · num_decodes] rows.
+    cache: A pytree for one row an input; its leaves are repeated.
+    is_empty: [batch], True for rows that need no decoding; they come back as
+      padding and hold up no others.
+    max_decode_length: Tokens a sequence, at most.
+    num_decodes: Beams of each input.
+    alpha: Exponent of the brevity penalty; 0 is none.
+    as_hugging_face: Follow `generate(early_stopping='never',
+      length_penalty=alpha)` with alpha 0 where T5X differs: an end counts only
+      among a step's num_decodes best, and beams that reach the length compete
+      with those that ended. T5X returns them only for an input of which
+      nothing has ended.
+    eos_id: The token that ends a sequence.
+    reorder: Gives the cache whose rows are chosen ones of the input's own, see
+      `steps.reorder_rows`; it may leave alone what is the same for all beams.
+
+  Returns:
+    The finished beams, the best first, their scores divided by the penalty;
+    for an input without any, the live beams and their scores. A place that
+    nothing fills has padding and a score of -1e7.
+  """
+  batch_size = is_empty.shape[0]
+  longest = brevity_penalty(alpha, max_decode_length + 1)
+
+  def go_on(search: _Search) -> jax.Array:
+    best_live = search.live.scores[:, -1:] / longest
+    worst = jnp.min(search.finished.scores, axis=1, keepdims=True)
+    worst = jnp.where(search.finished.filled, worst, _NONE)
+    settled = jnp.all(worst > best_live, axis=1)
+    dead = (best_live[:, 0] < _NONE / longest) & (search.position > 0)
+    more = ~jnp.all(settled | is_empty) & ~jnp.all(dead | is_empty)
+    return (search.position < max_decode_length) & more
+
+  def step(search: _Search) -> _Search:
+    logits, cache = decode_step(
+      search.last.reshape(-1), search.cache, search.position
+    )
+    candidates, parents, ids = _continue(search, logits)
+    ended = ids == eos_id
+    live_scores = candidates.scores + ended * _NONE
+    live, kept = _best(candidates._replace(scores=live_scores), num_decodes)
+    if as_hugging_face:
+      ended |= search.position == max_decode_length - 1
+      ended &= jnp.arange(2 * num_decodes) < num_decodes
+    scores = candidates.scores / brevity_penalty(alpha, search.position + 1)
+    newly = _Beams(candidates.tokens, scores + ~ended * _NONE, ended)
+    both = jax.tree.map(
+      lambda *pair: jnp.concatenate(pair, axis=1), search.finished, newly
+    )
+    finished, _ = _best(both, num_decodes)
+    return _Search(
+      position=search.position + 1,
+      last=steps.take_within(ids, kept),
+      live=live,
+      finished=finished,
+      cache=reorder(cache, steps.take_within(parents, kept)),
+    )
+
+  shape = (batch_size, num_decodes)
+  nothing = _Beams(
+    jnp.full((*shape, max_decode_length), steps.PAD_ID, jnp.int32),
+    jnp.full(shape, _NONE, jnp.float32),
+    jnp.zeros(shape, jnp.bool_),
+  )
+  start = _Search(
+    position=jnp.int32(0),
+    last=jnp.full(shape, steps.START_ID, jnp.int32),
+    live=nothing._replace(scores=nothing.scores.at[:, 0].set(0.0)),
+    finished=nothing,
+    cache=steps.repeat_rows(cache, num_decodes),
+  )
+  end = jax.lax.while_loop(go_on, step, start)
+  return _result(end, is_empty)
+
+
+def _continue(
+  search: _Search, logits: jax.Array
+) -> tuple[_Beams, jax.Array, jax.Array]:
+  """Returns the 2·n best continuations of n live beams, the best first.
+
+  With each [batch, 2·n]: the beam that it continues, and its newest token.
+  """
+  batch_size, beams = search.live.scores.shape
+  vocab_size = logits.shape[-1]
+  log_probs = jax.nn.log_softmax(logits).reshape(batch_size, beams, vocab_size)
+  log_probs += search.live.scores[:, :, None]
+  scores, flat = jax.lax.top_k(log_probs.reshape(batch_size, -1), 2 * beams)
+  parents, ids = flat // vocab_size, flat % vocab_size
+  tokens = steps.take_within(search.live.tokens, parents)
+  tokens = tokens.at[:, :, search.position].set(ids)
+  return _Beams(tokens, scores, jnp.ones_like(ids, jnp.bool_)), parents, ids
+
+
+def _best(beams: _Beams, count: int) -> tuple[_Beams, jax.Array]:
+  """Returns the `count` best, the best last, and where they stood."""
+  _, index = jax.lax.top_k(beams.scores, count)
+  index = jnp.flip(index, axis=1)
+  return jax.tree.map(lambda x: steps.take_within(x, index), beams), index
+
+
+def _result(end: _Search, is_empty: jax.Array) -> Decodes:
+  """Returns the finished beams, or the live where there are none."""
+  any_finished = jnp.any(end.finished.filled, axis=1)
+  tokens = jnp.where(
+    any_finished[:, None, None], end.finished.tokens, end.live.tokens
+  )
+  scores = jnp.where(
+    any_finished[:, None], end.finished.scores, end.live.scores
+  )
+  return Decodes(
+    jnp.where(is_empty[:, None, None], steps.PAD_ID, jnp.flip(tokens, axis=1)),
+    jnp.where(is_empty[:, None], 0.0, jnp.flip(scores, axis=1)),
+    end.position,
+  )
