@@ -1,6 +1,7 @@
 """Registers a dataset's family of SeqIO tasks and mixtures by one call."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import gin
@@ -69,53 +70,55 @@ def register_family(
   name = dataset.name
   _check(name, label)
   FAMILIES[name] = Family(dataset, answer_rule, prompt)
+  prefixed = {"gold": views.gold_label, "teacher": views.teacher_label}[label]
   rows = sources.DatasetSource(dataset)
   answers = sources.TeacherSource(dataset)
+  label_source = rows if label == "gold" else answers
   accuracy = metrics.accuracy(answer_rule)
-  gold = views.ToText(views.gold_label)
-  teacher = views.ToText(views.teacher_label)
-  if label == "gold":
-    label_source = rows
-    label_text = views.ToText(views.gold_label, label_prefix)
-  else:
-    label_source = answers
-    label_text = views.ToText(views.teacher_label, label_prefix)
-  chain = views.ToText(views.chain_of_thought)
-
-  def add(
-    view: str,
-    source: seqio.DataSource,
-    to_text: views.ToText,
-    group: int = feature_converters.NO_GROUP,
-    **options: object,
-  ) -> None:
-    seqio.TaskRegistry.add(
-      f"{name}_{view}",
-      source=source,
-      preprocessors=views.preprocessors(to_text, group),
-      output_features=output_features(),
-      **options,
-    )
-
   label_group = feature_converters.LABEL_GROUP
-  add("finetune", rows, gold, metric_fns=[accuracy])
-  add("teacher_label", answers, teacher, metric_fns=[accuracy])
-  add("label", label_source, label_text, label_group, metric_fns=[accuracy])
-  add(
-    "rationale",
+  rationale_group = feature_converters.RATIONALE_GROUP
+
+  _add(f"{name}_finetune", rows, views.ToText(views.gold_label), accuracy)
+  _add(
+    f"{name}_teacher_label",
     answers,
-    views.ToText(views.rationale, rationale_prefix, keep_unasked=True),
-    feature_converters.RATIONALE_GROUP,
+    views.ToText(views.teacher_label),
+    accuracy,
   )
-  add(
-    "cot",
+  to_label = views.ToText(prefixed, label_prefix)
+  _add(f"{name}_label", label_source, to_label, accuracy, label_group)
+  to_rationale = views.ToText(
+    views.rationale, rationale_prefix, keep_unasked=True
+  )
+  _add(f"{name}_rationale", answers, to_rationale, None, rationale_group)
+  _add(
+    f"{name}_cot",
     answers,
-    chain,
-    metric_fns=[accuracy],
+    views.ToText(views.chain_of_thought),
+    accuracy,
     postprocess_fn=metrics.answer_after_arrow,
   )
   seqio.MixtureRegistry.add(
     f"{name}_step_by_step", [f"{name}_label", f"{name}_rationale"], 1.0
+  )
+
+
+def _add(
+  name: str,
+  source: seqio.DataSource,
+  to_text: views.ToText,
+  metric: Callable[..., dict[str, float]] | None,
+  group: int = feature_converters.NO_GROUP,
+  **options: object,
+) -> None:
+  """Registers one task."""
+  seqio.TaskRegistry.add(
+    name,
+    source=source,
+    preprocessors=views.preprocessors(to_text, group),
+    output_features=output_features(),
+    metric_fns=[metric] if metric else [],
+    **options,
   )
 
 

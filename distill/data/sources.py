@@ -56,8 +56,22 @@ class DatasetSource(seqio.DataSource):
     shard_info: seqio.ShardInfo | None = None,
     **unused: object,
   ) -> tf.data.Dataset:
-    """Returns the split's rows; the task that reads them shuffles them."""
-    del shuffle, seed, shard_info, unused
+    """Returns the split's rows; the task that reads them shuffles them.
+
+    Raises:
+      UserError: There is no such split, or a cache is absent or damaged.
+    """
+    del unused
+    return self._read(split, shuffle, seed, shard_info)
+
+  def _read(
+    self,
+    split: str,
+    shuffle: bool,
+    seed: int | None,
+    shard_info: seqio.ShardInfo | None,
+  ) -> tf.data.Dataset:
+    del shuffle, seed, shard_info  # one shard, in the dataset's order
     examples = self._examples(split)
     columns = {
       field: tf.constant([getattr(e, field) for e in examples], tf.string)
@@ -99,21 +113,15 @@ class TeacherSource(DatasetSource):
     entry = verification.find_entry(self._directory, self._dataset.name, split)
     return entry.examples
 
-  def get_dataset(
+  def _read(
     self,
-    split: str = "train",
-    shuffle: bool = True,
-    seed: int | None = None,
-    shard_info: seqio.ShardInfo | None = None,
-    **unused: object,
+    split: str,
+    shuffle: bool,
+    seed: int | None,
+    shard_info: seqio.ShardInfo | None,
   ) -> tf.data.Dataset:
-    """Returns the cache's records for 'train', else the dataset's rows.
-
-    Raises:
-      UserError: The cache is absent, unfinished or damaged.
-    """
     if split != "train":
-      return super().get_dataset(split, shuffle, seed, shard_info)
+      return super()._read(split, shuffle, seed, shard_info)
     builder = verification.open_builder(
       self._directory, self._dataset.name, split
     )

@@ -12,6 +12,7 @@ from flax import serialization
 from orbax.checkpoint import checkpoint_managers
 
 from distill import errors
+from distill.checkpoint_formats import paths
 from distill.training import best_metric, restoring
 from distill.training.best_metric import BestMetric
 from distill.training.state import TrainState
@@ -65,9 +66,16 @@ def check_writable(
   """Creates the folder that a macro names where it is missing.
 
   Raises:
-    UserError: It cannot be created or written to.
+    UserError: It is no path, or cannot be created or written to.
   """
-  folder = restoring.absolute(path)
+  if not isinstance(path, str | os.PathLike):
+    raise errors.UserError(
+      f"{macro} is not a path.",
+      expected="text",
+      found=repr(path),
+      remedy=f"quote it twice: --gin.{macro}=\"'{path}'\"",
+    )
+  folder = paths.absolute(path)
   probe = folder / f".writable-{uuid.uuid4().hex}"
   try:
     folder.mkdir(parents=True, exist_ok=True)
@@ -97,7 +105,7 @@ class Checkpoints:
     check_writable(model_dir)
     self._retention = _LatestAndBest(config.keep)
     self._manager = ocp.CheckpointManager(
-      restoring.absolute(model_dir),
+      paths.absolute(model_dir),
       item_names=(restoring.STATE, restoring.DATA, restoring.BEST),
       options=ocp.CheckpointManagerOptions(
         step_name_format=restoring.NAME_FORMAT,
@@ -163,7 +171,7 @@ class Checkpoints:
     path = self.newest()
     if path is None:
       return None
-    checkpoint = restoring.absolute(path)
+    checkpoint = paths.absolute(path)
     state = restoring.restore_tree(checkpoint, abstract)
     best = BestMetric(**restoring.read_json(checkpoint, restoring.BEST))
     return state, restoring.read_json(checkpoint, restoring.DATA), best

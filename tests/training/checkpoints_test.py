@@ -11,7 +11,8 @@ import pytest
 import tiny_models
 
 from distill import errors
-from distill.training import checkpoints, mesh, restoring, state
+from distill.checkpoint_formats import loading, opening
+from distill.training import checkpoints, mesh, state
 from distill.training.best_metric import BestMetric
 
 SHAPES = {n: rows.shape for n, rows in tiny_models.batch_of(False).items()}
@@ -73,9 +74,14 @@ def test_a_save_under_way_is_not_touched_by_the_steps_after_it(tmp_path):
     for _ in range(5):
       current = jax.block_until_ready(change(current))
   path = tmp_path / "checkpoint_1"
-  assert_equal(
-    restoring.restore_params(path, expected_shapes(expected)), expected
+  assert_equal(params_of(path, expected_shapes(expected)), expected)
+
+
+def params_of(path, abstract_params):
+  params, _ = loading.load_params(
+    opening.open_checkpoint(path), abstract_params
   )
+  return params
 
 
 def expected_shapes(params):
@@ -93,7 +99,7 @@ def test_the_newest_and_the_best_are_kept(tmp_path):
       best = best.after(step, {"t/accuracy": value}, "accuracy", "max")
       store.save(step, current, POSITION, best)
   assert names(tmp_path) == ["checkpoint_2", "checkpoint_4", "checkpoint_5"]
-  assert restoring.find_checkpoint(tmp_path).name == "checkpoint_2"
+  assert opening.find_checkpoint(tmp_path).name == "checkpoint_2"
 
 
 def test_a_half_written_checkpoint_is_none(tmp_path):
@@ -102,7 +108,7 @@ def test_a_half_written_checkpoint_is_none(tmp_path):
     store.save(1, current, POSITION, BestMetric())
   torn = tmp_path / "checkpoint_2.orbax-checkpoint-tmp"
   torn.mkdir()
-  assert restoring.find_checkpoint(tmp_path).name == "checkpoint_1"
+  assert opening.find_checkpoint(tmp_path).name == "checkpoint_1"
   with opened(tmp_path) as store:
     assert store.newest().endswith("checkpoint_1")
     store.save(2, current, POSITION, BestMetric())
@@ -139,9 +145,7 @@ def test_parameters_alone_are_read_whatever_the_optimizer(tmp_path):
   with opened(tmp_path) as store:
     store.save(1, current, POSITION, BestMetric())
   abstract, _ = train_state(mesh.Partitioner(fsdp=2), optax.sgd(0.1))
-  read = functools.partial(
-    restoring.restore_params, abstract_params=abstract.params
-  )
+  read = functools.partial(params_of, abstract_params=abstract.params)
   for path in (tmp_path, os.path.relpath(tmp_path / "checkpoint_1")):
     params = read(path)
     assert_equal(params, current.params)
@@ -158,6 +162,11 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
   (tmp_path / "file").write_text("")
   with pytest.raises(errors.UserError, match="MODEL_DIR.*cannot be written"):
     opened(tmp_path / "file" / "model")
+
+
+def test_a_number_is_no_folder():
+  with pytest.raises(errors.UserError, match="MODEL_DIR is not a path"):
+    opened(123)
 
 
 @pytest.mark.parametrize(

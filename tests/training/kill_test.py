@@ -1,6 +1,7 @@
 """Real processes, killed by real signals, end with the same parameters."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -67,3 +68,13 @@ def test_killed_again_and_again(moments, whole, tmp_path):
       assert step in checkpoints(tmp_path)
   code, printed = start(tmp_path)
   assert (code, printed) == (0, whole[1])
+
+
+@pytest.mark.long
+def test_killed_at_random_steps(whole, tmp_path):
+  steps = sorted(random.SystemRandom().sample(range(1, 31), 3))
+  for step in steps:
+    code, _ = start(tmp_path, "reading", step)
+    assert code == -signal.SIGKILL, steps
+  code, printed = start(tmp_path)
+  assert (code, printed) == (0, whole[1]), steps
