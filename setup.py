@@ -32,6 +32,7 @@ setuptools.setup(
     "numpy",
     "optax",
     "orbax-checkpoint>=0.12",
+    "safetensors",
     # 0.2.3 needs protobuf 7 and does not say so; other packages hold it at 6.
     "sentencepiece<0.2.3",
     "seqio>=0.0.20",
@@ -40,6 +41,15 @@ setuptools.setup(
     "tensorflow-datasets",
   ],
   extras_require={
+    # What T5X, airio and jestimator import from PyPI and this project does not;
+    # the three are not on it: docs/t5x.md.
+    "t5x": [
+      "cached_property",
+      "chex",
+      "fiddle",
+      "grain",
+      "jaxtyping",
+    ],
     "test": [
       "build",
       "hypothesis",

@@ -31,8 +31,8 @@ def evaluate(
   Args:
     model: The student.
     dataset_cfg: What it is asked; of a mixture, the tasks with metrics.
-    checkpoint_path: A checkpoint, or a MODEL_DIR: the best, or else the newest
-      in it.
+    checkpoint_path: A checkpoint of any format, or a MODEL_DIR: the best, or
+      else the newest in it.
     partitioner: The mesh.
     output_dir: Where `metrics.json` and a file of predictions a task go.
     num_examples: The first so many of each task; None is all.
@@ -67,7 +67,9 @@ def evaluate(
       expected="a task with metric functions",
       remedy="name another MIXTURE_OR_TASK_NAME, or use `distill infer`",
     )
-  metrics = scorer.evaluate(params, step=int(checkpoint.rpartition("_")[2]))
+  # A checkpoint of another make may have no step in its name.
+  number = checkpoint.rpartition("_")[2]
+  metrics = scorer.evaluate(params, int(number) if number.isdigit() else 0)
   if jax.process_index() == 0:
     source = {"checkpoint": checkpoint, "split": dataset_cfg.split}
     path = epath.Path(output_dir) / METRICS_FILE

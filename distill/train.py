@@ -36,6 +36,8 @@ def train(
   stats_period: int = 100,
   num_microbatches: int = 1,
   random_seed: int | None = None,
+  relative_steps: bool = True,
+  allow_missing: str | None = None,
 ) -> TrainState:
   """Trains, evaluates on validation and saves; resumes what was stopped.
 
@@ -51,16 +53,19 @@ def train(
     infer_eval_dataset_cfg: What to evaluate on; None does not evaluate.
     checkpoint_cfg: When to save, what to keep.
     initial_checkpoint_path: Where the parameters start, if MODEL_DIR has no
-      checkpoint yet; [] is random ones.
+      checkpoint yet, of any format in docs/checkpoints.md; [] is random ones.
     partitioner: The mesh.
     model_dir: Where everything goes.
-    total_steps: The step at which training ends, counted from that of the
-      initial checkpoint's, as in T5X.
+    total_steps: The step at which training ends.
     eval_period: Steps between evaluations; 0 does not evaluate.
     eval_num_examples: The first so many of each task; None is all.
     stats_period: Steps between lines of the metrics' log.
     num_microbatches: Parts that a batch is cut into, to save memory.
     random_seed: Of weights and dropout; None is 0.
+    relative_steps: Whether steps are counted from the initial checkpoint; if
+      not, they go on from its own, as in T5X.
+    allow_missing: Regular expression of the parameters that stay random where
+      the initial checkpoint lacks them, or has them in another shape.
 
   Returns:
     The state after the last step.
@@ -81,10 +86,6 @@ def train(
     evaluate = _evaluation(
       model, infer_eval_dataset_cfg, partitioner, eval_num_examples, model_dir
     )
-  initial = initial_checkpoint_path
-  if not isinstance(initial, str):
-    # T5X takes a list of one, too.
-    initial = next(iter(initial or ()), None)
 
   def write_configuration() -> None:
     if jax.process_index() == 0:
@@ -104,9 +105,16 @@ def train(
     stats_period=stats_period,
     num_microbatches=num_microbatches,
     random_seed=random_seed or 0,
-    initial_checkpoint_path=initial,
+    initial_checkpoint_path=_only(initial_checkpoint_path),
+    relative_steps=relative_steps,
+    allow_missing=allow_missing,
     on_start=write_configuration,
   )
+
+
+def _only(path: str | Sequence[str] | None) -> str | None:
+  """Returns the path, None for [], or that of a list of one, as T5X takes."""
+  return path if isinstance(path, str) else next(iter(path or ()), None)
 
 
 def _evaluation(

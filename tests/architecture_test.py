@@ -11,7 +11,14 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent
 # The way of the data: a folder imports itself and those before it.
-ORDER = ["teacher", "data", "model", "training", "evaluation"]
+ORDER = [
+  "teacher",
+  "data",
+  "model",
+  "checkpoint_formats",
+  "training",
+  "evaluation",
+]
 HEAVY = {"jax", "flax", "optax", "orbax", "tensorflow", "seqio", "matplotlib"}
 SOURCES = sorted(
   path
@@ -41,7 +48,7 @@ def test_imports_run_one_way(folder):
   forbidden = tuple(f"distill.{name}" for name in later) + ("tasks",)
   if folder == "training":
     forbidden += ("distill.teacher",)
-  if folder == "model":
+  if folder in ("model", "checkpoint_formats"):
     forbidden += ("distill.teacher", "distill.data")
   wrong = [
     f"{path.relative_to(ROOT)} imports {name}"
@@ -65,7 +72,7 @@ def test_the_teacher_needs_no_framework():
 def test_tensorflow_stays_in_the_data_pipeline():
   wrong = [
     f"{path.relative_to(ROOT)} imports {name}"
-    for path in in_folder("model")
+    for path in in_folder("model") + in_folder("checkpoint_formats")
     for name in imported_modules(path)
     if name.split(".")[0] in {"tensorflow", "seqio", "tensorflow_datasets"}
   ]

@@ -4,8 +4,9 @@ from typing import Any
 
 import optax
 
+from distill.checkpoint_formats import loading, opening
 from distill.data import pipeline
-from distill.training import restoring, state
+from distill.training import state
 from distill.training.mesh import Partitioner
 
 
@@ -21,15 +22,16 @@ def restore(
     model: The student's model.
     config: What it will be asked.
     partitioner: The mesh.
-    path: A checkpoint, or a MODEL_DIR: the best, or else the newest in it.
+    path: A checkpoint of any format, or a MODEL_DIR: the best, or else the
+      newest in it.
 
   Raises:
-    UserError: There is no checkpoint, it is of another model, or the data
-      needs a larger vocabulary.
+    UserError: There is no checkpoint, it is damaged or of another model, or
+      the data needs a larger vocabulary.
   """
   pipeline.check_vocabulary(config, model.module.config.vocab_size)
   partitioner.check_batch(config.batch_size)
-  checkpoint = restoring.find_checkpoint(path)
+  checkpoint = opening.open_checkpoint(path)
   lengths = config.task_feature_lengths
   shapes = {
     f"{name}_tokens": (config.batch_size, lengths[feature])
@@ -40,4 +42,7 @@ def restore(
     )
   }
   abstract = state.abstract_state(model, optax.identity(), partitioner, shapes)
-  return restoring.restore_params(checkpoint, abstract.params), str(checkpoint)
+  params, _ = loading.load_params(
+    checkpoint, abstract.params, model.module.config
+  )
+  return params, checkpoint.path

@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -12,8 +12,7 @@ import jax
 from distill import errors
 from distill.data.pipeline import TrainBatches
 from distill.training import preemption as preemption_lib
-from distill.training import restoring
-from distill.training import state as state_lib
+from distill.training import starting
 from distill.training import step as step_lib
 from distill.training.best_metric import BestMetric
 from distill.training.checkpoints import CheckpointConfig, Checkpoints
@@ -45,6 +44,8 @@ def train_loop(
   num_microbatches: int = 1,
   random_seed: int = 0,
   initial_checkpoint_path: str | None = None,
+  relative_steps: bool = True,
+  allow_missing: str | None = None,
   on_start: Callable[[], None] = lambda: None,
 ) -> TrainState:
   """Trains up to `total_steps` and returns the state there.
@@ -69,8 +70,11 @@ def train_loop(
     stats_period: Steps between lines of the metrics' log.
     num_microbatches: Parts that a batch is cut into, to save memory.
     random_seed: Of weights and dropout.
-    initial_checkpoint_path: Parameters to start from; None is random ones. As
-      in T5X, the run goes on from that checkpoint's step.
+    initial_checkpoint_path: Parameters to start from; None is random ones.
+    relative_steps: Whether steps are counted from that checkpoint; if not,
+      they go on from its own, as in T5X.
+    allow_missing: Regular expression of the parameters that stay random where
+      that checkpoint lacks them.
     on_start: Called before the first step, when nothing can be wrong any more.
 
   Raises:
@@ -78,52 +82,33 @@ def train_loop(
       not finite.
     SystemExit: With `preemption.EXIT_CODE`, saved, after SIGTERM.
   """
-  shapes = batches.shapes
   with contextlib.ExitStack() as stack:
     checkpoints = stack.enter_context(Checkpoints(model_dir, checkpoint_cfg))
     preemption = stack.enter_context(Preemption().watch())
     partitioner.check_batch(
-      shapes["decoder_target_tokens"][0], num_microbatches
+      batches.shapes["decoder_target_tokens"][0], num_microbatches
     )
     transformation = optimizer(learning_rate_fn)
-    abstract = state_lib.abstract_state(
-      model, transformation, partitioner, shapes
+    start = starting.Start(
+      model, transformation, partitioner, batches.shapes, random_seed
     )
-    init_key, dropout_key = _keys(random_seed, partitioner)
-
-    restored = checkpoints.restore(abstract)
-    if restored:
-      state, position, best = restored
-      batches.restore(position)
-    else:
-      params, first_step = _initial(
-        model, partitioner, shapes, abstract, init_key, initial_checkpoint_path
-      )
-      state = state_lib.start(params, transformation, abstract, first_step)
-      best = BestMetric()
+    state, best = start.state(
+      checkpoints,
+      batches,
+      initial_checkpoint_path,
+      relative_steps,
+      allow_missing,
+    )
     step = int(state.step)
     _check_steps(step, total_steps)
     is_first = jax.process_index() == 0
     progress = Progress(step, total_steps, sys.stderr if is_first else None)
-    logs = {
-      name: stack.enter_context(
-        contextlib.closing(MetricLogger(os.path.join(model_dir, name), last))
-      )
-      for name, last in (("train", step), ("validation", best.evaluated or 0))
-    }
+    for note in start.notes:
+      progress.say(note)
 
-    def compiled_step() -> step_lib.TrainStep:
-      train_step, seconds = step_lib.compile_step(
-        step_lib.make_train_step(
-          model, transformation, learning_rate_fn, num_microbatches
-        ),
-        partitioner,
-        abstract,
-        partitioner.abstract_batch(shapes),
-        dropout_key,
-      )
-      progress.say(f"from step {step}; compiled in {seconds:.1f} s")
-      return train_step
+    def log(name: str, last: int) -> MetricLogger:
+      logger = MetricLogger(os.path.join(model_dir, name), last)
+      return stack.enter_context(contextlib.closing(logger))
 
     run = _Run(
       step=step,
@@ -132,22 +117,28 @@ def train_loop(
       batches=batches,
       total_steps=total_steps,
       partitioner=partitioner,
-      dropout_key=dropout_key,
+      dropout_key=start.dropout_key,
       checkpoints=checkpoints,
       checkpoint_cfg=checkpoint_cfg,
       preemption=preemption,
       evaluate=evaluate,
       eval_period=eval_period,
-      metrics=StepMetrics(logs["train"], progress, stats_period),
-      validation_log=logs["validation"],
+      metrics=StepMetrics(log("train", step), progress, stats_period),
+      validation_log=log("validation", best.evaluated or 0),
       progress=progress,
     )
-    train_step = compiled_step() if step < total_steps else None
-    on_start()
-    if train_step:
-      run.train(train_step)
-    else:
+    if step == total_steps:
+      on_start()
       run.settle()
+    else:
+      train_step, seconds = start.compile(
+        step_lib.make_train_step(
+          model, transformation, learning_rate_fn, num_microbatches
+        )
+      )
+      progress.say(f"from step {step}; compiled in {seconds:.1f} s")
+      on_start()
+      run.train(train_step)
     return run.state
 
 
@@ -231,38 +222,12 @@ class _Run:
     return True
 
 
-def _initial(
-  model: Any,
-  partitioner: Partitioner,
-  shapes: Mapping[str, Sequence[int]],
-  abstract: TrainState,
-  key: jax.Array,
-  checkpoint_path: str | None,
-) -> tuple[Any, int]:
-  """Returns the parameters that a new run starts from, and its first step."""
-  if not checkpoint_path:
-    return state_lib.random_params(model, partitioner, shapes, abstract, key), 0
-  restored = restoring.restore_tree(
-    restoring.find_checkpoint(checkpoint_path),
-    {"params": abstract.params, "step": abstract.step},
-  )
-  return restored["params"], int(restored["step"])
-
-
-def _keys(seed: int, partitioner: Partitioner) -> tuple[jax.Array, jax.Array]:
-  """Returns the keys of weights and of dropout, on every device."""
-  return jax.jit(
-    lambda: tuple(jax.random.split(jax.random.key(seed))),
-    out_shardings=partitioner.replicated,
-  )()
-
-
 def _check_steps(step: int, total_steps: int) -> None:
   if not isinstance(total_steps, int) or total_steps < max(1, step):
     raise errors.UserError(
       f"TRAIN_STEPS = {total_steps!r} is not a step to train to.",
-      expected="a whole number of at least 1 that counts the steps of the "
-      "checkpoint, too",
+      expected="a whole number of at least 1, no less than the run's step "
+      "(with RELATIVE_STEPS = False it has the initial checkpoint's, too)",
       found=f"a run that is at step {step}",
       remedy="raise TRAIN_STEPS, or give another MODEL_DIR",
     )

@@ -1,6 +1,5 @@
-"""Reading a train state, or its parameters alone, from a checkpoint."""
+"""Reading the whole train state of this project's own checkpoint."""
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,18 +17,12 @@ NAME_FORMAT = ocp.path.step.standard_name_format(step_prefix="checkpoint")
 _DIFFERENCES_NAMED = 5
 
 
-def absolute(path: str | os.PathLike[str]) -> epath.Path:
-  """Returns the path as Orbax wants it; `gs://` stays as it is."""
-  text = os.fspath(path)
-  return epath.Path(text if "://" in text else os.path.abspath(text))
-
-
 def restore_tree(checkpoint: epath.Path, abstract: Any) -> Any:
   """Returns the part of a checkpoint's state that `abstract` describes.
 
   Args:
     checkpoint: A `checkpoint_<step>` folder.
-    abstract: A `TrainState`, or {'params': …}, of shapes and shardings.
+    abstract: A `TrainState` of shapes and shardings.
 
   Raises:
     UserError: The checkpoint holds other names or shapes.
@@ -48,41 +41,6 @@ def restore_tree(checkpoint: epath.Path, abstract: Any) -> Any:
       ),
     )
   return serialization.from_state_dict(abstract, restored)
-
-
-def restore_params(path: str | os.PathLike[str], abstract_params: Any) -> Any:
-  """Returns a checkpoint's parameters with the target's shardings.
-
-  Args:
-    path: A `checkpoint_<step>` folder, or a MODEL_DIR, of which the best
-      checkpoint is taken, or the newest where there is no best.
-    abstract_params: Shapes, types and shardings, as of `state.abstract_state`.
-
-  Raises:
-    UserError: There is no checkpoint, or it is of another model.
-  """
-  checkpoint = find_checkpoint(path)
-  return restore_tree(checkpoint, {"params": abstract_params})["params"]
-
-
-def find_checkpoint(path: str | os.PathLike[str]) -> epath.Path:
-  """Returns the checkpoint that `path` is or has, see `restore_params`."""
-  folder = absolute(path)
-  if (folder / STATE).exists():
-    return folder
-  found = {}
-  if folder.is_dir():
-    found = {step.step: step.path for step in NAME_FORMAT.find_all(folder)}
-  if not found:
-    raise errors.UserError(
-      f"There is no checkpoint at '{os.fspath(path)}'.",
-      expected="a checkpoint_<step> folder, or a MODEL_DIR that has some",
-      found="no such folder" if not folder.exists() else "no checkpoint in it",
-      remedy="correct CHECKPOINT_PATH or INITIAL_CHECKPOINT_PATH ([] starts "
-      "from random weights)",
-    )
-  newest = found[max(found)]
-  return found.get(read_json(newest, BEST)["step"], newest)
 
 
 def read_json(checkpoint: epath.Path, item: str) -> dict[str, Any]:

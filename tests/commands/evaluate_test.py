@@ -54,7 +54,7 @@ def test_test_and_validation_are_other_examples(scored, trained):
     ("--gin.CHECKPOINT_PATH=/nowhere", ["/nowhere", "CHECKPOINT_PATH"]),
     ("--gin.EVAL_SPLIT=tset", ["tset", "test"]),
     ("--gin.MIXTURE_OR_TASK_NAME=last_letters_rationale", ["distill infer"]),
-    ("--gin_bindings=T5Config.emb_dim=16", ["params/", "(32, "]),
+    ("--gin_bindings=T5Config.emb_dim=16", ["emb_dim = 16", "emb_dim = 32"]),
   ],
 )
 def test_bad_input_is_one_error(scored, capfd, flag, words):

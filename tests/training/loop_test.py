@@ -10,6 +10,7 @@ import tiny_models
 import tiny_run
 
 from distill import errors
+from distill.checkpoint_formats import paths
 from distill.training import checkpoints, restoring
 
 STEPS = tiny_run.STEPS
@@ -27,7 +28,7 @@ def logged_steps(folder, name):
 
 def best(folder):
   return restoring.read_json(
-    restoring.absolute(folder / f"checkpoint_{STEPS}"), restoring.BEST
+    paths.absolute(folder / f"checkpoint_{STEPS}"), restoring.BEST
   )
 
 
@@ -123,6 +124,7 @@ def test_a_run_begins_with_the_parameters_of_another(tmp_path):
     tmp_path / "second",
     initial_checkpoint_path=str(tmp_path / "first"),
     learning_rate_fn=lambda step: 0.0,
+    relative_steps=False,
     total_steps=2,
   )
   assert int(second.step) == 2

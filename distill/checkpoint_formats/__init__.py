@@ -1,0 +1,1 @@
+"""Weights from and to everywhere: one reader and one writer a format."""

@@ -1,0 +1,200 @@
+"""A Hugging Face folder of a T5: safetensors, whole or in shards."""
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import ml_dtypes  # noqa: F401 - lets NumPy know bfloat16 by name
+import numpy as np
+import safetensors
+from etils import epath
+
+from distill import errors
+from distill.checkpoint_formats import huggingface_config, huggingface_names
+from distill.checkpoint_formats.tensors import Checkpoint, Index, Tensor
+
+CONFIG = "config.json"
+WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
+_PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
+# Copies of the shared embedding that old files hold.
+_COPIES = ("encoder.embed_tokens.weight", "decoder.embed_tokens.weight")
+_DTYPES = {"F32": "float32", "BF16": "bfloat16", "F16": "float16"}
+_COMPARED_ROWS = 4096
+
+
+def is_folder(folder: epath.Path) -> bool:
+  """Returns whether a folder is of Hugging Face's making."""
+  return any((folder / name).exists() for name in (WEIGHTS, INDEX, *_PICKLES))
+
+
+def read(folder: epath.Path) -> Checkpoint:
+  """Opens a folder with config.json and safetensors.
+
+  Raises:
+    UserError: A file is missing, incomplete or not safetensors, or the output
+      layer is one that T5 does not have.
+  """
+  _check_local(folder)
+  config = _json(folder / CONFIG)
+  theirs: dict[str, Tensor] = {}
+  for file in _weight_files(folder):
+    theirs |= _tensors(file)
+  scaled = huggingface_config.scales_logits(config)
+  _drop_copies(theirs, folder, scaled)
+  return Checkpoint(
+    path=str(folder),
+    format="Hugging Face's format",
+    tensors=_renamed(theirs),
+    declared=huggingface_config.declared(config),
+  )
+
+
+def _check_local(folder: epath.Path) -> None:
+  if "://" in os.fspath(folder):
+    raise errors.UserError(
+      f"'{folder}' is a Hugging Face folder that is not on this machine.",
+      expected="a local folder, as safetensors maps its files",
+      found=os.fspath(folder),
+      remedy="copy it to a disk, or convert it with `distill convert "
+      "--format=t5x` and put that on gs://",
+    )
+  pickles = [name for name in _PICKLES if (folder / name).exists()]
+  weights = [name for name in (WEIGHTS, INDEX) if (folder / name).exists()]
+  if pickles and not weights:
+    raise errors.UserError(
+      f"'{folder / pickles[0]}' is a pickle, which can run any code when it is "
+      "read.",
+      expected=WEIGHTS,
+      found=pickles[0],
+      remedy="where you trust it, convert it with transformers: "
+      f"T5ForConditionalGeneration.from_pretrained('{folder}')"
+      ".save_pretrained('NEW_FOLDER')",
+    )
+
+
+def _json(file: epath.Path) -> dict[str, Any]:
+  try:
+    return json.loads(file.read_text())
+  except (OSError, ValueError) as error:
+    raise errors.UserError(
+      f"'{file}' cannot be read.",
+      expected="a JSON file",
+      found=str(error),
+      remedy="copy the folder again",
+    ) from error
+
+
+def _weight_files(folder: epath.Path) -> list[epath.Path]:
+  """Returns the safetensors files, each of which exists."""
+  if not (folder / INDEX).exists():
+    return [folder / WEIGHTS]
+  names = sorted(set(_json(folder / INDEX)["weight_map"].values()))
+  lacking = [name for name in names if not (folder / name).exists()]
+  if lacking:
+    raise errors.UserError(
+      f"'{folder / INDEX}' names files that are not there.",
+      expected=", ".join(names),
+      found="no " + ", ".join(lacking),
+      remedy="download these files, too",
+    )
+  return [folder / name for name in names]
+
+
+def _tensors(file: epath.Path) -> dict[str, Tensor]:
+  """Returns the arrays of one file by Hugging Face's names."""
+  try:
+    # It maps the file, and stays open as long as one of its arrays.
+    opened = safetensors.safe_open(os.fspath(file), framework="np")
+  except safetensors.SafetensorError as error:
+    raise _damaged(file, error) from error
+
+  def tensor(name: str) -> Tensor:
+    stored = opened.get_slice(name)
+    shape, code = tuple(stored.get_shape()), stored.get_dtype()
+    if code not in _DTYPES:
+      raise errors.UserError(
+        f"'{name}' in '{file}' has a type that is not read.",
+        expected=" or ".join(_DTYPES),
+        found=code,
+        remedy="take the unquantised weights",
+      )
+
+    def part(index: Index) -> np.ndarray:
+      return opened.get_slice(name)[index]
+
+    return Tensor(shape, np.dtype(_DTYPES[code]), f"{file}: {name}", part)
+
+  return {name: tensor(name) for name in opened.keys()}  # noqa: SIM118
+
+
+def _damaged(file: epath.Path, error: Exception) -> errors.UserError:
+  """Returns what is wrong with a file, by its size where that tells."""
+  found = f"{file.stat().length:,} bytes: {error}"
+  with file.open("rb") as stream:
+    size = int.from_bytes(stream.read(8), "little")
+    header = stream.read(min(size, 100_000_000))
+  expected = "a whole safetensors file"
+  if b"git-lfs" in header:
+    found = "a pointer of Git LFS: `git lfs pull` fetches the file"
+  elif len(header) == size and (ends := re.findall(rb",(\d+)\]", header)):
+    whole = 8 + size + max(map(int, ends))
+    expected = f"{whole:,} bytes, as its header says"
+  return errors.UserError(
+    f"'{file}' is damaged or was not downloaded to its end.",
+    expected=expected,
+    found=found,
+    remedy="download it again",
+  )
+
+
+def _drop_copies(
+  theirs: dict[str, Tensor], folder: epath.Path, scaled: bool
+) -> None:
+  """Removes copies of the embedding; makes the output layer as T5 has it.
+
+  Scaled logits come from the shared embedding, as in T5.1.0; unscaled ones
+  from a layer of their own, as in T5.1.1, which transformers leaves out of the
+  file where it is equal to the embedding.
+  """
+  shared = theirs.get(huggingface_names.EMBEDDING)
+  if shared is None:
+    shared = next((theirs[name] for name in _COPIES if name in theirs), None)
+    if shared is None:
+      return  # to be told as a missing parameter
+    theirs[huggingface_names.EMBEDDING] = shared
+  logits = (huggingface_names.LOGITS,) if scaled else ()
+  for name in (*_COPIES, *logits):
+    copy = theirs.pop(name, None)
+    if copy is not None and copy is not shared and not _equal(copy, shared):
+      raise errors.UserError(
+        f"'{name}' in '{folder}' is not the shared embedding.",
+        expected=f"the values of {huggingface_names.EMBEDDING}, as config.json "
+        "says that they are tied",
+        found="other values",
+        remedy="mend tie_word_embeddings in config.json: false for T5.1.1, "
+        "FLAN, ByT5 and mT5",
+      )
+  if not scaled:
+    theirs.setdefault(huggingface_names.LOGITS, shared)
+
+
+def _equal(left: Tensor, right: Tensor) -> bool:
+  if left.shape != right.shape:
+    return False
+  rows = range(0, left.shape[0], _COMPARED_ROWS)
+  parts = [(slice(row, row + _COMPARED_ROWS),) for row in rows]
+  return all(np.array_equal(left.read(p), right.read(p)) for p in parts)
+
+
+def _renamed(theirs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+  """Returns the arrays by T5X's names; unknown ones keep their own."""
+  ours = {}
+  for name, tensor in theirs.items():
+    known = huggingface_names.from_huggingface(name)
+    if known is None:
+      ours[name] = tensor
+    else:
+      ours[known[0]] = tensor.transposed() if known[1] else tensor
+  return ours
