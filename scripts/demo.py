@@ -19,7 +19,7 @@ import time
 from collections.abc import Sequence
 
 from distill import errors
-from distill.evaluation import report
+from distill.evaluation import figure, report
 
 TASK = "last_letters"
 METHODS = ("finetune", "step_by_step", "cot")
@@ -237,7 +237,7 @@ def main(argv: Sequence[str]) -> int:
   )
   results = options.output_dir / "results.json"
   report.write_results(rows, str(results))
-  report.draw(rows, str(results.with_suffix(".png")))
+  figure.draw(rows, str(results.with_suffix(".png")))
   print(f"\n{report.format_table(rows)}\n")
   minutes = (time.monotonic() - begun) / 60
   print(f"{results}, {results.with_suffix('.png')}: {minutes:.1f} minutes")

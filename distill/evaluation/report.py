@@ -1,4 +1,4 @@
-"""Results of several methods side by side: rows, a table, a figure."""
+"""Results of several methods side by side: rows and a table."""
 
 import dataclasses
 import json
@@ -143,43 +143,3 @@ def read_results(path: str) -> list[Result]:
       found=str(error),
       remedy="remove it and run the demo again",
     ) from error
-
-
-def draw(rows: Sequence[Result], path: str) -> None:
-  """Draws the mean of each method as a bar and each seed as a dot.
-
-  One panel a task; error bars are the standard error over the seeds.
-  """
-  import matplotlib
-
-  matplotlib.use("Agg")
-  from matplotlib import pyplot
-
-  summaries = summarize(rows)
-  tasks = list(dict.fromkeys(summary.task for summary in summaries))
-  figure, panels = pyplot.subplots(
-    1, len(tasks), figsize=(1.5 + 4.0 * len(tasks), 3.6), squeeze=False
-  )
-  for panel, task in zip(panels[0], tasks, strict=True):
-    shown = [summary for summary in summaries if summary.task == task]
-    for place, summary in enumerate(shown):
-      panel.bar(place, summary.mean, width=0.6, color=f"C{place}", alpha=0.6)
-      if summary.standard_error is not None:
-        panel.errorbar(
-          place, summary.mean, summary.standard_error, color="black", capsize=4
-        )
-      values = [row.value for row in summary.rows]
-      panel.plot([place] * len(values), values, "o", color="black", ms=3)
-      panel.annotate(
-        f"{summary.mean:.1f}", (place, 2), ha="center", va="bottom"
-      )
-    panel.set_xticks(
-      range(len(shown)), [s.method.replace("_", "\n") for s in shown]
-    )
-    first = shown[0].rows[0]
-    panel.set_title(f"{task}, {first.train_examples:,} labelled examples")
-    panel.set_ylabel(f"test {first.metric} (%)")
-    panel.set_ylim(0, 100)
-  figure.tight_layout()
-  figure.savefig(path, dpi=130)
-  pyplot.close(figure)

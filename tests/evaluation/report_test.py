@@ -1,4 +1,4 @@
-"""The report: means and errors by hand, files that survive, a real picture."""
+"""The report: means and errors by hand, files that survive."""
 
 import json
 import math
@@ -80,13 +80,3 @@ def test_foreign_results_file_is_refused(tmp_path, text):
   with pytest.raises(errors.UserError, match="results.json"):
     report.read_results(str(path))
   assert path.read_text() == text
-
-
-def test_figure_is_a_png_with_a_panel_for_each_task(tmp_path):
-  from matplotlib import image
-
-  one, two = tmp_path / "one.png", tmp_path / "two.png"
-  rows = [row(seed=s, value=40 + s) for s in range(3)]
-  report.draw(rows, str(one))
-  report.draw([*rows, row(task="coin_flip")], str(two))
-  assert image.imread(two).shape[1] > image.imread(one).shape[1]
