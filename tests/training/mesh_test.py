@@ -1,5 +1,8 @@
 """Where arrays go, and what is said when they cannot go there."""
 
+import dataclasses
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,6 +20,60 @@ SHAPES = {name: rows.shape for name, rows in tiny_models.batch_of(True).items()}
 
 def specs(tree):
   return jax.tree.map(lambda leaf: leaf.sharding.spec, tree)
+
+
+@dataclasses.dataclass(frozen=True)
+class Chip:
+  """A TPU device as JAX describes it."""
+
+  id: int
+  coords: tuple[int, int, int]
+  core_on_chip: int
+  device_kind: str
+  slice_index: int = 0
+  platform: str = "tpu"
+
+  @property
+  def process_index(self):
+    return self.id // 4
+
+
+def chips(kind, x, y, z, cores=1, slices=1):
+  places = itertools.product(*map(range, (slices, z, y, x, cores)))
+  return [
+    Chip(i, (px, py, pz), core, kind, part)
+    for i, (part, pz, py, px, core) in enumerate(places)
+  ]
+
+
+@pytest.mark.parametrize("fsdp, model", [(1, 1), (1, 2), (4, 2), (2, 8)])
+@pytest.mark.parametrize(
+  "topology",
+  [
+    ("TPU v2", 4, 4, 1, 2),
+    ("TPU v3", 8, 8, 1, 2),
+    ("TPU v4", 2, 2, 4),
+    ("TPU v5 lite", 4, 4, 1),
+    ("TPU v5 lite", 16, 16, 1),
+    ("TPU v5", 4, 4, 8),
+    ("TPU v6 lite", 4, 4, 1),
+  ],
+)
+def test_every_tpu_takes_every_mesh_that_has_its_size(topology, fsdp, model):
+  devices = chips(*topology)
+  partitioner = mesh.Partitioner(fsdp=fsdp, model=model, devices=devices)
+  placed = partitioner.mesh.devices
+  assert placed.shape == (len(devices) // (fsdp * model), fsdp, model)
+  assert {chip.id for chip in placed.flat} == {chip.id for chip in devices}
+
+
+def test_slices_split_the_batch_and_nothing_else():
+  devices = chips("TPU v5 lite", 4, 4, 1, slices=2)
+  placed = mesh.Partitioner(fsdp=4, model=2, devices=devices).mesh.devices
+  for slice_index, half in enumerate(np.split(placed, 2)):
+    assert {chip.slice_index for chip in half.flat} == {slice_index}
+  with pytest.raises(errors.UserError, match="TPU slices"):
+    mesh.Partitioner(fsdp=16, model=2, devices=devices)
 
 
 def test_parameters_follow_the_rules_and_moments_their_parameters():
