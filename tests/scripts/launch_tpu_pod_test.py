@@ -1,0 +1,206 @@
+"""The launcher against a cloud in a folder: gcloud's calls, exits, logs."""
+
+import json
+import os
+import pathlib
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[2]
+LAUNCH = "scripts/launch_tpu_pod.sh"
+FLAGS = (
+  "--engine=native --name=pod --zone=us-west4-a --accelerator_type=v5p-16 "
+  "--runtime_version=v2-alpha-tpuv5 --storage=gs://bucket/folder/ "
+  "--poll_seconds=0.05"
+).split()
+MODEL_DIR = "--gin.MODEL_DIR='gs://bucket/it''s \"$HOME\"'"
+COMMAND = ["--", "train", "--gin_file=x.gin", MODEL_DIR]
+
+
+class Cloud:
+  """A checkout to launch from, and PATH and folder of the cloud."""
+
+  def __init__(self, folder):
+    self.checkout, self.world = folder / "checkout", folder / "world"
+    programs = folder / "bin"
+    for path in (self.checkout / "scripts", self.world, programs):
+      path.mkdir(parents=True)
+    for name in ("launch_tpu_pod", "tpu_worker", "setup_env"):
+      shutil.copy(ROOT / f"scripts/{name}.sh", self.checkout / "scripts")
+    for name in ("setup.py", "constraints.txt", "new.txt", "ignored"):
+      (self.checkout / name).touch()
+    (self.checkout / ".gitignore").write_text("ignored\nlogs\n")
+    subprocess.run(["git", "init", "-q"], cwd=self.checkout, check=True)
+    fake = (ROOT / "tests/scripts/fake_cloud.py").read_text()
+    for name in ("gcloud", "python3"):
+      (programs / name).write_text(f"#!{sys.executable} -SE\n{fake}")
+      (programs / name).chmod(0o755)
+    self.environment = os.environ | {
+      "PATH": f"{programs}:{os.environ['PATH']}",
+      "FAKE_CLOUD": str(self.world),
+      "HOSTNAME": "laptop",
+    }
+
+  def start(self, *command, **plan):
+    (self.world / "plan.json").write_text(json.dumps(plan))
+    return subprocess.Popen(
+      command,
+      cwd=self.checkout,
+      env=self.environment,
+      stdout=subprocess.PIPE,
+      stderr=subprocess.PIPE,
+      text=True,
+    )
+
+  def launch(self, *flags, command=COMMAND, **plan):
+    """Returns exit code, stdout and stderr of a launch to its end."""
+    process = self.start(LAUNCH, *FLAGS, *flags, *command, **plan)
+    out, err = process.communicate(timeout=120)
+    return process.returncode, out, err
+
+  def calls(self, verb=""):
+    """Returns gcloud's calls, of one verb or all, without the run's time."""
+    path = self.world / "calls.jsonl"
+    text = path.read_text() if path.exists() else ""
+    calls = [json.loads(timeless(line)) for line in text.splitlines()]
+    return [call for call in calls if verb in ("", call[4])]
+
+  def log(self, attempt, host):
+    (path,) = self.checkout.glob(f"logs/pod/*/{attempt}/w-{host}.log")
+    return path.read_text()
+
+
+def timeless(text):
+  return re.sub(r"\d{8}T\d{6}Z", "TIME", text)
+
+
+@pytest.fixture
+def cloud(tmp_path):
+  return Cloud(tmp_path)
+
+
+def test_dry_run_prints_what_a_run_calls_and_calls_nothing(cloud):
+  (cloud.checkout / "my caches").mkdir()
+  flags = ["--spot", "--delete", "--data=my caches"]
+  code, printed, _ = cloud.launch(*flags, "--dry_run")
+  assert code == 0
+  assert not cloud.calls() and not (cloud.checkout / "logs").exists()
+  lines = [line for line in printed.splitlines() if line[0] != "#"]
+  words = [shlex.split(timeless(line)) for line in lines]
+  dry = [w for w in words if w[0] == "gcloud"]
+  assert len(dry) == len(lines) - 1  # the code is packed without gcloud
+  assert cloud.launch(*flags)[0] == 0
+  called = [list(call) for call in dict.fromkeys(map(tuple, cloud.calls()))]
+  assert sorted(called) == sorted(dry)
+
+
+def test_every_host_runs_this_checkout_with_these_arguments(cloud):
+  code, _, complaint = cloud.launch("--data=gs://elsewhere/caches")
+  assert code == 0, complaint
+  for host in "01":
+    last = cloud.log(1, host).splitlines()[-1]
+    expected = f"running -m distill.train --gin_file=x.gin {MODEL_DIR}"
+    assert last == f"{expected} gs://elsewhere/caches"
+    files = cloud.world / f"host-{host}" / "distill-run"
+    assert (files / "new.txt").exists() and not (files / "ignored").exists()
+  assert not cloud.calls("delete") and "--delete" in complaint
+
+
+def test_t5x_starts_on_every_host_after_its_installation(cloud):
+  shutil.copytree(ROOT / "docs", cloud.checkout / "docs")
+  flags = ["--engine=t5x", "--", "eval", "--gin_file=x"]
+  assert cloud.launch(command=flags)[0] == 0
+  runs = [line.split() for line in cloud.log(1, 1).splitlines()]
+  assert (
+    runs[-1][1:5] == "-m distill.t5x_engine.start eval --gin_file=x".split()
+  )
+  assert runs[-2][5] == "--no-deps"
+  sources = [source.partition("@")[0] for source in runs[-2][6:-1]]
+  names = [source.rpartition("/")[2] for source in sources]
+  assert sorted(names) == ["airio", "jestimator", "t5x"]
+
+
+def test_a_preempted_run_goes_on_until_it_is_done(cloud):
+  # Saved on all hosts; the pod vanished; a host broke when the other vanished.
+  train = [[143, 143], [143, "lost"], [1, "lost"], [0, 0]]
+  code, _, said = cloud.launch(train=train, create=[0, 1, 0])
+  assert (code, said.count("Preempted")) == (0, 3), said
+  assert len(cloud.calls("ssh")) == 4
+  # The first attempt's pod stayed; one request for another was refused.
+  assert len(cloud.calls("delete")) == 2 and len(cloud.calls("create")) == 4
+  assert "running -m distill.train" in cloud.log(1, 0)
+  assert "running -m distill.train" in cloud.log(4, 1)
+
+
+@pytest.mark.parametrize(
+  ("plan", "code", "attempts"),
+  [
+    ({"train": [[0, 2]]}, 2, 1),
+    ({"train": [[0, 7]]}, 7, 1),
+    ({"train": [[143, 143]] * 3}, 143, 2),
+    ({"create": [1]}, 1, 0),
+  ],
+)
+def test_it_stops_where_another_try_would_not_help(cloud, plan, code, attempts):
+  found, _, said = cloud.launch("--max_restarts=1", **plan)
+  assert (found, len(cloud.calls("ssh"))) == (code, attempts), said
+  assert ("running -m distill.train" in said) == bool(attempts)
+
+
+def test_a_second_launch_takes_the_pod_over_and_lets_the_first_save(cloud):
+  plan = {"train": [["until SIGTERM"] * 2, [0, 0]]}
+  first = cloud.start(LAUNCH, *FLAGS, *COMMAND, **plan)
+  while len(list(cloud.world.glob("waiting-*"))) < 2:
+    assert first.poll() is None, first.communicate()
+    time.sleep(0.05)
+  first.kill()
+  first.communicate()
+  assert cloud.launch(**plan)[0] == 0
+  assert len(cloud.calls("create")) == 1
+  codes = sorted(cloud.world.glob("bucket/bucket/folder/logs/pod/*/1/*.rc"))
+  assert [code.read_text() for code in codes] == ["143\n"] * 2 + ["0\n"] * 2
+
+
+@pytest.mark.parametrize(
+  ("flag", "complaint"),
+  [
+    ("--engine=jax", "native"),
+    ("--name=Pod_1", "distill-1"),
+    ("--zone=us-west4", "us-west4-a"),
+    ("--accelerator_type=a100", "v5litepod-16"),
+    ("--runtime_version=", "v2-alpha-tpuv6e"),
+    ("--storage=/disk", "gs://BUCKET/FOLDER"),
+    ("--data=/no/folder", "/no/folder"),
+    ("--max_restarts=-1", "100"),
+    ("--poll_seconds=1m", "60"),
+    ("--spott", "--help"),
+    ("--name", "lacks its =VALUE"),
+  ],
+)
+def test_a_wrong_flag_is_named_with_what_mends_it(cloud, flag, complaint):
+  code, printed, said = cloud.launch(flag)
+  assert (code, printed) == (2, "")
+  assert flag.partition("=")[0] in said and complaint in said
+  assert said.count("\n") == 2 and not cloud.calls()
+
+
+@pytest.mark.parametrize(
+  ("command", "complaint"),
+  [
+    ([], "no command"),
+    (["--", "eval"], "train|evaluate|infer"),
+    (["--engine=t5x", "--", "evaluate"], "train|eval|infer"),
+    (["--", "train", "--gin.MODEL_DIR=/disk"], "a gs:// folder"),
+  ],
+)
+def test_a_command_that_cannot_run_on_a_pod_is_refused(
+  cloud, command, complaint
+):
+  code, _, said = cloud.launch(command=command)
+  assert code == 2 and complaint in said and not cloud.calls()
