@@ -14,7 +14,6 @@ from distill.data.procedural.chained_arithmetic import ChainedArithmetic
 from distill.data.procedural.coin_flip import CoinFlip
 from distill.data.procedural.generation import Choices
 from distill.data.procedural.last_letters import LastLetters
-from distill.data.procedural.permutation import Permutation
 from distill.data.procedural.tracking_shuffled_objects import (
   TrackingShuffledObjects,
 )
@@ -112,20 +111,6 @@ def test_generation_is_quick():
 def test_impossible_settings_are_refused_when_made(arguments, named):
   with pytest.raises(UserError, match=named):
     LastLetters(**arguments)
-
-
-@pytest.mark.parametrize("size", [1, 2, 3, 63, 64, 65, 1000])
-def test_a_permutation_hits_each_place_once(size):
-  order = Permutation(size, seed=3)
-  assert sorted(order[i] for i in range(size)) == list(range(size))
-
-
-def test_a_permutation_of_a_space_beyond_machine_words():
-  size = 9800**40
-  places = {Permutation(size, seed=0)[i] for i in range(200)}
-  assert len(places) == 200
-  # Spread over the space: some in its first and some in its last quarter.
-  assert min(places) < size // 4 and max(places) > 3 * size // 4
 
 
 @given(st.integers(0, 5 * 4 * 3 * 7 - 1))

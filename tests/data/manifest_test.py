@@ -1,0 +1,71 @@
+"""The manifest file: what is written is read, and is old or new, never half."""
+
+import dataclasses
+import json
+
+import pytest
+
+from distill.data import manifest
+from distill.errors import UserError
+
+SHARDS = (
+  manifest.Shard("toy-train.tfrecord-00000-of-00001", 2, 70, "ab" * 32),
+)
+ENTRY = manifest.SplitEntry(
+  teacher="Schüler",
+  prompt="plain",
+  prompt_sha256="0" * 64,
+  data_sha256="1" * 64,
+  examples=2,
+  labeled=1,
+  answers=4,
+  parsed=3,
+  agreeing=2,
+  prompt_tokens=10,
+  completion_tokens=20,
+  flags="--samples=2",
+  record_bytes=60,
+  shards=SHARDS,
+)
+
+
+def with_teacher(name):
+  return dataclasses.replace(ENTRY, teacher=name)
+
+
+def test_what_is_written_is_read(tmp_path):
+  assert manifest.read(str(tmp_path)) is None
+  written = manifest.Manifest("toy", {"train": ENTRY, "test": ENTRY})
+  manifest.write(str(tmp_path), written)
+  assert manifest.read(str(tmp_path)) == written
+  text = (tmp_path / manifest.FILE_NAME).read_text()
+  assert "Schüler" in text and json.loads(text)["family"] == "toy"
+
+
+def test_one_split_is_replaced_or_left_out_and_the_others_stay():
+  old = manifest.Manifest("toy", {"train": ENTRY, "test": ENTRY})
+  new = old.with_split("train", with_teacher("new"))
+  assert new.splits == {"test": ENTRY, "train": with_teacher("new")}
+  assert list(new.splits) == ["test", "train"]
+  assert old.splits["train"] == ENTRY, "a manifest is a value"
+  assert new.with_split("train", None).splits == {"test": ENTRY}
+  assert new.with_split("validation", None) == new
+
+
+def test_a_draft_that_was_never_finished_is_not_read(tmp_path):
+  manifest.write(str(tmp_path), manifest.Manifest("toy", {"train": ENTRY}))
+  draft = tmp_path / (manifest.INCOMPLETE + manifest.FILE_NAME)
+  assert not draft.exists()
+  draft.write_text("{")
+  assert manifest.read(str(tmp_path)).splits == {"train": ENTRY}
+  manifest.write(str(tmp_path), manifest.Manifest("toy", {}))
+  assert manifest.read(str(tmp_path)).splits == {} and not draft.exists()
+
+
+def test_a_field_of_a_later_release_is_named(tmp_path):
+  manifest.write(str(tmp_path), manifest.Manifest("toy", {"train": ENTRY}))
+  path = tmp_path / manifest.FILE_NAME
+  path.write_text(path.read_text().replace('"labeled"', '"gold"'))
+  with pytest.raises(UserError, match="manifest.json") as caught:
+    manifest.read(str(tmp_path))
+  assert "gold" in caught.value.found
