@@ -91,7 +91,7 @@ def build_cache(
   requests = [Request(prompt.render(example.input)) for example in examples]
   responses = _ask(teacher, requests, on_response)
   content = [
-    _record(example, response, answer_rule)
+    _record(example, response, answer_rule, teacher.name)
     for example, response in zip(examples, responses, strict=True)
   ]
   with _writing(directory):
@@ -136,7 +136,7 @@ def _ask(
 
 
 def _record(
-  example: Example, response: Response, rule: AnswerRule
+  example: Example, response: Response, rule: AnswerRule, teacher: str
 ) -> records.Record:
   parsed = parse_completion(response.text, rule)
   if not example.label:
@@ -154,6 +154,9 @@ def _record(
     teacher_labels=(parsed.answer,),
     agrees=(agrees,),
     finish_reasons=(response.finish_reason,),
+    teachers=(teacher,),
+    hinted=(0,),
+    verdicts=(records.NOT_JUDGED,),
     logprobs=() if logprobs is None else (sum(logprobs),),
   )
 

@@ -10,10 +10,12 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 # Raised whenever the fields below change their names or meanings.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 # Agreement of a teacher's answer with the gold label.
 AGREES, DISAGREES, NO_GOLD = 1, 0, -1
+# What a second teacher says of a rationale: whether it supports its answer.
+SUPPORTED, UNSUPPORTED, NOT_JUDGED = 1, 0, -1
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,10 @@ class Record:
     teacher_labels: One for each answer, '' where it could not be parsed.
     agrees: One for each answer: 1, 0, or -1 without a gold label.
     finish_reasons: Why each completion ended ('stop', 'length', …).
+    teachers: Who gave each answer, by name.
+    hinted: One for each answer: 1 where the prompt showed the gold label.
+    verdicts: One for each answer: 1 where another teacher found that the
+      rationale supports it, 0 where not, -1 where none was asked.
     logprobs: The natural log-probability of each whole completion, or empty
       where the teacher gives none.
   """
@@ -39,6 +45,9 @@ class Record:
   teacher_labels: tuple[str, ...]
   agrees: tuple[int, ...]
   finish_reasons: tuple[str, ...]
+  teachers: tuple[str, ...]
+  hinted: tuple[int, ...]
+  verdicts: tuple[int, ...]
   logprobs: tuple[float, ...] = ()
 
   def __post_init__(self) -> None:
@@ -47,6 +56,9 @@ class Record:
       len(self.teacher_labels),
       len(self.agrees),
       len(self.finish_reasons),
+      len(self.teachers),
+      len(self.hinted),
+      len(self.verdicts),
       len(self.logprobs) or answers,
     }
     if lengths != {answers}:
@@ -84,6 +96,9 @@ def features() -> tfds.features.FeaturesDict:
       "teacher_labels": several(text()),
       "agrees": several(np.int32),
       "finish_reasons": several(text()),
+      "teachers": several(text()),
+      "hinted": several(np.int32),
+      "verdicts": several(np.int32),
       "logprobs": several(np.float32),
     }
   )

@@ -1,8 +1,8 @@
 """What a teacher is: one asynchronous method, a request in, a response out."""
 
-import dataclasses
 import hashlib
 import json
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,6 +17,11 @@ class Request:
     temperature: Sampling temperature; 0 is greedy.
     max_tokens: The most tokens of completion to return.
     stop: Strings before which the completion ends.
+    top_p: The share of probability that sampling draws from.
+    seed: Seeds the teacher's sampling; `sample` is added to it, so that the
+      samples of one prompt differ.
+    logprobs: Whether to return log-probabilities, where the teacher can.
+    schema: A JSON schema, as text, that the completion is to follow; or ''.
   """
 
   prompt: str
@@ -24,10 +29,14 @@ class Request:
   temperature: float = 0.0
   max_tokens: int = 256
   stop: tuple[str, ...] = ()
+  top_p: float = 1.0
+  seed: int | None = None
+  logprobs: bool = False
+  schema: str = ""
 
   def key(self, teacher: str) -> str:
     """Returns the SHA-256 of the request and the teacher's name, in hex."""
-    content = {"teacher": teacher, **dataclasses.asdict(self)}
+    content = {"teacher": teacher, **self.__dict__}
     text = json.dumps(content, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
@@ -37,7 +46,8 @@ class Response:
   """A completion, why it ended ('stop', 'length', …) and what it cost.
 
   Token counts are the teacher's own; `logprobs` has one entry a completion
-  token where the teacher gives them.
+  token where the teacher gives them. `reasoning` is what a reasoning model
+  thought before its answer `text`, and `model` what the server calls itself.
   """
 
   text: str
@@ -45,14 +55,83 @@ class Response:
   prompt_tokens: int
   completion_tokens: int
   logprobs: tuple[float, ...] | None = None
+  reasoning: str = ""
+  model: str = ""
+
+
+class AskingError(Exception):
+  """A request that was not answered.
+
+  Attributes:
+    kind: What went wrong, in one word of `KINDS`.
+    detail: What the server or the network said, fit to be shown.
+    retryable: Whether the same request may be answered later.
+    retry_after: Seconds after which the server wants to be asked again.
+  """
+
+  # Each with what mends it, for the file of failed requests.
+  KINDS = {
+    "rate_limited": "run again; lower --requests_per_minute",
+    "overloaded": "run again; lower --max_concurrency",
+    "server": "run again; see the server's own log",
+    "timeout": "run again; raise --request_timeout or lower --max_tokens",
+    "connection": "run again once the server is up",
+    "malformed": "run again; see whether --base_url is the right server",
+    "too_large": "run again; lower --max_tokens",
+    "wrong_model": "give --served_model, or ask the server that has --model",
+    "refused": "read what the server said: it will not answer this request",
+    "unsupported": "ask without what the server lacks",
+    "authentication": "put a valid key in the variable of --api_key_env",
+    "quota": "pay the provider, then run again",
+    "not_found": "correct --model, --base_url or --endpoint",
+    "redirect": "give the server's final address as --base_url",
+    "missing": "run again: no answer is stored",
+  }
+  # The next request would fare no better: a run stops at the first of these.
+  FATAL = ("authentication", "quota", "not_found", "redirect")
+
+  def __init__(
+    self,
+    kind: str,
+    detail: str,
+    retryable: bool,
+    retry_after: float | None = None,
+  ) -> None:
+    self.kind = kind
+    self.detail = printable(detail)
+    self.retryable = retryable
+    self.retry_after = retry_after
+    super().__init__(f"{kind}: {self.detail}")
+
+  @property
+  def fatal(self) -> bool:
+    """Returns whether every other request would fail in the same way."""
+    return self.kind in self.FATAL
+
+
+def printable(text: str, longest: int = 300) -> str:
+  """Returns a line fit for a terminal: control characters are escaped."""
+  shown = "".join(
+    c if c.isprintable() else c.encode("unicode_escape").decode("ascii")
+    for c in text[: longest + 1]
+  )
+  return shown if len(shown) <= longest else shown[:longest] + "…"
+
+
+# Asks one request: durable, limited and retried; raises AskingError.
+AskOne = Callable[[Request], Awaitable[Response]]
 
 
 class Teacher(Protocol):
-  """A source of completions. Whatever is durable or limited is around it."""
+  """A source of completions. Whatever is durable or limited is around it.
+
+  One that holds connections may also have `async def close(self)`, and one
+  whose answers cost nothing sets `free = True`: they are not journaled.
+  """
 
   @property
   def name(self) -> str:
     """Names the teacher and what changes its answers, for the manifest."""
 
   async def complete(self, request: Request) -> Response:
-    """Returns one completion of `request.prompt`."""
+    """Returns one completion of `request.prompt`, or raises AskingError."""

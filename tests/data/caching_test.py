@@ -41,6 +41,9 @@ def test_records_hold_what_the_teacher_said(toy, tmp_path):
     teacher_labels=("b",),
     agrees=(1,),
     finish_reasons=("stop",),
+    teachers=("list",),
+    hinted=(0,),
+    verdicts=(records.NOT_JUDGED,),
   )
   assert (wrong.teacher_labels, wrong.agrees) == (("c",), (0,))
   assert (lost.rationales, lost.teacher_labels) == (("",), ("",))

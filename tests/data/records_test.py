@@ -16,6 +16,9 @@ RECORD = records.Record(
   teacher_labels=("2", ""),
   agrees=(records.AGREES, records.DISAGREES),
   finish_reasons=("stop", "length"),
+  teachers=("gpt", "builtin"),
+  hinted=(0, 1),
+  verdicts=(records.SUPPORTED, records.NOT_JUDGED),
   logprobs=(-1.5, -0.25),
 )
 
@@ -38,11 +41,13 @@ def test_serialised_fields_have_one_order():
   example = tf.train.Example.FromString(records.serialise(RECORD))
   keys = [key.encode() for key in sorted(example.features.feature)]
   places = [records.serialise(RECORD).index(key + b"\x12") for key in keys]
-  assert len(keys) == 8 and places == sorted(places)
+  assert len(keys) == 11 and places == sorted(places)
 
 
 @pytest.mark.parametrize(
-  "field", ["teacher_labels", "agrees", "finish_reasons", "logprobs"]
+  "field",
+  ["teacher_labels", "agrees", "finish_reasons", "teachers", "hinted"]
+  + ["verdicts", "logprobs"],
 )
 def test_answers_that_are_not_aligned_are_refused(field):
   shorter = getattr(RECORD, field)[:1]
