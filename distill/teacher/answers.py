@@ -21,6 +21,8 @@ _NUMBER = re.compile(
 )
 _LONGEST_NUMBER = 64
 _LETTER = re.compile(r"\(([a-z])\)|([a-z])[.):]?$")
+_LISTED = re.compile(r"^\([a-z]\) (.*)$", re.MULTILINE)
+_LETTERS = re.compile(r"(?:\s*\([a-z]\)(?=\s))+")
 
 
 class AnswerRule(Protocol):
@@ -143,6 +145,34 @@ class ChoiceAnswer:
   def equal(self, a: str, b: str) -> bool:
     """Returns whether both name the same choice."""
     return self.parse(a) == self.parse(b) is not None
+
+
+@dataclass(frozen=True)
+class ListedChoiceAnswer:
+  """One of the choices that the input lists, a line each: '(a) bank'.
+
+  By itself it compares choices by their text; `for_input` reads answers.
+  """
+
+  def for_input(self, input: str) -> AnswerRule:
+    """Returns the rule that knows this input's choices."""
+    choices = tuple(choice.strip() for choice in _LISTED.findall(input))
+    return ChoiceAnswer(choices) if choices else self
+
+  def parse(self, text: str) -> str | None:
+    """Returns the first line without the letters in front, None if blank."""
+    return _trim(_LETTERS.sub("", _trim(text), count=1)) or None
+
+  def equal(self, a: str, b: str) -> bool:
+    """Returns whether both are the same text, in any case."""
+    return _folded(self.parse(a) or "") == _folded(self.parse(b) or "") != ""
+
+
+def rule_for(rule: AnswerRule, input: str) -> AnswerRule:
+  """Returns the rule that reads answers to this input."""
+  if isinstance(rule, ListedChoiceAnswer):
+    return rule.for_input(input)
+  return rule
 
 
 @dataclass(frozen=True)

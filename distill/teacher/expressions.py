@@ -11,6 +11,7 @@ import operator
 import re
 from collections.abc import Callable
 from fractions import Fraction
+from typing import Any, TypeVar
 
 _LONGEST_TEXT = 2000
 _LONGEST_EXPRESSION = 200
@@ -25,7 +26,8 @@ _ARITHMETIC = re.compile(r"[0-9.+\-*/() ]+")
 _HALF = re.compile(r"[+\-*/] ")
 _TIMES = re.compile(r"(?<=[0-9)] )x(?= [0-9(])")
 _SIGNS = str.maketrans({"×": "*", "÷": "/", "\N{MINUS SIGN}": "-", "$": " "})
-_Operation = Callable[[Fraction, Fraction], Fraction]
+_Number = TypeVar("_Number", Fraction, float)
+_Operation = Callable[[Any, Any], Any]
 _OPERATORS: dict[type[ast.operator], _Operation] = {
   ast.Add: operator.add,
   ast.Sub: operator.sub,
@@ -60,6 +62,18 @@ def evaluate(expression: str) -> Fraction | None:
   None stands for what is not arithmetic, division by zero, and numbers beyond
   256 bits in numerator or denominator.
   """
+  return _evaluate(expression, Fraction)
+
+
+def evaluate_in_floats(expression: str) -> float | None:
+  """Returns the value that Python's own arithmetic gives, None if none.
+
+  With its noise: (1 / 3) * 3 - 1 and the like, as upstream's `eval` has it.
+  """
+  return _evaluate(expression, float)
+
+
+def _evaluate(expression: str, number: type[_Number]) -> _Number | None:
   expression = expression.strip()
   if len(expression) > _LONGEST_EXPRESSION:
     return None
@@ -67,7 +81,7 @@ def evaluate(expression: str) -> Fraction | None:
   if not _ARITHMETIC.fullmatch(expression):
     return None
   try:
-    return _value(ast.parse(expression, mode="eval").body, _DEEPEST)
+    return _value(ast.parse(expression, mode="eval").body, _DEEPEST, number)
   except (
     _NoValueError,
     SyntaxError,
@@ -79,20 +93,20 @@ def evaluate(expression: str) -> Fraction | None:
     return None
 
 
-def _value(node: ast.expr, depth: int) -> Fraction:
+def _value(node: ast.expr, depth: int, number: type[_Number]) -> _Number:
   if depth == 0:
     raise _NoValueError
   if isinstance(node, ast.Constant):
-    return _limited(Fraction(str(node.value)))
+    return _limited(number(str(node.value)))
   if isinstance(node, ast.UnaryOp):
-    value = _value(node.operand, depth - 1)
+    value = _value(node.operand, depth - 1, number)
     if isinstance(node.op, ast.USub):
       return -value
     if isinstance(node.op, ast.UAdd):
       return value
   if isinstance(node, ast.BinOp):
-    left = _value(node.left, depth - 1)
-    right = _value(node.right, depth - 1)
+    left = _value(node.left, depth - 1, number)
+    right = _value(node.right, depth - 1, number)
     if isinstance(node.op, ast.Pow):
       return _power(left, right)
     if type(node.op) in _OPERATORS:
@@ -100,14 +114,17 @@ def _value(node: ast.expr, depth: int) -> Fraction:
   raise _NoValueError
 
 
-def _power(base: Fraction, exponent: Fraction) -> Fraction:
-  if exponent.denominator != 1 or abs(exponent) > _HIGHEST_POWER:
+def _power(base: _Number, exponent: _Number) -> _Number:
+  if exponent != int(exponent) or abs(exponent) > _HIGHEST_POWER:
     raise _NoValueError
   return _limited(base ** int(exponent))
 
 
-def _limited(value: Fraction) -> Fraction:
-  widest = max(value.numerator.bit_length(), value.denominator.bit_length())
-  if widest > _MOST_BITS:
-    raise _NoValueError
+def _limited(value: _Number) -> _Number:
+  # A float that is beyond all bounds raises an OverflowError here.
+  exact = Fraction(value)
+  if isinstance(value, Fraction) or abs(value) > 1:
+    widest = max(exact.numerator.bit_length(), exact.denominator.bit_length())
+    if widest > _MOST_BITS:
+      raise _NoValueError
   return value

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from distill.teacher.answers import (
   ChoiceAnswer,
   ExpressionAnswer,
+  ListedChoiceAnswer,
   NumberAnswer,
   TextAnswer,
   YesNoAnswer,
+  rule_for,
 )
 
 NLI = ChoiceAnswer(("entailment", "neutral", "contradiction"))
@@ -97,7 +99,22 @@ def test_answers_are_equal_by_what_they_mean(rule, a, b, same):
   assert rule.equal(b, a) is same
 
 
+def test_choices_that_the_input_lists_are_read_by_letter_and_text():
+  listed = ListedChoiceAnswer()
+  question = "Where?\nAnswer Choices:\n(a) French bank\n(b) street (c) x"
+  rule = rule_for(listed, question)
+  assert rule == ChoiceAnswer(("French bank", "street (c) x"))
+  assert rule.parse(" (a) anything.") == "French bank"
+  assert rule_for(TEXT, question) is TEXT
+  # A student is judged without the input, by the text of the choice.
+  assert rule_for(listed, "no list") is listed
+  assert listed.parse("(a) (b) street.") == "street"
+  assert listed.equal("(a) French bank.", "french bank")
+  assert not listed.equal("", "(a)") and not listed.equal("bank", "street")
+
+
 RULES = [TEXT, NUMBER, NumberAnswer(last=True), YesNoAnswer(), NLI, EXPRESSION]
+RULES.append(ListedChoiceAnswer())
 # Text that is close to an answer, and far from one.
 PIECES = st.sampled_from(
   ["9**9**9", "9" * 5000, "(" * 300, "-" * 300, "1+", ",000", ".", "(a)", "٣"]

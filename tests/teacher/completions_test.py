@@ -5,7 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from distill.teacher.answers import NumberAnswer, TextAnswer
-from distill.teacher.completions import ParsedCompletion, parse_completion
+from distill.teacher.completions import (
+  FORMS,
+  ParsedCompletion,
+  parse_completion,
+  split_thinking,
+)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +36,57 @@ def test_a_completion_splits_at_its_trigger(text, rationale, answer):
   assert parsed == ParsedCompletion(rationale, answer)
 
 
+@pytest.mark.parametrize(
+  "form, text, rationale, answer",
+  [
+    ("tags", "<rationale>5 + 3</rationale>\n<answer> 8 </answer>", "5 + 3",
+     "8"),
+    # Left out, or closed by the end: what can be read is read.
+    ("tags", "5 + 3 <answer>8</answer>", "5 + 3", "8"),
+    ("tags", "<rationale>5 + 3</rationale> <answer>8", "", ""),
+    ("json", '{"rationale": "5 + 3", "answer": "8"}', "5 + 3", "8"),
+    ("json", 'Sure:\n```json\n{"rationale": "{a}", "answer": 8}\n```', "{a}",
+     "8"),
+    ("json", '{"rationale": "5 + 3", "answer": "8', "", ""),
+    ("json", '{"answer": null}', "", ""),
+    # The strict form first, any other after.
+    ("tags", "5 + 3 = 8. So the answer is 8.", "5 + 3 = 8.", "8"),
+    ("sentence", '{"rationale": "5 + 3", "answer": "8"}', "5 + 3", "8"),
+    ("sentence", "5 + 3 = 8. Therefore, the answer (arabic numerals) is 8.",
+     "5 + 3 = 8.", "8"),
+    ("sentence", "5 + 3\n#### 8", "5 + 3", "8"),
+    ("sentence", "5 + 3 is \\boxed{8}", "5 + 3 is", "8"),
+    ("sentence", "5 + 3\n**Final Answer:** 8", "5 + 3", "8"),
+    ("sentence", "Not a word of <answer>, nor of {8}.", "", ""),
+  ],
+)  # fmt: skip
+def test_the_form_that_was_asked_for_comes_first(form, text, rationale, answer):
+  parsed = parse_completion(text, NumberAnswer(), form)
+  assert parsed == ParsedCompletion(rationale, answer)
+
+
+def test_what_stood_in_the_answers_place_is_kept():
+  parsed = parse_completion("A lot. So the answer is many.", NumberAnswer())
+  assert (parsed.rationale, parsed.answer) == ("A lot.", "")
+  assert parsed.said == "many."
+  assert parse_completion("5 + 3, so the ans", NumberAnswer()).said == ""
+
+
+@pytest.mark.parametrize(
+  "text, thinking, rest",
+  [
+    ("<think>\nHm.\n</think>\n\nIt is 8.", "Hm.", "\n\nIt is 8."),
+    # A chat template that opens the part itself, and one that never ended.
+    ("Hm.</think>It is 8.", "Hm.", "It is 8."),
+    ("<think>Hm. So the answer is 7", "Hm. So the answer is 7", ""),
+    ("It is 8.", "", "It is 8."),
+  ],
+)
+def test_thinking_is_kept_apart(text, thinking, rest):
+  assert split_thinking(text) == (thinking, rest)
+  assert parse_completion(text, NumberAnswer()) == ParsedCompletion("", "")
+
+
 CLEAN = st.from_regex(r"[a-z][a-z0-9+= ]{0,30}[a-z]", fullmatch=True)
 
 
@@ -42,8 +98,7 @@ def test_what_a_teacher_wrote_comes_back(rationale, answer, continuation):
   assert parsed.answer == " ".join(answer.split())
 
 
-@given(st.text())
-def test_any_text_parses(text):
-  parsed = parse_completion(text, TextAnswer())
+@given(st.text(), st.sampled_from(sorted(FORMS)))
+def test_any_text_parses(text, form):
+  parsed = parse_completion(text, TextAnswer(), form)
   assert parsed.rationale == parsed.rationale.strip()
-  assert "Q:" not in parsed.answer.split()
