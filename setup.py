@@ -41,6 +41,13 @@ setuptools.setup(
     "tensorflow-datasets",
   ],
   extras_require={
+    # For the tests of what is exported; never needed to train or to convert.
+    "huggingface": [
+      "ctranslate2",
+      "sentencepiece<0.2.3",
+      "torch",
+      "transformers",
+    ],
     # What T5X, airio and jestimator import from PyPI and this project does not;
     # the three are not on it: docs/t5x.md.
     "t5x": [

@@ -52,7 +52,8 @@ def find_checkpoint(path: str | os.PathLike[str]) -> epath.Path:
   if not steps:
     raise _none(path, "no checkpoint in it")
   newest = steps[max(steps)]
-  return steps.get(_best_step(newest), newest)
+  best = _best_step(newest)
+  return newest if best is None else steps.get(best, newest)
 
 
 def _best_step(checkpoint: epath.Path) -> int | None:

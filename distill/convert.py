@@ -1,0 +1,133 @@
+"""`distill convert`: weights from one format to another."""
+
+import argparse
+import os
+import pathlib
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NoReturn
+
+from distill import errors
+
+if TYPE_CHECKING:
+  from distill.checkpoint_formats.tensors import Checkpoint
+
+FORMATS = ("huggingface", "t5x", "native")
+
+
+class _Parser(argparse.ArgumentParser):
+  """argparse whose complaints are user errors."""
+
+  def error(self, message: str) -> NoReturn:
+    raise errors.UserError(
+      f"Bad flag: {message}.", remedy="run `distill convert --help`"
+    )
+
+
+def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
+  """Returns the flags."""
+  parser = _Parser(
+    prog="distill convert",
+    description="Writes a checkpoint in another format (docs/checkpoints.md). "
+    "The network is told from names and shapes.",
+    allow_abbrev=False,
+  )
+  add = parser.add_argument
+  add("--input", required=True, help="a checkpoint of any format, a MODEL_DIR")
+  add("--output", required=True, help="a folder that does not exist yet")
+  add("--format", required=True, choices=FORMATS, help="what to write")
+  add(
+    "--tokenizer",
+    help="huggingface: a SentencePiece file, 'bytes' or 'none'; default: what "
+    "config.gin beside the checkpoint says",
+  )
+  add(
+    "--mlp_activations",
+    help="huggingface: such as 'gelu,linear', which shapes do not tell; "
+    "default: what config.gin or config.json says, else gelu,linear for two "
+    "branches (T5.1.1) and relu for one (T5.1.0)",
+  )
+  return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str]) -> None:
+  """Converts a checkpoint and prints where it is."""
+  options = parse_arguments(argv)
+  from distill.checkpoint_formats import (
+    native_writing,
+    opening,
+    t5x_writing,
+    writing,
+  )
+
+  checkpoint = opening.open_checkpoint(options.input)
+  with writing.new_folder(options.output) as folder:
+    if options.format == "huggingface":
+      _write_huggingface(checkpoint, folder, options)
+      written = options.output
+    else:
+      writer = {"native": native_writing, "t5x": t5x_writing}[options.format]
+      writer.write(checkpoint, folder)
+      written = os.path.join(
+        options.output, f"checkpoint_{checkpoint.step or 0}"
+      )
+  print(f"{written}: {len(checkpoint.tensors)} arrays of {checkpoint.path}")
+
+
+def _write_huggingface(
+  checkpoint: "Checkpoint", folder: pathlib.Path, options: argparse.Namespace
+) -> None:
+  """Writes weights, configuration, tokenizer and model card."""
+  from distill.checkpoint_formats import (
+    huggingface_writing,
+    model_card,
+    tokenizer_files,
+    training_record,
+  )
+
+  record = training_record.TrainingRecord(checkpoint.path)
+  activations = _activations(checkpoint, record.activations(), options)
+  huggingface_writing.write(
+    checkpoint, folder, activations, record.max_new_tokens()
+  )
+  vocabulary = options.tokenizer or record.vocabulary() or "none"
+  if vocabulary != "none":
+    rows = checkpoint.tensors["token_embedder/embedding"].shape[0]
+    tokenizer_files.write(folder, vocabulary, rows)
+  else:
+    print("no tokenizer: name one with --tokenizer=FILE", file=sys.stderr)
+  name = pathlib.Path(options.output).name
+  card = model_card.text(checkpoint, record, name, activations)
+  (folder / "README.md").write_text(card)
+
+
+def _activations(
+  checkpoint: "Checkpoint",
+  recorded: tuple[str, ...] | None,
+  options: argparse.Namespace,
+) -> tuple[str, ...]:
+  """Returns the names of the activations, from whoever knows them."""
+  from distill.model import config
+
+  if options.mlp_activations:
+    names = tuple(options.mlp_activations.split(","))
+    if not set(names) <= set(config.ACTIVATIONS):
+      raise errors.UserError(
+        f"--mlp_activations={options.mlp_activations} is not known.",
+        expected="a comma list out of " + ", ".join(config.ACTIVATIONS),
+        remedy="correct the flag",
+      )
+    return names
+  if known := recorded or checkpoint.declared.get("mlp_activations"):
+    return known
+  gated = "encoder/layers_0/mlp/wi_1/kernel" in checkpoint.tensors
+  assumed = ("gelu", "linear") if gated else ("relu",)
+  print(
+    f"mlp_activations are not recorded: {','.join(assumed)} is assumed",
+    file=sys.stderr,
+  )
+  return assumed
+
+
+if __name__ == "__main__":
+  sys.exit(errors.run_command(main))

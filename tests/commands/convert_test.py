@@ -1,0 +1,139 @@
+"""`distill convert`: nothing is lost on the way, and nothing overwritten."""
+
+import json
+import os
+import pathlib
+import sys
+
+import numpy as np
+import pytest
+import safetensors.numpy
+import seqio
+
+sys.path.insert(
+  0, str(pathlib.Path(__file__).parent.parent / "checkpoint_formats")
+)
+import tiny_networks  # noqa: E402
+
+from distill import convert, errors  # noqa: E402
+from distill.checkpoint_formats import native_writing, opening  # noqa: E402
+
+SENTENCEPIECE = os.path.join(
+  os.path.dirname(seqio.__file__),
+  "test_data/sentencepiece/sentencepiece.model",
+)
+
+
+def run(source, output, form, *flags):
+  arguments = [f"--input={source}", f"--output={output}", f"--format={form}"]
+  return errors.run_command(convert.main, [*arguments, *flags])
+
+
+@pytest.fixture
+def native(tmp_path):
+  """Returns a function that writes a native checkpoint, and its arrays."""
+
+  def write(dtype="float32", **changes):
+    config = tiny_networks.t5_config(**changes)
+    checkpoint = tiny_networks.checkpoint(config, dtype)
+    native_writing.write(checkpoint, tmp_path / "native")
+    return tmp_path / "native", tiny_networks.bits(checkpoint)
+
+  return write
+
+
+@pytest.mark.parametrize("form", ["huggingface", "t5x"])
+@pytest.mark.parametrize(
+  ("variant", "dtype"),
+  [("tied", "float32"), ("untied", "float32"), ("untied", "bfloat16")],
+)
+def test_there_and_back_is_the_same_to_the_bit(
+  native, tmp_path, form, variant, dtype
+):
+  source, bits = native(dtype, **tiny_networks.VARIANTS[variant])
+  assert run(source, tmp_path / "there", form) == 0
+  there = opening.open_checkpoint(tmp_path / "there")
+  assert tiny_networks.bits(there) == bits
+  assert run(tmp_path / "there", tmp_path / "back", "native") == 0
+  back = opening.open_checkpoint(tmp_path / "back")
+  assert back.format == "this project's format"
+  assert tiny_networks.bits(back) == bits
+
+
+def test_a_student_is_exported_with_its_tokenizer_and_its_history(
+  trained, tmp_path, capfd
+):
+  model_dir, _ = trained
+  assert run(model_dir, tmp_path / "student", "huggingface") == 0
+  config = json.loads((tmp_path / "student/config.json").read_text())
+  assert config["feed_forward_proj"] == "gated-gelu"
+  assert (config["d_model"], config["tie_word_embeddings"]) == (32, False)
+  generation = json.loads(
+    (tmp_path / "student/generation_config.json").read_text()
+  )
+  assert generation["max_new_tokens"] == 64
+  tokenizer = json.loads(
+    (tmp_path / "student/tokenizer_config.json").read_text()
+  )
+  assert tokenizer["tokenizer_class"] == "ByT5Tokenizer"
+  card = (tmp_path / "student/README.md").read_text()
+  for words in ("last_letters_step_by_step", "`TRAIN_STEPS` | 200"):
+    assert words in card
+  for words in ("`emb_dim` | 32", "('gelu', 'linear')", "format, step 200"):
+    assert words in card
+  assert "assumed" not in capfd.readouterr().err
+
+
+def test_a_sentencepiece_file_travels_along(native, tmp_path, capfd):
+  source, _ = native(mlp_activations=("relu",))
+  output = tmp_path / "there"
+  flag = f"--tokenizer={SENTENCEPIECE}"
+  assert run(source, output, "huggingface", flag) == 0
+  vocabulary = pathlib.Path(SENTENCEPIECE).read_bytes()
+  assert (output / "spiece.model").read_bytes() == vocabulary
+  assert "relu is assumed" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+  ("flags", "words"),
+  [
+    (["--tokenizer=/nowhere/spiece.model"], ["/nowhere/spiece.model"]),
+    (["--mlp_activations=glue,linear"], ["glue,linear", "gelu"]),
+    (["--mlp_activations=linear,gelu"], ["Hugging Face's T5 has no"]),
+    (["--fromat=t5x"], ["Bad flag", "--help"]),
+  ],
+)
+def test_bad_flags_are_one_error_and_leave_nothing(
+  native, tmp_path, capfd, flags, words
+):
+  source, _ = native()
+  before = sorted(tmp_path.iterdir())
+  code = run(source, tmp_path / "there", "huggingface", *flags)
+  assert code == errors.USER_ERROR_EXIT
+  said = capfd.readouterr().err
+  assert all(word in said for word in words), said
+  assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("form", convert.FORMATS)
+def test_an_output_that_exists_is_never_touched(native, tmp_path, capfd, form):
+  source, _ = native()
+  output = tmp_path / "there"
+  output.mkdir()
+  (output / "mine").write_text("kept")
+  assert run(source, output, form) == errors.USER_ERROR_EXIT
+  assert "something is there" in capfd.readouterr().err
+  assert [path.name for path in output.iterdir()] == ["mine"]
+
+
+def test_weights_that_are_not_finite_are_not_passed_on(tmp_path, capfd):
+  bad = np.full(8, np.nan, np.float32)
+  safetensors.numpy.save_file(
+    {"encoder.final_layer_norm.weight": bad}, tmp_path / "model.safetensors"
+  )
+  (tmp_path / "config.json").write_text("{}")
+  for form in ("t5x", "native"):
+    code = run(tmp_path, tmp_path / "there", form)
+    assert code == errors.USER_ERROR_EXIT
+    assert "encoder.final_layer_norm.weight" in capfd.readouterr().err
+    assert not (tmp_path / "there").exists()
