@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from distill.teacher.answers import AnswerRule
 
 # A longer completion is no rationale; what is beyond is not read.
-_LONGEST_TEXT = 100_000
+_LONGEST_TEXT = 32_000
 # Looser announcements count only near the end, where conclusions are.
 _CONCLUSION = 2000
 _TRIGGER = re.compile(r"\bso the answer is:?", re.IGNORECASE)
@@ -75,7 +75,7 @@ def parse_completion(
     cannot read the answer. Both are '' where nothing says where the reasoning
     ended (a refusal, a completion cut short).
   """
-  said = split_thinking(text[:_LONGEST_TEXT])[1]
+  said = split_thinking(text)[1][:_LONGEST_TEXT]
   first = _NOTHING
   for name in (form, *(name for name in FORMS if name != form)):
     found = FORMS[name](said)

@@ -17,7 +17,7 @@ from distill.teacher import expressions
 from distill.teacher.completions import ParsedCompletion
 
 # Upstream has no bound; its completions end after 256 tokens.
-_LONGEST_TEXT = 100_000
+_LONGEST_TEXT = 20_000
 
 
 @dataclass(frozen=True)
