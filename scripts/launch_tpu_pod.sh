@@ -23,6 +23,7 @@ on from its last checkpoint. Stopped and started again, it takes over.
 optional:
   --data=FOLDER      of the caches, DISTILL_DATA_DIR: a gs:// folder, or a local
                      one that is copied to STORAGE/data
+  --env=NAME=VALUE   a variable on the hosts, such as TFDS_DATA_DIR; repeatable
   --logs=FOLDER      where logs come back to (default: logs)
   --spot             a cheaper pod that may be preempted
   --delete           delete the pod at the end: it costs until it is deleted
@@ -36,7 +37,7 @@ END
 }
 
 engine="" name="" zone="" accelerator_type="" runtime_version="" storage=""
-data="" logs=logs spot="" delete="" dry_run="" max_restarts=100 poll_seconds=60
+data="" env="" logs=logs spot="" delete="" dry_run="" max_restarts=100 poll_seconds=60
 
 say() { echo "$(date -u +%H:%M:%S) $*" >&2; }
 
@@ -53,6 +54,7 @@ parse_flags() {
     case $1 in
       --help | -h) usage && exit 0 ;;
       --spot | --delete | --dry_run) printf -v "${flag#--}" 1 ;;
+      --env=[A-Z]*=*) env+=" $(quoted "${1#--env=}")" ;;
       --engine=* | --name=* | --zone=* | --accelerator_type=* | --data=* | \
         --runtime_version=* | --storage=* | --logs=* | --max_restarts=* | \
         --poll_seconds=*) printf -v "${flag#--}" %s "${1#*=}" ;;
@@ -167,14 +169,13 @@ get_pod() {
 
 # Starts the command on all hosts, where it goes on without this script.
 start() {
-  local env="" words
-  [ -z "$data" ] || env="DISTILL_DATA_DIR=$(quoted "$storage/data") "
-  [[ $data != gs://* ]] || env="DISTILL_DATA_DIR=$(quoted "$data") "
-  words=$(quoted scripts/tpu_worker.sh "$engine" "$there/$attempt" \
-    "${arguments[@]}")
+  local words caches=$storage/data
+  [[ $data != gs://* ]] || caches=$data
+  words="env$env ${data:+$(quoted "DISTILL_DATA_DIR=$caches") }$(quoted \
+    scripts/tpu_worker.sh "$engine" "$there/$attempt" "${arguments[@]}")"
   tpu tpu-vm ssh "$name" --worker=all --command="mkdir -p distill-run && \
 cd distill-run && gcloud storage cp $(quoted "$there/code.tgz") code.tgz && \
-tar xzf code.tgz && { ${env}setsid $words > /dev/null 2>&1 < /dev/null & }"
+tar xzf code.tgz && { setsid $words > /dev/null 2>&1 < /dev/null & }"
 }
 
 copy_logs() {

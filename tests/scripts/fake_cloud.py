@@ -90,7 +90,8 @@ def gcloud(area, *words):
 
 def python(*words):
   """What the hosts run: uv, pip, and the trainer."""
-  print("running", *words, os.environ.get("DISTILL_DATA_DIR"), flush=True)
+  given = [os.environ.get(name, "") for name in ("DISTILL_DATA_DIR", "NOTE")]
+  print("running", *words, *given, flush=True)
   if words[:3] == ("-m", "uv", "venv"):
     here = pathlib.Path(words[-1], "bin")
     here.mkdir(parents=True)

@@ -100,13 +100,27 @@ def test_dry_run_prints_what_a_run_calls_and_calls_nothing(cloud):
   assert sorted(called) == sorted(dry)
 
 
+def test_the_line_of_the_docs_is_one_that_launches(cloud):
+  text = (ROOT / "docs/tpu.md").read_text()
+  (line,) = re.findall(
+    r"^scripts/launch_tpu_pod.sh (.*?)^```", text, re.M | re.S
+  )
+  (cloud.checkout / "caches").mkdir()
+  line = line.replace("\\\n", " ").replace("BUCKET", "bucket")
+  process = cloud.start(LAUNCH, "--dry_run", *shlex.split(line))
+  out, err = process.communicate(timeout=60)
+  assert process.returncode == 0, err
+  assert "queued-resources create distill-1" in out
+
+
 def test_every_host_runs_this_checkout_with_these_arguments(cloud):
-  code, _, complaint = cloud.launch("--data=gs://elsewhere/caches")
+  flags = ["--data=gs://elsewhere/caches", "--env=NOTE=it's two words"]
+  code, _, complaint = cloud.launch(*flags)
   assert code == 0, complaint
   for host in "01":
     last = cloud.log(1, host).splitlines()[-1]
     expected = f"running -m distill.train --gin_file=x.gin {MODEL_DIR}"
-    assert last == f"{expected} gs://elsewhere/caches"
+    assert last == f"{expected} gs://elsewhere/caches it's two words"
     files = cloud.world / f"host-{host}" / "distill-run"
     assert (files / "new.txt").exists() and not (files / "ignored").exists()
   assert not cloud.calls("delete") and "--delete" in complaint
@@ -121,7 +135,7 @@ def test_t5x_starts_on_every_host_after_its_installation(cloud):
     runs[-1][1:5] == "-m distill.t5x_engine.start eval --gin_file=x".split()
   )
   assert runs[-2][5] == "--no-deps"
-  sources = [source.partition("@")[0] for source in runs[-2][6:-1]]
+  sources = [source.partition("@")[0] for source in runs[-2][6:]]
   names = [source.rpartition("/")[2] for source in sources]
   assert sorted(names) == ["airio", "jestimator", "t5x"]
 
@@ -179,6 +193,7 @@ def test_a_second_launch_takes_the_pod_over_and_lets_the_first_save(cloud):
     ("--data=/no/folder", "/no/folder"),
     ("--max_restarts=-1", "100"),
     ("--poll_seconds=1m", "60"),
+    ("--env=NAME", "lacks its =VALUE"),
     ("--spott", "--help"),
     ("--name", "lacks its =VALUE"),
   ],
