@@ -18,12 +18,15 @@ def checked_binding(text: str, survey: gin_survey.Survey) -> str:
     The binding as gin text, with quotes around a value that is plain text.
 
   Raises:
-    UserError: No file knows the macro, or the value is not gin and is not
-      plain text either, or is text where a number stands in the files.
+    UserError: No file knows the macro or the parameter, or the value is not
+      gin and is not plain text either, or is text where a number stands in the
+      files.
   """
   name, equals, value = (part.strip() for part in text.partition("="))
   if equals and re.fullmatch(r"[\w./]+", name):
-    if "." not in name:
+    if "." in name:
+      _check_configurable(name, survey)
+    else:
       _check_known(name, survey)
     text = f"{name} = {_literal(name, value, survey)}"
   survey.add_binding(text)
@@ -53,6 +56,53 @@ def check_complete(survey: gin_survey.Survey) -> None:
     f"These macros have no value: {', '.join(missing)}.",
     remedy="add\n    " + "\n    ".join(flags),
   )
+
+
+def check_no_t5x(survey: gin_survey.Survey) -> None:
+  """Checks that no file configures T5X, which this trainer would not heed.
+
+  Raises:
+    UserError: It names the parameter, and the nearest one of this trainer.
+  """
+  for name, binding in survey.bindings.items():
+    if binding.module.partition(".")[0] == "t5x":
+      raise _foreign(
+        f"A gin file binds T5X's parameter '{name}'.", name, survey
+      )
+  for module in sorted(survey.imported):
+    if module.partition(".")[0] == "t5x":
+      raise errors.UserError(
+        f"A gin file imports '{module}', which this trainer does not use.",
+        remedy="leave its lines out, or train with `python -m t5x.train`",
+      )
+
+
+def _check_configurable(name: str, survey: gin_survey.Survey) -> None:
+  """Checks a parameter's name from the command line, scopes and all."""
+  selector = name.rpartition("/")[2].rpartition(".")[0]
+  if selector.partition(".")[0] in survey.typed:
+    return
+  known = survey.configurables
+  if not any(f".{full}".endswith(f".{selector}") for full in known):
+    raise _foreign(f"There is no parameter '{name}'.", name, survey)
+
+
+def _foreign(
+  what: str, name: str, survey: gin_survey.Survey
+) -> errors.UserError:
+  """Returns the error that names the nearest parameter of this trainer."""
+  own = {
+    name: binding.value
+    for name, binding in survey.bindings.items()
+    if binding.module.partition(".")[0] not in ("t5x", "")
+  }
+  parameter = "." + name.rpartition(".")[2]
+  alike = [other for other in own if other.endswith(parameter)]
+  close = gin_survey.nearest(name, alike or own)
+  macro = str(own.get(close, ""))
+  if macro.startswith("%"):
+    close = f"{close}' or its macro '{macro.removeprefix('%')}"
+  return errors.UserError(what, remedy=f"did you mean '{close}'?")
 
 
 def _check_known(name: str, survey: gin_survey.Survey) -> None:

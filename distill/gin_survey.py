@@ -17,6 +17,7 @@ from gin import config_parser
 from distill import errors
 
 REQUIRED = "gin.REQUIRED"
+_COMMAND_LINE = "the command line"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,13 +52,29 @@ class Macro:
     return self.value == Reference(f"%{REQUIRED}")
 
 
-class _Delegate(config_parser.ParserDelegate):
-  """Notes the macros that the parser meets, and resolves nothing."""
+@dataclasses.dataclass(frozen=True)
+class Binding:
+  """A parameter's last binding.
 
-  def __init__(self, read: set[str]) -> None:
+  Attributes:
+    value: As a macro's.
+    module: Of the function or class, as its file imports it; '' if it does
+      not, as on a command line.
+  """
+
+  value: Any
+  module: str = ""
+
+
+class _Delegate(config_parser.ParserDelegate):
+  """Notes macros and references that it meets, and resolves nothing."""
+
+  def __init__(self, read: set[str], referenced: set[str]) -> None:
     self._read = read
+    self._referenced = referenced
 
   def configurable_reference(self, name: str, evaluate: bool) -> Reference:
+    self._referenced.add(name.rpartition("/")[2])
     return Reference(f"@{name}()" if evaluate else f"@{name}")
 
   def macro(self, name: str) -> Reference:
@@ -104,11 +121,20 @@ class Survey:
   Attributes:
     defined: Macro name → its last definition.
     read: Names that stand behind a `%` somewhere.
+    bindings: `module.name.parameter`, as written but for scopes → its binding.
+    configurables: The full names of all functions and classes that are bound
+      or referenced, by which gin knows them.
+    imported: All modules that the files import.
+    typed: Names that the command line imports.
   """
 
   def __init__(self, search_path: Sequence[str]) -> None:
     self.defined: dict[str, Macro] = {}
     self.read: set[str] = set()
+    self.bindings: dict[str, Binding] = {}
+    self.configurables: set[str] = set()
+    self.imported: set[str] = set()
+    self.typed: set[str] = set()
     self._search_path = tuple(search_path)
 
   def add_file(self, name: str) -> None:
@@ -127,7 +153,7 @@ class Survey:
     Raises:
       UserError: The text is not gin.
     """
-    self._add(text, "the command line")
+    self._add(text, _COMMAND_LINE)
 
   def missing(self) -> list[str]:
     """Returns, sorted, the macros that still need a value."""
@@ -136,12 +162,26 @@ class Survey:
     return sorted(unbound | required)
 
   def _add(self, text_or_file: Any, where: str) -> None:
+    referenced: set[str] = set()
+    modules: dict[str, tuple[str, str]] = {}
     try:
-      for statement in statements(text_or_file, self.read):
+      for statement in statements(text_or_file, self.read, referenced):
         if isinstance(statement, config_parser.IncludeStatement):
           self.add_file(statement.filename)
+        elif isinstance(statement, config_parser.ImportStatement):
+          paths = statement.module, statement.partial_path()
+          modules[statement.bound_name()] = paths
+          self.imported.add(statement.module)
+          if where == _COMMAND_LINE:
+            self.typed.add(statement.bound_name())
         elif isinstance(statement, config_parser.BindingStatement):
-          if not statement.arg_name:
+          if statement.arg_name:
+            root, dot, _ = statement.selector.partition(".")
+            module, _ = modules.get(root, ("", "")) if dot else ("", "")
+            name = f"{statement.selector}.{statement.arg_name}"
+            self.bindings[name] = Binding(statement.value, module)
+            referenced.add(statement.selector)
+          else:
             _, _, comment = statement.location.line_content.partition("#")
             name = "/".join(filter(None, statement[:2]))
             self.defined[name] = Macro(statement.value, comment.strip())
@@ -152,19 +192,31 @@ class Survey:
         found=describe(error),
         remedy="mend that line; text needs quotes in gin files",
       ) from error
+    for selector in referenced:
+      root, _, rest = selector.partition(".")
+      for path in modules.get(root, ()):
+        self.configurables.add(f"{path}.{rest}")
 
 
-def statements(text_or_file: Any, read: set[str] | None = None) -> list[Any]:
+def statements(
+  text_or_file: Any,
+  read: set[str] | None = None,
+  referenced: set[str] | None = None,
+) -> list[Any]:
   """Parses gin text into gin's own statements, resolving no reference.
 
   Args:
     text_or_file: The text, or a file that is open for reading.
     read: Where the names of macros that the text reads are added.
+    referenced: Where the names behind an `@` are added, without scopes.
 
   Raises:
     SyntaxError, tokenize.TokenError: The text is not gin.
   """
-  delegate = _Delegate(set() if read is None else read)
+  delegate = _Delegate(
+    set() if read is None else read,
+    set() if referenced is None else referenced,
+  )
   return list(config_parser.ConfigParser(text_or_file, delegate))
 
 

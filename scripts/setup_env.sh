@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes .venv with the pinned versions, or does nothing if it is up to date.
-# Usage: scripts/setup_env.sh [EXTRA]     (EXTRA: an extra of setup.py: test)
+# Usage: scripts/setup_env.sh [EXTRAS]   (extras of setup.py, such as test,t5x)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

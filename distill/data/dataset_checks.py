@@ -24,6 +24,21 @@ def check_split(provider: seqio.Task | seqio.Mixture, split: str) -> None:
     )
 
 
+def check_cached(provider: seqio.Task | seqio.Mixture) -> None:
+  """Raises UserError if a task has no offline cache of `seqio_cache_tasks`."""
+  lacking = [t.name for t in seqio.get_subtasks(provider) if not t.cache_dir]
+  if lacking:
+    raise errors.UserError(
+      "There is no offline cache of " + ", ".join(lacking) + ".",
+      expected="a finished one, with its file COMPLETED, since USE_CACHED_TASKS"
+      " is set",
+      found="none in "
+      + (", ".join(seqio.get_global_cache_dirs()) or "no folder"),
+      remedy="name the folder of seqio_cache_tasks:"
+      " --seqio_additional_cache_dirs=FOLDER; or set USE_CACHED_TASKS = False",
+    )
+
+
 def check_vocabulary(
   provider: seqio.Task | seqio.Mixture, vocab_size: int
 ) -> None:

@@ -67,6 +67,8 @@ class DatasetConfig:
       self.mixture_or_task_name, self.module
     )
     dataset_checks.check_split(provider, self.split)
+    if self.use_cached:
+      dataset_checks.check_cached(provider)
     if set(self.task_feature_lengths) != {"inputs", "targets"}:
       raise errors.UserError(
         "TASK_FEATURE_LENGTHS has the wrong features.",

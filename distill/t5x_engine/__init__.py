@@ -1,0 +1,1 @@
+"""What this project adds to T5X; `model.py` alone imports it."""

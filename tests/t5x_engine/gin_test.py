@@ -1,0 +1,62 @@
+"""The T5X half of the gin tree against the native half, without T5X."""
+
+import importlib
+import inspect
+
+import pytest
+
+from distill import gin_flags, gin_survey
+
+ROOT = gin_flags.GIN_CONFIGS
+EXPERIMENTS = sorted(
+  path.relative_to(ROOT).as_posix() for path in ROOT.glob("experiments/*.gin")
+)
+SHARED = sorted(
+  path.relative_to(ROOT).as_posix()
+  for folder in ("models", "runs")
+  for path in (ROOT / folder).glob("*.gin")
+)
+
+
+def survey_of(search_path, *names):
+  survey = gin_survey.Survey(search_path)
+  for name in names:
+    survey.add_file(name)
+  return survey
+
+
+@pytest.mark.parametrize("command", gin_flags.RUN_FILES)
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_an_experiment_has_the_same_macros_in_both_halves(name, command):
+  files = (gin_flags.RUN_FILES[command], name)
+  native = survey_of(gin_flags.search_path(), *files)
+  t5x = survey_of([str(ROOT)], *files)
+  assert native.defined.keys() == t5x.defined.keys()
+  assert native.missing() == t5x.missing()
+  for macro, definition in native.defined.items():
+    if "@" not in repr(definition.value):
+      assert definition.value == t5x.defined[macro].value, macro
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_the_t5x_half_binds_parameters_of_ours_that_exist(name):
+  """But for those of the one module that imports T5X: runs_test.py."""
+  survey = survey_of([str(ROOT)], name)
+  for bound, binding in survey.bindings.items():
+    if not binding.module.startswith("distill."):
+      continue
+    if binding.module == "distill.t5x_engine.model":
+      continue
+    _, *path, parameter = bound.split(".")
+    function = importlib.import_module(binding.module)
+    for part in path:
+      function = getattr(function, part)
+    assert parameter in inspect.signature(function).parameters, bound
+
+
+def test_every_macro_of_the_native_mesh_and_steps_reaches_t5x():
+  """A macro that nothing reads would be ignored in silence."""
+  t5x = survey_of([str(ROOT)], "runs/finetune.gin", "models/tiny_byte.gin")
+  unread = t5x.defined.keys() - t5x.read
+  # docs/t5x.md says what T5X does instead.
+  assert unread == {"BEST_METRIC", "BEST_MODE", "TRUNCATE_TARGETS"}

@@ -1,0 +1,133 @@
+"""Real T5X on the T5X half of the gin tree; all of it needs T5X."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+
+import gin
+import pytest
+
+from distill import cache_rationales, gin_flags, gin_survey
+
+pytestmark = pytest.mark.t5x
+pytest.importorskip("t5x", reason="T5X cannot be imported: docs/t5x.md")
+
+EXPERIMENT = "experiments/last_letters_tiny_step_by_step.gin"
+SCRIPTS = {"train": "train", "evaluate": "eval", "infer": "infer"}
+EXPERIMENTS = sorted(
+  path.relative_to(gin_flags.GIN_CONFIGS).as_posix()
+  for path in gin_flags.GIN_CONFIGS.glob("experiments/*.gin")
+)
+GIVEN = {
+  "MODEL_DIR": "'/m'",
+  "INITIAL_CHECKPOINT_PATH": "'/m/checkpoint_5'",
+  "CHECKPOINT_PATH": "'/m'",
+  "EVAL_OUTPUT_DIR": "'/e'",
+  "INFER_OUTPUT_DIR": "'/i'",
+}
+
+
+@pytest.mark.parametrize("command", SCRIPTS)
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_t5x_builds_all_that_an_experiment_configures(
+  name, command, monkeypatch
+):
+  script = f"t5x.{SCRIPTS[command]}"
+  module = __import__(script, fromlist=["x"])
+  monkeypatch.setitem(sys.modules, "__main__", module)
+  files = [gin_flags.RUN_FILES[command], name]
+  survey = gin_survey.Survey([str(gin_flags.GIN_CONFIGS)])
+  for file in files:
+    survey.add_file(file)
+  given = [f"{macro} = {GIVEN[macro]}" for macro in survey.missing()]
+  gin.clear_config()
+  monkeypatch.setattr(
+    gin.config, "_LOCATION_PREFIXES", [str(gin_flags.GIN_CONFIGS)]
+  )
+  gin.parse_config_files_and_bindings(files, given)
+  function = "evaluate" if command == "evaluate" else command
+  arguments = gin.get_bindings(getattr(module, function))
+  alpha = (1.0, 0.5, 0.5) if "step_by_step" in name else (1.0, 1.0, 1.0)
+  assert arguments["model"]._group_weights == alpha
+  assert arguments["model"].module.config.float32_attention_logits
+  if command == "train":
+    first = 5 if "5" in repr(given) else 0
+    assert arguments["total_steps"] > first
+
+
+def start(script, *flags, variables=None):
+  return subprocess.Popen(
+    [
+      *(sys.executable, "-m", "distill.t5x_engine.start", script),
+      *(f"--gin_search_paths={gin_flags.GIN_CONFIGS}", *flags),
+      "--gin.TASK_FEATURE_LENGTHS={'inputs': 64, 'targets': 64}",
+      *(f"--gin_file={EXPERIMENT}", "--gin.BATCH_SIZE=8"),
+    ],
+    env={k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}
+    | (variables or {}),
+    stderr=subprocess.PIPE,
+    text=True,
+  )
+
+
+def finish(process):
+  _, said = process.communicate(timeout=500)
+  assert process.returncode == 0, said[-3000:]
+  return said
+
+
+@pytest.mark.long
+def test_two_hosts_train_and_others_evaluate_and_infer(tmp_path, monkeypatch):
+  monkeypatch.setenv("DISTILL_DATA_DIR", str(tmp_path / "data"))
+  cache_rationales.main(["--task=last_letters"])
+  with socket.socket() as free:
+    free.bind(("127.0.0.1", 0))
+    address = f"127.0.0.1:{free.getsockname()[1]}"
+  hosts = [
+    start(
+      "train",
+      *("--gin_file=runs/finetune.gin", "--gin.TRAIN_STEPS=2"),
+      *(f"--gin.MODEL_DIR='{tmp_path}/model'", "--gin.EVAL_PERIOD=0"),
+      variables={
+        "JAX_COORDINATOR_ADDRESS": address,
+        "JAX_NUM_PROCESSES": "2",
+        "JAX_PROCESS_ID": str(index),
+      },
+    )
+    for index in range(2)
+  ]
+  for index, host in enumerate(hosts):
+    said = finish(host)
+    assert f"Process ID: {index}" in said
+    assert "training ends at T5X's step 2" in said
+  checkpoint = f"--gin.CHECKPOINT_PATH='{tmp_path}/model/checkpoint_2'"
+  finish(
+    start(
+      "eval",
+      *("--gin_file=runs/evaluate.gin", checkpoint),
+      *(f"--gin.EVAL_OUTPUT_DIR='{tmp_path}/e'",),
+      "--gin.EVALUATOR_NUM_EXAMPLES=8",
+    )
+  )
+  finish(
+    start(
+      "infer",
+      *("--gin_file=runs/infer.gin", checkpoint),
+      f"--gin.INFER_OUTPUT_DIR='{tmp_path}/i'",
+      "--gin.MIXTURE_OR_TASK_NAME='last_letters_label'",
+    )
+  )
+  [metrics] = (tmp_path / "e" / "inference_eval").glob("*-metrics.jsonl")
+  assert 0 <= json.loads(metrics.read_text())["accuracy"] <= 100
+  [predictions] = (tmp_path / "i").glob("*-predict.jsonl-00000-of-00001")
+  assert len(predictions.read_text().splitlines()) == 200
+  microbatches = start(
+    "train",
+    *("--gin_file=runs/finetune.gin", "--gin.TRAIN_STEPS=2"),
+    *(f"--gin.MODEL_DIR='{tmp_path}/micro'", "--gin.NUM_MICROBATCHES=2"),
+  )
+  _, said = microbatches.communicate(timeout=500)
+  assert microbatches.returncode == 2
+  assert "not be those of the global batch" in said
