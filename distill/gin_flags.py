@@ -65,6 +65,17 @@ def _parser(command: str) -> _Parser:
     help="comma list of more folders that hold gin files",
   )
   add(
+    "--tfds_data_dir",
+    metavar="FOLDER",
+    help="where TensorFlow Datasets keeps its data, whatever tasks say",
+  )
+  add(
+    "--seqio_additional_cache_dirs",
+    default="",
+    metavar="FOLDERS",
+    help="comma list of folders that seqio_cache_tasks wrote",
+  )
+  add(
     "--coordinator_address",
     metavar="HOST:PORT",
     help="several hosts: where process 0 listens",
@@ -155,6 +166,15 @@ def keep_tensorflow_off_accelerators() -> None:
     tf.config.set_visible_devices([], kind)
 
 
+def use_data_folders(tfds_data_dir: str | None, cache_dirs: str) -> None:
+  """Tells SeqIO where datasets and offline caches lie, as T5X's flags do."""
+  import seqio
+
+  if tfds_data_dir:
+    seqio.set_tfds_data_dir_override(tfds_data_dir)
+  seqio.add_global_cache_dirs([f for f in cache_dirs.split(",") if f])
+
+
 def configure(command: str, argv: Sequence[str]) -> Callable[..., Any] | None:
   """Parses flags and gin for `distill.<command>.<command>`.
 
@@ -173,6 +193,7 @@ def configure(command: str, argv: Sequence[str]) -> Callable[..., Any] | None:
   if flags.help:
     print(help_text(command, survey))
     return None
+  gin_checks.check_no_t5x(survey)
   bindings = [
     gin_checks.checked_binding(text, survey) for text in flags.gin_bindings
   ]
@@ -181,6 +202,7 @@ def configure(command: str, argv: Sequence[str]) -> Callable[..., Any] | None:
     flags.coordinator_address, flags.process_count, flags.process_index
   )
   keep_tensorflow_off_accelerators()
+  use_data_folders(flags.tfds_data_dir, flags.seqio_additional_cache_dirs)
   module = importlib.import_module(f"distill.{command}")
   gin_loading.load(files, bindings, flags.search_path)
   return getattr(module, command)
