@@ -1,18 +1,25 @@
-"""Prompt templates: text files with one hole, `{input}`."""
+"""Prompt templates: text files with one hole, `{input}`.
+
+A template of exemplars may also be a JSONL file of `input`, `rationale` and
+`answer`, a line each; `exemplar_v1.txt` says how each is shown.
+"""
 
 import hashlib
+import json
 import pathlib
+import re
 from dataclasses import dataclass
 
 from distill.errors import UserError
 
 HOLE = "{input}"
 _FOLDER = pathlib.Path(__file__).parent / "prompts"
+_EXEMPLAR = "exemplar_v1"
 
 
 @dataclass(frozen=True)
 class PromptTemplate:
-  """A template, with the SHA-256 (hex) of the bytes of its file."""
+  """A template, with the SHA-256 (hex) of the bytes of its files."""
 
   name: str
   text: str
@@ -23,17 +30,26 @@ class PromptTemplate:
     return self.text.replace(HOLE, input)
 
 
+def fill(text: str, **values: str) -> str:
+  """Returns `text` with `{name}` replaced; braces in values stay as they are.
+
+  Other braces stay, too.
+  """
+  holes = "|".join(map(re.escape, values))
+  return re.sub(rf"\{{({holes})\}}", lambda hole: values[hole[1]], text)
+
+
 def load_prompt(name_or_path: str) -> PromptTemplate:
   """Returns a packaged template by its name, or any by its path.
 
-  A path is whatever has a slash or ends in '.txt'. Trailing line ends of the
-  file are not part of the prompt, so that it ends in 'A:'.
+  A path is whatever has a slash or ends in '.txt' or '.jsonl'. Trailing line
+  ends of the file are not part of the prompt, so that it ends in 'A:'.
 
   Raises:
-    UserError: There is no such template, it is not UTF-8 text, or it does not
-      have exactly one hole.
+    UserError: There is no such template, it is not UTF-8 text, it does not
+      have exactly one hole, or a line of JSONL is no exemplar.
   """
-  if "/" in name_or_path or name_or_path.endswith(".txt"):
+  if "/" in name_or_path or name_or_path.endswith((".txt", ".jsonl")):
     path = pathlib.Path(name_or_path)
   else:
     path = _FOLDER / f"{name_or_path}.txt"
@@ -41,7 +57,8 @@ def load_prompt(name_or_path: str) -> PromptTemplate:
     known = sorted(file.stem for file in _FOLDER.glob("*.txt"))
     raise UserError(
       f"There is no prompt template '{name_or_path}'.",
-      expected="one of " + ", ".join(known) + ", or the path of a .txt file",
+      expected="one of " + ", ".join(known) + ", or the path of a .txt file"
+      " or of a .jsonl file of exemplars",
       remedy="correct the name, or write the file",
     )
   content = path.read_bytes()
@@ -54,6 +71,10 @@ def load_prompt(name_or_path: str) -> PromptTemplate:
       found=str(error),
       remedy="save it as UTF-8",
     ) from error
+  if path.suffix == ".jsonl":
+    form = load_prompt(_EXEMPLAR)
+    text = _exemplars(text, form.text, path)
+    content += form.sha256.encode()
   if text.count(HOLE) != 1:
     raise UserError(
       f"The prompt template {path} has no single place for the input.",
@@ -62,3 +83,21 @@ def load_prompt(name_or_path: str) -> PromptTemplate:
       remedy=f"write {HOLE} where the question goes, and nowhere else",
     )
   return PromptTemplate(path.stem, text, hashlib.sha256(content).hexdigest())
+
+
+def _exemplars(text: str, form: str, path: pathlib.Path) -> str:
+  """Returns the exemplars of a JSONL text, and the place for the question."""
+  shown = []
+  for number, line in enumerate(text.split("\n"), start=1):
+    try:
+      row = json.loads(line)
+      values = {key: row[key] for key in ("input", "rationale", "answer")}
+      shown.append(fill(form, **values))
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+      raise UserError(
+        f"Line {number} of {path} is no exemplar.",
+        expected='{"input": "…", "rationale": "…", "answer": "…"}',
+        found=f"{line[:60]} ({type(error).__name__}: {error})",
+      ) from error
+  question = form.partition(HOLE)[0] + HOLE
+  return "\n\n".join([*shown, f"{question}\nA:"])

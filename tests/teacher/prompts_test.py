@@ -1,6 +1,7 @@
 """Prompt templates: one hole, a hash of the file, errors that help."""
 
 import hashlib
+import json
 import pathlib
 import re
 
@@ -40,9 +41,27 @@ def test_the_exemplars_read_as_their_datasets_answers(data):
 
 
 def test_every_template_is_tested_here():
-  assert {path.stem for path in FOLDER.iterdir()} == {
-    f"few_shot_{data}" for data in RULES
-  }
+  few_shot = {f"few_shot_{data}" for data in RULES}
+  styles = {"zero_shot_two_step_v1", "zero_shot_one_step_v1", "structured_v1"}
+  stems = {path.stem for path in FOLDER.iterdir()}
+  # A version stays as it is: a change of wording is a new file.
+  assert few_shot | styles | {"exemplar_v1"} <= stems
+  assert all(re.search(r"_v\d+$", stem) for stem in stems - few_shot)
+
+
+def test_ones_own_exemplars_come_as_a_line_each(tmp_path):
+  path = tmp_path / "mine.jsonl"
+  row = {"input": "{x}\u2028?", "rationale": "{answer}", "answer": "8"}
+  path.write_text(json.dumps(row, ensure_ascii=False) + "\n")
+  template = prompts.load_prompt(str(path))
+  shot = "Q: {x}\u2028?\nA: {answer} So the answer is 8."
+  assert template.render("y") == f"{shot}\n\nQ: y\nA:"
+  known = template.sha256
+  path.write_text(json.dumps({**row, "answer": "9"}))
+  assert prompts.load_prompt(str(path)).sha256 != known
+  path.write_text('{"input": "x"}')
+  with pytest.raises(UserError, match="Line 1 of .*mine.jsonl"):
+    prompts.load_prompt(str(path))
 
 
 def test_a_template_of_ones_own_keeps_braces_and_is_known_by_its_bytes(

@@ -1,5 +1,6 @@
 """A teacher that needs no model: it solves the question in the prompt."""
 
+import json
 import random
 import re
 from dataclasses import dataclass
@@ -28,8 +29,9 @@ class BuiltinTeacher:
   """Answers as a language model would: reasoning, 'So the answer is …'.
 
   It sees the prompt alone and answers its last question, the text between the
-  last line that starts with 'Q:' and the next with 'A:'. What it cannot solve
-  it says it does not know. Same request, same response.
+  last line that starts with 'Q:' and the next with 'A:', in the form that the
+  prompt asks for: reasoning alone, an answer alone, tags, JSON. What it cannot
+  solve it says it does not know. Same request, same response.
 
   Attributes:
     error_rate: The share of questions, in [0, 1], whose reasoning has one
@@ -75,7 +77,18 @@ class BuiltinTeacher:
     solution = self._solve(_last_question(request.prompt), request.sample)
     if solution is None:
       return " I do not know how to answer this question."
-    return f" {solution.reasoning} So the answer is {solution.answer}."
+    reasoning, answer = solution.reasoning, solution.answer
+    instructions, _, asked = request.prompt.rpartition("\nQ:")
+    begun = asked.rpartition("\nA:")[2]
+    if request.schema:
+      return json.dumps({"rationale": reasoning, "answer": answer})
+    if "<rationale>" in instructions:
+      return f" <rationale>{reasoning}</rationale>\n<answer>{answer}</answer>"
+    if "\nTherefore," in begun:
+      return f" {answer}."
+    if begun.endswith("step by step."):
+      return f" {reasoning}"
+    return f" {reasoning} So the answer is {answer}."
 
   def _solve(self, question: str, sample: int) -> Solution | None:
     # A string seeds by its SHA-512: the same in every process.
