@@ -11,7 +11,9 @@ COMMANDS = {
   "cache_rationales": "ask a teacher for rationales and cache its answers",
   "train": "train a student from gin files",
   "evaluate": "score a checkpoint on the test split",
-  "infer": "write a checkpoint's predictions as JSONL",
+  "infer": "write a checkpoint's predictions as JSONL, or answer a terminal",
+  "convert": "write weights in the format of T5X or Hugging Face",
+  "score": "write log-likelihoods of given targets as JSONL",
 }
 
 

@@ -20,7 +20,10 @@ RUN_FILES = {
   "train": "runs/finetune.gin",
   "evaluate": "runs/evaluate.gin",
   "infer": "runs/infer.gin",
+  "score": "runs/score.gin",
 }
+# What --interactive stands for: it writes no file.
+_INTERACTIVE = ("infer.interactive=True", "INFER_OUTPUT_DIR=None")
 # Beside the package, in a clone and in a wheel alike.
 GIN_CONFIGS = pathlib.Path(distill.__file__).parent.parent / "gin_configs"
 
@@ -82,6 +85,12 @@ def _parser(command: str) -> _Parser:
   )
   add("--process_count", type=int, metavar="N", help="several hosts: how many")
   add("--process_index", type=int, metavar="I", help="several hosts: which one")
+  if command == "infer":
+    add(
+      "--interactive",
+      action="store_true",
+      help="answer typed inputs with label and rationale; writes no file",
+    )
   return parser
 
 
@@ -114,6 +123,8 @@ def parse_flags(command: str, argv: Sequence[str]) -> argparse.Namespace:
       expected="one of " + ", ".join(known),
       remedy=f"did you mean '{close}'?",
     )
+  if getattr(flags, "interactive", False):
+    flags.gin_bindings += _INTERACTIVE
   flags.search_path = search_path(
     filter(None, flags.gin_search_paths.split(","))
   )

@@ -1,4 +1,4 @@
-"""`distill infer`: writes a checkpoint's predictions as JSONL."""
+"""`distill infer`: writes a checkpoint's predictions, or answers a terminal."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ def infer(
   checkpoint_path: str,
   partitioner: Partitioner,
   output_dir: str,
+  mode: str = "predict",
+  interactive: bool = False,
 ) -> list[str]:
-  """Writes `<task>-predict.jsonl` for each task and returns the paths.
+  """Writes `<task>-<mode>.jsonl` for each task and returns the paths.
 
   Args:
     model: The student.
@@ -33,6 +35,8 @@ def infer(
       in it.
     partitioner: The mesh.
     output_dir: Where the files go; none that exists is overwritten.
+    mode: 'predict', or 'score' for log-likelihoods of the targets.
+    interactive: Answer inputs typed on the terminal instead, and write nothing.
 
   Raises:
     UserError: The input is wrong.
@@ -40,13 +44,21 @@ def infer(
   import jax
 
   from distill.evaluation import inference, student
+  from distill.evaluation import interactive as terminal
   from distill.training import checkpoints
 
-  checkpoints.check_writable(output_dir, "INFER_OUTPUT_DIR")
-  inference.check_outputs(dataset_cfg, output_dir)
+  if not interactive:
+    checkpoints.check_writable(output_dir, "INFER_OUTPUT_DIR")
+    inference.check_outputs(dataset_cfg, output_dir, mode)
   params, checkpoint = student.restore(
     model, dataset_cfg, partitioner, checkpoint_path
   )
+  if interactive:
+    print(f"{checkpoint}; an empty line ends.")
+    terminal.converse(
+      model, params, dataset_cfg, partitioner, sys.stdin, sys.stdout
+    )
+    return []
   speaks = jax.process_index() == 0
   paths = inference.write_predictions(
     model,
@@ -55,6 +67,7 @@ def infer(
     partitioner,
     output_dir,
     on_progress=_Progress() if speaks else lambda *_: None,
+    mode=mode,
   )
   if speaks:
     print(f"{checkpoint}, split '{dataset_cfg.split}':")

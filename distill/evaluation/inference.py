@@ -1,4 +1,4 @@
-"""Predictions of a model as JSONL, one file a task."""
+"""Predictions of a model, or its scores of targets, as JSONL a task."""
 
 import itertools
 import json
@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import jax
+import numpy as np
 import seqio
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from etils import epath
 
 from distill import errors
-from distill.data import feature_converters, pipeline
+from distill.data import dataset_checks, feature_converters, pipeline
 from distill.evaluation import prediction
 from distill.training.mesh import Partitioner
 
@@ -37,18 +38,20 @@ def tasks_to_infer(config: pipeline.DatasetConfig) -> list[seqio.Task]:
   return [task for task in tasks if task.metric_fns] or tasks
 
 
-def output_path(task: seqio.Task, output_dir: str) -> epath.Path:
-  """Returns where a task's predictions go."""
-  return epath.Path(output_dir) / f"{task.name}-predict.jsonl"
+def output_path(task: seqio.Task, output_dir: str, mode: str) -> epath.Path:
+  """Returns where a task's lines of a mode go."""
+  return epath.Path(output_dir) / f"{task.name}-{mode}.jsonl"
 
 
-def check_outputs(config: pipeline.DatasetConfig, output_dir: str) -> None:
-  """Raises UserError if a file of predictions would be overwritten."""
+def check_outputs(
+  config: pipeline.DatasetConfig, output_dir: str, mode: str = "predict"
+) -> None:
+  """Raises UserError if a file of the mode would be overwritten."""
   for task in tasks_to_infer(config):
-    path = output_path(task, output_dir)
+    path = output_path(task, output_dir, mode)
     if path.exists():
       raise errors.UserError(
-        f"Predictions exist already: {path}",
+        f"Such a file exists already: {path}",
         expected="a new file",
         remedy="move it, or give another INFER_OUTPUT_DIR",
       )
@@ -61,25 +64,31 @@ def write_predictions(
   partitioner: Partitioner,
   output_dir: str,
   on_progress: OnProgress,
+  mode: str = "predict",
 ) -> list[str]:
-  """Writes `<task>-predict.jsonl` for each task, whole or not at all.
+  """Writes `<task>-<mode>.jsonl` for each task, whole or not at all.
 
-  A line has the example's `id`, `inputs` and `prediction`, and `targets` where
-  they are not empty.
+  A line has the example's `id` and `inputs`, and `targets` where they are not
+  empty. Of mode 'predict', it has the best `prediction` and its `score`, and
+  where there are several, all of them as `decodes`. Of mode 'score', it has the
+  `score` of the targets, and how many `tokens` they are.
 
   Returns:
     The paths, in the order of the tasks.
+
+  Raises:
+    UserError: In mode 'score', a target is longer than its feature length.
   """
   predictor = prediction.Predictor(model, partitioner, config.batch_size)
   paths = []
   for task in tasks_to_infer(config):
-    path = output_path(task, output_dir)
+    path = output_path(task, output_dir, mode)
     total = task.num_input_examples(config.split) or 0
     # The other hosts decode along, and have nowhere to write.
     writes = jax.process_index() == 0
     partial = path.with_suffix(".partial") if writes else epath.Path(os.devnull)
     with partial.open("w", encoding="utf-8") as file:
-      lines = _predictions(predictor, params, task, config)
+      lines = _lines(predictor, params, task, config, mode)
       for number, line in enumerate(lines, start=1):
         file.write(json.dumps(line, ensure_ascii=False) + "\n")
         on_progress(task.name, number, total)
@@ -89,32 +98,40 @@ def write_predictions(
   return paths
 
 
-def _predictions(
+def _lines(
   predictor: prediction.Predictor,
   params: Any,
   task: seqio.Task,
   config: pipeline.DatasetConfig,
+  mode: str,
 ) -> Iterator[dict[str, Any]]:
   lengths = dict(config.task_feature_lengths)
   converter = feature_converters.LossGroupFeatureConverter(pack=False)
   with pipeline.reading(config):
+    if mode == "score":
+      dataset_checks.check_examples(
+        task, config.split, lengths, config.use_cached, config.truncate
+      )
     examples = task.get_dataset(
       lengths, split=config.split, shuffle=False, use_cached=config.use_cached
     )
     pairs = tf.data.Dataset.zip((examples, converter(examples, lengths)))
     # One copy runs ahead by the batches that are being decoded.
     ahead, behind = itertools.tee(tfds.as_numpy(pairs))
-    tokens = predictor.predict(params, (features for _, features in ahead))
+    features = (features for _, features in ahead)
+    run = predictor.score if mode == "score" else predictor.decode
     vocabulary = task.output_features["targets"].vocabulary
-    for number, ((example, _), ids) in enumerate(
-      zip(behind, tokens, strict=False)
+    for number, ((example, _), found) in enumerate(
+      zip(behind, run(params, features), strict=False)
     ):
-      yield _line(example, number, vocabulary.decode(ids.tolist()))
+      line = _identity(example, number)
+      if mode == "score":
+        yield line | {"score": float(found[0]), "tokens": int(found[1])}
+      else:
+        yield line | _decodes(vocabulary, *found)
 
 
-def _line(
-  example: Mapping[str, Any], number: int, predicted: str
-) -> dict[str, Any]:
+def _identity(example: Mapping[str, Any], number: int) -> dict[str, Any]:
   identity = example.get("id", number)
   line = {
     "id": identity.decode() if isinstance(identity, bytes) else int(identity),
@@ -122,4 +139,14 @@ def _line(
   }
   if targets := example["targets_pretokenized"].decode():
     line["targets"] = targets
-  return line | {"prediction": predicted}
+  return line
+
+
+def _decodes(
+  vocabulary: seqio.Vocabulary, tokens: np.ndarray, scores: np.ndarray
+) -> dict[str, Any]:
+  decodes = [
+    {"prediction": vocabulary.decode(ids.tolist()), "score": float(score)}
+    for ids, score in zip(tokens, scores, strict=True)
+  ]
+  return decodes[0] | ({"decodes": decodes} if len(decodes) > 1 else {})

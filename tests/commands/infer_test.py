@@ -1,5 +1,6 @@
-"""`distill infer`: predictions of any task as JSONL."""
+"""`distill infer`: predictions of any task as JSONL, or on the terminal."""
 
+import io
 import json
 
 import pytest
@@ -33,7 +34,7 @@ def test_rationales_of_the_test_split_on_request(flags, tmp_path, capfd):
   lines = [json.loads(line) for line in path.read_text().splitlines()]
   assert [line["id"] for line in lines] == [e.id for e in examples]
   assert lines[0]["inputs"] == "[rationale] " + examples[0].input
-  assert {*lines[0]} == {"id", "inputs", "prediction"}
+  assert {*lines[0]} == {"id", "inputs", "prediction", "score"}
   # Again: what is there stays.
   before = path.read_bytes()
   assert errors.run_command(infer.main, flags) == errors.USER_ERROR_EXIT
@@ -49,3 +50,31 @@ def test_a_mixture_gives_its_labels(flags, tmp_path):
   line = json.loads(path.read_text().splitlines()[0])
   [example, *_] = LastLetters().examples("validation")
   assert line["targets"] == example.label
+
+
+def test_a_typed_input_gets_label_and_rationale(
+  flags, tmp_path, monkeypatch, capsys
+):
+  """Teacher and cache are not needed, and nothing is written."""
+  monkeypatch.setenv("DISTILL_DATA_DIR", str(tmp_path / "none"))
+  typed = LastLetters().examples("test")[0].input
+  monkeypatch.setattr("sys.stdin", io.StringIO(f"{typed}\n" * 2 + "\nmore\n"))
+  arguments = [flag for flag in flags if "INFER_OUTPUT_DIR" not in flag]
+  assert errors.run_command(infer.main, [*arguments, "--interactive"]) == 0
+  said = capsys.readouterr().out.split("input> ")
+  assert len(said) == 4, "an empty line ends"
+  assert said[0].startswith(str(flags[-2].partition("=")[2]))
+  label, rationale = said[1].splitlines()
+  assert label.startswith("  label: ")
+  assert rationale.startswith("  rationale: ")
+  assert said[2] == said[1]
+  assert not list(tmp_path.iterdir())
+
+
+def test_beams_by_macros(flags, tmp_path):
+  beams = ["--gin.DECODING=beam", "--gin.NUM_DECODES=3"]
+  flags = [*flags, "--gin.EVAL_SPLIT=validation", *beams]
+  assert errors.run_command(infer.main, flags) == 0
+  [path] = tmp_path.iterdir()
+  line = json.loads(path.read_text().splitlines()[0])
+  assert len(line["decodes"]) == 3

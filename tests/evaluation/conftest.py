@@ -61,14 +61,25 @@ def examples(questions):
 
 
 @pytest.fixture(scope="session")
-def tokens(student, examples):
+def decodes(student, examples):
   """The student's answer to each, one by one on one device."""
   model, params = student
-  decode = jax.jit(model.predict_batch)
+  decode = jax.jit(model.decode_batch)
   return [
-    np.asarray(decode(params, {k: v[None] for k, v in row.items()}))[0]
-    for row in examples
+    decode(params, {k: v[None] for k, v in row.items()}) for row in examples
   ]
+
+
+@pytest.fixture(scope="session")
+def tokens(decodes):
+  """Their tokens [targets length] each."""
+  return [np.asarray(found.tokens[0, 0]) for found in decodes]
+
+
+@pytest.fixture(scope="session")
+def scores(decodes):
+  """Their scores."""
+  return [float(found.scores[0, 0]) for found in decodes]
 
 
 @pytest.fixture(scope="session")

@@ -1,28 +1,31 @@
-"""Predictions as JSONL."""
+"""Predictions and scores as JSONL."""
 
 import dataclasses
 import json
 
+import numpy as np
 import pytest
 import seqio
 
 from distill import errors
 from distill.evaluation import inference
+from distill.model import decoding
 
 
-def write(student, config, partitioner, folder):
-  """Writes predictions; returns the paths and the calls of on_progress."""
+def write(student, config, partitioner, folder, **options):
+  """Writes lines; returns the paths and the calls of on_progress."""
   calls = []
   model, params = student
   paths = inference.write_predictions(
     *(model, params, config, partitioner, str(folder)),
     on_progress=lambda *call: calls.append(call),
+    **options,
   )
   return paths, calls
 
 
 def test_lines_have_what_the_task_gives(
-  student, partitioner, make_config, questions, answers, tmp_path
+  student, partitioner, make_config, questions, answers, scores, tmp_path
 ):
   rows = [
     {"inputs": question, "targets": "x" if i < 2 else "", "id": f"id-{i}"}
@@ -34,8 +37,8 @@ def test_lines_have_what_the_task_gives(
   with open(path) as file:
     lines = [json.loads(line) for line in file]
   expected = [
-    {**row, "prediction": answer}
-    for row, answer in zip(rows, answers, strict=True)
+    {**row, "prediction": answer, "score": pytest.approx(score, abs=1e-4)}
+    for row, answer, score in zip(rows, answers, scores, strict=True)
   ]
   for line in expected[2:]:
     del line["targets"]
@@ -46,12 +49,83 @@ def test_lines_have_what_the_task_gives(
   ]
 
 
+def test_all_samples_are_written_the_best_first(
+  student, partitioner, make_config, rows, tmp_path
+):
+  model, params = student
+  sampler = decoding.Decoding("sample", num_decodes=4, temperature=2.0)
+  model = dataclasses.replace(model, decoding=sampler)
+  lines = []
+  for batch_size in (8, 3):
+    config = dataclasses.replace(make_config(rows), batch_size=batch_size)
+    folder = tmp_path / str(batch_size)
+    folder.mkdir()
+    [path], _ = write((model, params), config, partitioner, folder)
+    seqio.TaskRegistry.remove("evaluation_test")
+    with open(path) as file:
+      lines.append([json.loads(line) for line in file])
+  for line, again in zip(*lines, strict=True):
+    texts = [decode["prediction"] for decode in line["decodes"]]
+    scores = [decode["score"] for decode in line["decodes"]]
+    assert len(texts) == 4
+    assert scores == sorted(scores, reverse=True)
+    assert (line["prediction"], line["score"]) == (texts[0], scores[0])
+    # The same seed draws the same, whatever the batch.
+    assert texts == [decode["prediction"] for decode in again["decodes"]]
+  drawn = {d["prediction"] for line in lines[0] for d in line["decodes"]}
+  assert len(drawn) > 11
+
+
+def test_scores_are_sums_of_log_probabilities(
+  student, partitioner, make_config, questions, tmp_path
+):
+  texts = ["yes", "", "maybe"]
+  rows = [
+    {"inputs": question, "targets": text}
+    for question, text in zip(questions, texts, strict=False)
+  ]
+  config = make_config(rows)
+  [path], _ = write(student, config, partitioner, tmp_path, mode="score")
+  assert path.endswith("evaluation_test-score.jsonl")
+  with open(path) as file:
+    lines = [json.loads(line) for line in file]
+  model, params = student
+  for line, row in zip(lines, rows, strict=True):
+    inputs, targets = (
+      np.array([[*seqio.ByteVocabulary().encode(row[key]), 1]])
+      for key in ("inputs", "targets")
+    )
+    logits = model.module.apply(
+      {"params": params},
+      *(inputs[:, :12], np.pad(targets, ((0, 0), (1, 0)))[:, :-1], targets),
+      enable_dropout=False,
+    )
+    logits = np.asarray(logits[0], np.float64)
+    chosen = logits[np.arange(targets.size), targets[0]]
+    expected = np.sum(chosen - np.log(np.sum(np.exp(logits), axis=-1)))
+    assert line["score"] == pytest.approx(expected, abs=1e-4)
+    assert line["tokens"] == targets.size
+    assert line.get("targets", "") == row["targets"]
+
+
+def test_targets_that_would_be_cut_are_not_scored(
+  student, partitioner, make_config, questions, tmp_path
+):
+  rows = [{"inputs": questions[0], "targets": "longer than six"}]
+  config = make_config(rows)
+  with pytest.raises(errors.UserError, match="do not fit"):
+    write(student, config, partitioner, tmp_path, mode="score")
+  config = dataclasses.replace(config, truncate=True)
+  _, calls = write(student, config, partitioner, tmp_path, mode="score")
+  assert calls == [("evaluation_test", 1, 0)]
+
+
 def test_existing_predictions_are_not_overwritten(make_config, rows, tmp_path):
   config = make_config(rows)
   inference.check_outputs(config, str(tmp_path))
   kept = tmp_path / "evaluation_test-predict.jsonl"
   kept.write_text("kept")
-  with pytest.raises(errors.UserError, match="exist already"):
+  with pytest.raises(errors.UserError, match="exists already"):
     inference.check_outputs(config, str(tmp_path))
 
 

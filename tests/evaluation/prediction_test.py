@@ -12,7 +12,7 @@ from distill.training import mesh
   ("sizes", "batch_size"), [((8, 1, 1), 8), ((2, 2, 2), 4), ((1, 4, 2), 12)]
 )
 def test_predictions_depend_on_neither_batch_nor_mesh(
-  student, examples, tokens, sizes, batch_size
+  student, examples, tokens, scores, sizes, batch_size
 ):
   model, params = student
   data, fsdp, model_size = sizes
@@ -21,6 +21,8 @@ def test_predictions_depend_on_neither_batch_nor_mesh(
   predicted = list(predictor.predict(params, examples))
   np.testing.assert_array_equal(predicted, tokens)
   assert len({tuple(ids) for ids in predicted}) > 3
+  scored = [score for _, [score] in predictor.decode(params, examples)]
+  np.testing.assert_allclose(scored, scores, atol=1e-4)
   # The shorter last batch has the shape of the others.
   assert predictor._decode._cache_size() == 1
 

@@ -1,0 +1,107 @@
+"""A student asked on the terminal: label and rationale of a typed input."""
+
+from collections.abc import Iterable
+from typing import Any, TextIO
+
+import jax
+import numpy as np
+import seqio
+
+from distill import errors
+from distill.data import feature_converters, pipeline, views
+from distill.evaluation import prediction
+from distill.training.mesh import Partitioner
+
+_GROUPS = {
+  feature_converters.LABEL_GROUP: "label",
+  feature_converters.RATIONALE_GROUP: "rationale",
+}
+
+
+def outputs(provider: seqio.Task | seqio.Mixture) -> list[tuple[str, str]]:
+  """Returns the name of each output of a task or mixture, and its prefix.
+
+  Of a step-by-step mixture 'label' and 'rationale', with the prefixes of its
+  family; of any other task 'output', its input taken as it is typed.
+  """
+  found = []
+  for task in seqio.get_subtasks(provider):
+    name, prefix = "output", ""
+    for step in task.preprocessors:
+      if isinstance(step, views.ToText):
+        prefix = step.prefix
+      elif isinstance(step, feature_converters.AddLossGroup):
+        name = _GROUPS.get(step.group, name)
+    found.append((name, prefix))
+  return found
+
+
+def printable(text: str) -> str:
+  """Returns the text with every character that could move a cursor escaped."""
+  return "".join(
+    char if char.isprintable() else char.encode("unicode_escape").decode()
+    for char in text
+  )
+
+
+def converse(
+  model: Any,
+  params: Any,
+  config: pipeline.DatasetConfig,
+  partitioner: Partitioner,
+  source: Iterable[str],
+  screen: TextIO,
+) -> None:
+  """Answers one line after another, until an empty one or the end.
+
+  Args:
+    model: The student.
+    params: Its parameters, on the mesh.
+    config: Its task or mixture, of which no example is read.
+    partitioner: The mesh.
+    source: Lines of input.
+    screen: Where answers go.
+
+  Raises:
+    UserError: There are several hosts.
+  """
+  if jax.process_count() > 1:
+    raise errors.UserError(
+      "Only one host can be talked to.",
+      expected="one process",
+      found=f"{jax.process_count()}",
+      remedy="start --interactive on one host, without the multi-host flags",
+    )
+  provider = config.provider()
+  asked = outputs(provider)
+  shape = partitioner.mesh.shape
+  shards = shape["data"] * shape["fsdp"]
+  # As few rows as hold all outputs and divide by the devices.
+  rows = -(-len(asked) // shards) * shards
+  predictor = prediction.Predictor(model, partitioner, rows)
+  reader = provider.output_features["inputs"].vocabulary
+  writer = provider.output_features["targets"].vocabulary
+  lengths = config.task_feature_lengths
+  print("input> ", end="", file=screen, flush=True)
+  for line in source:
+    if not (text := line.strip()):
+      return
+    examples = []
+    for _, prefix in asked:
+      ids = [*reader.encode(prefix + text), reader.eos_id][: lengths["inputs"]]
+      if ids[-1] != reader.eos_id:
+        print(f"  (cut to {len(ids)} tokens)", file=screen)
+      examples.append(
+        {
+          "encoder_input_tokens": np.pad(
+            np.array(ids, np.int32), (0, lengths["inputs"] - len(ids))
+          ),
+          "decoder_input_tokens": np.zeros(lengths["targets"], np.int32),
+        }
+      )
+    answers = predictor.predict(params, examples)
+    for (name, _), tokens in zip(asked, answers, strict=True):
+      answer = printable(writer.decode(tokens.tolist()))
+      print(f"  {name}: {answer}", file=screen)
+    print("input> ", end="", file=screen, flush=True)
+  print(file=screen)
