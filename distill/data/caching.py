@@ -1,16 +1,15 @@
 """Dataset, prompt and teacher → the cache of one split."""
 
 import asyncio
-import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
 
-from distill.data import manifest, records, shards, verification
+from distill.data import cache_writing, manifest, records, shards, verification
 from distill.data.examples import Dataset, Example
 from distill.errors import UserError
 from distill.teacher import asking
@@ -82,11 +81,13 @@ def build_cache(
     "prompt_sha256": prompt.sha256,
     "data_sha256": data_sha256(examples),
   }
-  with _writing(directory):
+  with cache_writing.writing(directory):
     tf.io.gfile.makedirs(directory)
-    known = _open(directory, dataset.name)
+    known = cache_writing.open_cache(directory, dataset.name)
   if split in known.splits and not overwrite:
-    _check_same(directory, split, known.splits[split], origin, num_shards)
+    cache_writing.check_same(
+      directory, split, known.splits[split], origin, num_shards
+    )
     return verification.verify(directory, dataset.name, split), False
   requests = [Request(prompt.render(example.input)) for example in examples]
   responses = _ask(teacher, requests, on_response)
@@ -94,7 +95,7 @@ def build_cache(
     _record(example, response, answer_rule, teacher.name)
     for example, response in zip(examples, responses, strict=True)
   ]
-  with _writing(directory):
+  with cache_writing.writing(directory):
     staged, size = shards.stage(
       directory, dataset.name, split, content, num_shards
     )
@@ -106,7 +107,7 @@ def build_cache(
       record_bytes=size,
       shards=staged,
     )
-    _commit(directory, split, entry)
+    cache_writing.commit(directory, split, entry)
   return entry, True
 
 
@@ -174,76 +175,3 @@ def _counts(
     "prompt_tokens": sum(r.prompt_tokens for r in responses),
     "completion_tokens": sum(r.completion_tokens for r in responses),
   }
-
-
-def _open(directory: str, family: str) -> manifest.Manifest:
-  """Returns the directory's manifest, an empty one written if it is empty."""
-  found = manifest.read(directory)
-  if found is None:
-    names = [n for n in tf.io.gfile.listdir(directory) if ".tfrecord" in n]
-    if names or tf.io.gfile.exists(f"{directory}/dataset_info.json"):
-      raise UserError(
-        f"{directory} holds a dataset that is not a cache of ours.",
-        expected=f"an empty folder, or a cache with its {manifest.FILE_NAME}",
-        found=", ".join(sorted(tf.io.gfile.listdir(directory))[:4]),
-        remedy="give another --output_dir",
-      )
-    found = manifest.Manifest(family, {})
-    # Also finds out, before anyone is asked, whether this can be written.
-    manifest.write(directory, found)
-  if found.family != family:
-    raise UserError(
-      f"{directory} is the cache of another dataset family.",
-      expected=family,
-      found=found.family,
-      remedy="give another --output_dir",
-    )
-  return found
-
-
-def _check_same(
-  directory: str,
-  split: str,
-  entry: manifest.SplitEntry,
-  origin: dict[str, str],
-  num_shards: int,
-) -> None:
-  wanted = {**origin, "num_shards": str(num_shards)}
-  there = {key: getattr(entry, key) for key in origin}
-  there["num_shards"] = str(len(entry.shards))
-  changed = [key for key in wanted if there[key] != wanted[key]]
-  if changed:
-    raise UserError(
-      f"{directory} has a '{split}' split that came about in another way.",
-      expected=", ".join(f"{key} {wanted[key]}" for key in changed),
-      found=", ".join(f"{key} {there[key]}" for key in changed),
-      remedy="give another --output_dir to keep both, or add --overwrite to"
-      " replace it",
-    )
-
-
-def _commit(directory: str, split: str, entry: manifest.SplitEntry) -> None:
-  """Makes staged shards a split: its entry goes first and comes last."""
-  # Read again: another split may have been finished in the meantime.
-  before = manifest.read(directory)
-  if before is None:
-    raise UserError(f"{directory}/{manifest.FILE_NAME} has gone away.")
-  without = before.with_split(split, None)
-  manifest.write(directory, without)
-  shards.publish(directory, before.family, split, entry.shards)
-  after = without.with_split(split, entry)
-  shards.write_tfds_metadata(directory, after)
-  manifest.write(directory, after)
-
-
-@contextlib.contextmanager
-def _writing(directory: str) -> Iterator[None]:
-  try:
-    yield
-  except (tf.errors.OpError, OSError) as error:
-    raise UserError(
-      f"The cache cannot be written to {directory}.",
-      expected="a folder that can be made and written",
-      found=str(error),
-      remedy="give another --output_dir, or mend its permissions or space",
-    ) from error

@@ -48,6 +48,8 @@ class SplitEntry:
     flags: What the command was told about teacher, prompt and shards.
     record_bytes: Size of the serialised records, without TFRecord's framing.
     shards: The files, in order.
+    command: Which of our commands wrote it.
+    source: The cache or the files that it was made from, where it was.
   """
 
   teacher: str
@@ -64,6 +66,8 @@ class SplitEntry:
   flags: str
   record_bytes: int
   shards: tuple[Shard, ...]
+  command: str = "cache_rationales"
+  source: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,10 +86,12 @@ class Manifest:
     return dataclasses.replace(self, splits=dict(sorted(splits.items())))
 
 
-def build_command(directory: str, family: str, split: str) -> str:
+def build_command(
+  directory: str, family: str, split: str, command: str = "cache_rationales"
+) -> str:
   """Returns the command that caches a split into its directory."""
   return (
-    f"distill cache_rationales --task={family} --split={split}"
+    f"distill {command} --task={family} --split={split}"
     f" --output_dir={directory}"
   )
 

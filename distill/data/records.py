@@ -36,6 +36,7 @@ class Record:
       rationale supports it, 0 where not, -1 where none was asked.
     logprobs: The natural log-probability of each whole completion, or empty
       where the teacher gives none.
+    completions: The raw text of each answer, or empty where it was not kept.
   """
 
   id: str
@@ -49,6 +50,7 @@ class Record:
   hinted: tuple[int, ...]
   verdicts: tuple[int, ...]
   logprobs: tuple[float, ...] = ()
+  completions: tuple[str, ...] = ()
 
   def __post_init__(self) -> None:
     answers = len(self.rationales)
@@ -60,6 +62,7 @@ class Record:
       len(self.hinted),
       len(self.verdicts),
       len(self.logprobs) or answers,
+      len(self.completions) or answers,
     }
     if lengths != {answers}:
       raise ValueError(f"record {self.id}: answers are not aligned: {self}")
@@ -100,6 +103,7 @@ def features() -> tfds.features.FeaturesDict:
       "hinted": several(np.int32),
       "verdicts": several(np.int32),
       "logprobs": several(np.float32),
+      "completions": several(text()),
     }
   )
 

@@ -51,7 +51,7 @@ def verify(directory: str, family: str, split: str) -> manifest.SplitEntry:
 def _rebuild(
   directory: str, family: str, split: str, entry: manifest.SplitEntry
 ) -> str:
-  command = manifest.build_command(directory, family, split)
+  command = manifest.build_command(directory, family, split, entry.command)
   return f"run `{command} {entry.flags} --overwrite`"
 
 

@@ -20,11 +20,13 @@ RECORD = records.Record(
   hinted=(0, 1),
   verdicts=(records.SUPPORTED, records.NOT_JUDGED),
   logprobs=(-1.5, -0.25),
+  completions=("1 + 1. So the answer is 2", "\0"),
 )
 
 
 @pytest.mark.parametrize(
-  "record", [RECORD, dataclasses.replace(RECORD, logprobs=(), label="")]
+  "record",
+  [RECORD, dataclasses.replace(RECORD, logprobs=(), completions=(), label="")],
 )
 def test_a_record_survives_its_serialisation(record):
   content = records.serialise(record)
@@ -41,13 +43,13 @@ def test_serialised_fields_have_one_order():
   example = tf.train.Example.FromString(records.serialise(RECORD))
   keys = [key.encode() for key in sorted(example.features.feature)]
   places = [records.serialise(RECORD).index(key + b"\x12") for key in keys]
-  assert len(keys) == 11 and places == sorted(places)
+  assert len(keys) == 12 and places == sorted(places)
 
 
 @pytest.mark.parametrize(
   "field",
   ["teacher_labels", "agrees", "finish_reasons", "teachers", "hinted"]
-  + ["verdicts", "logprobs"],
+  + ["verdicts", "logprobs", "completions"],
 )
 def test_answers_that_are_not_aligned_are_refused(field):
   shorter = getattr(RECORD, field)[:1]

@@ -74,7 +74,7 @@ def test_a_damaged_cache_is_not_taken_for_complete(toy, cached):
   "damage",
   [
     lambda text: text[: len(text) // 2],
-    lambda text: text.replace('"schema_version": 1', '"schema_version": 99'),
+    lambda text: text.replace('"schema_version": 2', '"schema_version": 99'),
     lambda text: text.replace('"bytes"', '"octets"'),
     lambda text: "[]",
   ],
