@@ -33,8 +33,9 @@ def main(argv: Sequence[str]) -> None:
   parser.add_argument("--dtype", default="float32")
   parser.add_argument("--load", help=argparse.SUPPRESS)
   options = parser.parse_args(argv)
-  # No gradient: the parameters are placed as training places them, no more.
-  gin_loading.load([options.gin_file], [], gin_flags.search_path())
+  # The network needs no task; the model file merely demands the names.
+  unused = ["MIXTURE_OR_TASK_NAME = None", "MIXTURE_OR_TASK_MODULE = None"]
+  gin_loading.load([options.gin_file], unused, gin_flags.search_path())
   abstract, config = abstract_params()
   if options.load:
     print(load(options.load, abstract, config))
