@@ -121,23 +121,28 @@ def test_a_model_dir_that_cannot_be_written_is_refused(
   assert "MODEL_DIR" in capfd.readouterr().err
 
 
-def test_parameters_and_step_go_on_from_an_initial_checkpoint(
-  trained, small_flags, tmp_path, capfd
+@pytest.mark.parametrize("relative", [True, False])
+def test_parameters_go_on_from_an_initial_checkpoint(
+  trained, small_flags, tmp_path, capfd, relative
 ):
   initial = trained[0] / "checkpoint_200"
   flags = [
     *small_flags,
     f"--gin.MODEL_DIR={tmp_path}/model",
     f"--gin.INITIAL_CHECKPOINT_PATH={initial}",
-    *("--gin.TRAIN_STEPS=201", "--gin.EVAL_PERIOD=0"),
-    "--gin.LEARNING_RATE=0.0",
+    f"--gin.RELATIVE_STEPS={relative}",
+    f"--gin.TRAIN_STEPS={1 if relative else 201}",
+    *("--gin.EVAL_PERIOD=0", "--gin.LEARNING_RATE=0.0"),
   ]
   assert run(*flags) == 0
-  assert "from step 200" in capfd.readouterr().err
+  said = capfd.readouterr().err
+  assert "checkpoint_200 (this project's format), step 200" in said
+  assert f"RELATIVE_STEPS = {relative}" in said
+  assert f"from step {0 if relative else 200};" in said
   with ocp.PyTreeCheckpointer() as reader:
     before, after = (
       reader.restore(folder / "state")["params"]
-      for folder in (initial, tmp_path / "model/checkpoint_201")
+      for folder in (initial, *(tmp_path / "model").glob("checkpoint_*"))
     )
   jax.tree.map(
     lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), before, after
