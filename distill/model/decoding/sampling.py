@@ -148,8 +148,8 @@ def _decode(
   def step(loop: _Loop) -> _Loop:
     logits, cache = decode_step(loop.last, loop.cache, loop.position)
     chosen = choose(logits, loop.position).astype(jnp.int32)
-    log_probs = jax.nn.log_softmax(logits)
-    gained = jnp.take_along_axis(log_probs, chosen[:, None], axis=1)[:, 0]
+    picked = jnp.take_along_axis(logits, chosen[:, None], axis=1)[:, 0]
+    gained = picked - jax.nn.logsumexp(logits, axis=1)
     chosen = jnp.where(loop.ended, steps.PAD_ID, chosen)
     return _Loop(
       position=loop.position + 1,
