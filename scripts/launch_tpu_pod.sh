@@ -121,12 +121,17 @@ send_code_and_data() {
 list() { tpu "$1" list "--filter=name~(^|/)$name\$" "--format=value($2)"; }
 
 # Prints the pod's state and number of hosts; without a pod, the state of the
-# request for it; without either, MISSING.
+# request for it; without either, MISSING. A network may be down for a while.
 pod_state() {
   local found
-  found=$(list tpu-vm "state,networkEndpoints.len()") || return 1
-  [ "$found" ] || found=$(list queued-resources state.state) || return 1
-  echo "${found:-MISSING}"
+  for _ in 1 2 3 4 5 6 7 8 9 10; do
+    if found=$(list tpu-vm "state,networkEndpoints.len()") \
+      && { [ "$found" ] || found=$(list queued-resources state.state); }; then
+      echo "${found:-MISSING}" && return
+    fi
+    sleep "$poll_seconds"
+  done
+  return 1
 }
 
 create_pod() {
@@ -147,7 +152,7 @@ delete_pod() {
 get_pod() {
   local state
   while true; do
-    state=$(pod_state) || finish 1 "gcloud does not say what state $name is in"
+    state=$(pod_state) || finish 1 "gcloud does not tell the state of $name"
     case $state in
       READY*) hosts=${state##*[[:space:]]} && return ;;
       MISSING)
@@ -184,18 +189,14 @@ copy_logs() {
 
 # Waits for the end of an attempt; sets `outcome`: done, preempted or a code.
 watch() {
-  local codes state unheard=0 broken=""
+  local codes state broken=""
   mkdir -p "$logs/$id/$attempt"
   while sleep "$poll_seconds"; do
     copy_logs > "$logs/$id/rsync.log" 2>&1 || true  # no log yet
     codes=" $(cat "$logs/$id/$attempt"/*.rc 2> /dev/null | tr '\n' ' ')" || true
     if [[ $codes == *" 2 "* ]]; then outcome=2 && return; fi
-    if ! state=$(pod_state); then
-      unheard=$((unheard + 1))
-      [ "$unheard" -lt 20 ] || finish 1 "gcloud fails; $name may still run"
-      continue
-    fi
-    unheard=0 outcome="done"
+    state=$(pod_state) || finish 1 "gcloud fails; $name may still run"
+    outcome="done"
     if [[ $state != READY* ]]; then outcome=preempted && return; fi
     if [[ $codes == *" 143 "* ]]; then
       outcome=preempted  # the other hosts are still saving

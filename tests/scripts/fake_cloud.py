@@ -1,8 +1,9 @@
 """A stand-in for Google Cloud and for what runs on its hosts, in one folder.
 
 `gcloud` and `python3` on PATH are this file. `$FAKE_CLOUD/plan.json` says what
-goes wrong: {"create": [codes], "train": [[code of each host], …]}, one for each
-attempt; "lost" is a pod that vanishes. `calls.jsonl`: what the launcher called.
+goes wrong, call by call: {"create": [code, …], "list": [code, …], "train":
+[[code of each host], …]}; a host that is "lost" takes the pod with it.
+`calls.jsonl` is what the launcher called.
 """
 
 import json
@@ -53,6 +54,8 @@ def storage(verb, source, target, *_):
 def tpus(kind, verb, *flags):
   node, request = WORLD / "tpu-vm", WORLD / "queued-resources"
   if verb == "list":
+    if code := planned("list", count("list")):
+      return code
     if (WORLD / kind).exists():
       print((WORLD / kind).read_text())
     if kind == "queued-resources" and request.exists() and not node.exists():

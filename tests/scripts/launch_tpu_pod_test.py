@@ -143,7 +143,8 @@ def test_t5x_starts_on_every_host_after_its_installation(cloud):
 def test_a_preempted_run_goes_on_until_it_is_done(cloud):
   # Saved on all hosts; the pod vanished; a host broke when the other vanished.
   train = [[143, 143], [143, "lost"], [1, "lost"], [0, 0]]
-  code, _, said = cloud.launch(train=train, create=[0, 1, 0])
+  plan = {"create": [0, 1, 0], "list": [0] * 6 + [1] * 9}
+  code, _, said = cloud.launch(train=train, **plan)
   assert (code, said.count("Preempted")) == (0, 3), said
   assert len(cloud.calls("ssh")) == 4
   # The first attempt's pod stayed; one request for another was refused.
@@ -159,6 +160,7 @@ def test_a_preempted_run_goes_on_until_it_is_done(cloud):
     ({"train": [[0, 7]]}, 7, 1),
     ({"train": [[143, 143]] * 3}, 143, 2),
     ({"create": [1]}, 1, 0),
+    ({"list": [1] * 10}, 1, 0),
   ],
 )
 def test_it_stops_where_another_try_would_not_help(cloud, plan, code, attempts):
