@@ -16,6 +16,7 @@ from etils import epath
 from distill import errors
 from distill.data import dataset_checks, feature_converters, pipeline
 from distill.evaluation import prediction
+from distill.model.decoding import UNFILLED
 from distill.training.mesh import Partitioner
 
 # Called with the task's name, the examples done, and how many there are.
@@ -148,5 +149,6 @@ def _decodes(
   decodes = [
     {"prediction": vocabulary.decode(ids.tolist()), "score": float(score)}
     for ids, score in zip(tokens, scores, strict=True)
+    if score > UNFILLED
   ]
   return decodes[0] | ({"decodes": decodes} if len(decodes) > 1 else {})

@@ -76,5 +76,9 @@ def test_beams_by_macros(flags, tmp_path):
   flags = [*flags, "--gin.EVAL_SPLIT=validation", *beams]
   assert errors.run_command(infer.main, flags) == 0
   [path] = tmp_path.iterdir()
-  line = json.loads(path.read_text().splitlines()[0])
-  assert len(line["decodes"]) == 3
+  lines = [json.loads(line) for line in path.read_text().splitlines()]
+  # A place that no beam ended in is left out.
+  assert {len(line.get("decodes", [0])) for line in lines} <= {1, 2, 3}
+  for line in lines:
+    assert line["score"] > -1e3
+    assert all(d["score"] <= line["score"] for d in line.get("decodes", []))

@@ -16,7 +16,7 @@ from distill.model.decoding import steps
 from distill.model.decoding.steps import Decodes, DecodeStep
 
 # T5X's score of a place that nothing fills; finite, and added to others.
-_NONE = -1e7
+UNFILLED = -1e7
 
 
 class _Beams(NamedTuple):
@@ -83,9 +83,9 @@ def beam_decode(
   def go_on(search: _Search) -> jax.Array:
     best_live = search.live.scores[:, -1:] / longest
     worst = jnp.min(search.finished.scores, axis=1, keepdims=True)
-    worst = jnp.where(search.finished.filled, worst, _NONE)
+    worst = jnp.where(search.finished.filled, worst, UNFILLED)
     settled = jnp.all(worst > best_live, axis=1)
-    dead = (best_live[:, 0] < _NONE / longest) & (search.position > 0)
+    dead = (best_live[:, 0] < UNFILLED / longest) & (search.position > 0)
     more = ~jnp.all(settled | is_empty) & ~jnp.all(dead | is_empty)
     return (search.position < max_decode_length) & more
 
@@ -95,13 +95,13 @@ def beam_decode(
     )
     candidates, parents, ids = _continue(search, logits)
     ended = ids == eos_id
-    live_scores = candidates.scores + ended * _NONE
+    live_scores = candidates.scores + ended * UNFILLED
     live, kept = _best(candidates._replace(scores=live_scores), num_decodes)
     if as_hugging_face:
       ended |= search.position == max_decode_length - 1
       ended &= jnp.arange(2 * num_decodes) < num_decodes
     scores = candidates.scores / brevity_penalty(alpha, search.position + 1)
-    newly = _Beams(candidates.tokens, scores + ~ended * _NONE, ended)
+    newly = _Beams(candidates.tokens, scores + ~ended * UNFILLED, ended)
     both = jax.tree.map(
       lambda *pair: jnp.concatenate(pair, axis=1), search.finished, newly
     )
@@ -117,7 +117,7 @@ def beam_decode(
   shape = (batch_size, num_decodes)
   nothing = _Beams(
     jnp.full((*shape, max_decode_length), steps.PAD_ID, jnp.int32),
-    jnp.full(shape, _NONE, jnp.float32),
+    jnp.full(shape, UNFILLED, jnp.float32),
     jnp.zeros(shape, jnp.bool_),
   )
   start = _Search(

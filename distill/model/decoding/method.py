@@ -1,7 +1,8 @@
 """Which decoding a model does, as its gin macros say."""
 
 import dataclasses
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -10,20 +11,37 @@ from distill import errors
 from distill.model.decoding import beams, sampling, steps
 from distill.model.decoding.steps import Decodes, DecodeStep
 
-# Each method, and which fields it reads.
-_READS = {
-  "greedy": (),
-  "sample": ("num_decodes", "temperature", "top_k", "top_p", "seed"),
-  "beam": ("num_decodes", "alpha"),
-}
-_MACROS = {
-  "method": "DECODING",
-  "num_decodes": "NUM_DECODES",
-  "temperature": "TEMPERATURE",
-  "top_k": "TOP_K",
-  "top_p": "TOP_P",
-  "alpha": "BEAM_ALPHA",
-  "seed": "DECODING_SEED",
+_METHODS = ("greedy", "sample", "beam")
+# Each field's macro, the methods that read it, and what it may be.
+_RULES: dict[str, tuple[str, Sequence[str], str, Callable[[Any], bool]]] = {
+  "method": (
+    *("DECODING", _METHODS, "one of " + ", ".join(map(repr, _METHODS))),
+    lambda x: x in _METHODS,
+  ),
+  "num_decodes": (
+    *("NUM_DECODES", ("sample", "beam"), "a whole number of at least 1"),
+    lambda x: type(x) is int and x >= 1,
+  ),
+  "temperature": (
+    *("TEMPERATURE", ("sample",), "a number above 0"),
+    lambda x: type(x) in (int, float) and x > 0,
+  ),
+  "top_k": (
+    *("TOP_K", ("sample",), "a whole number of at least 0"),
+    lambda x: type(x) is int and x >= 0,
+  ),
+  "top_p": (
+    *("TOP_P", ("sample",), "a number from 0 to 1"),
+    lambda x: type(x) in (int, float) and 0 <= x <= 1,
+  ),
+  "alpha": (
+    *("BEAM_ALPHA", ("beam",), "a number of at least 0"),
+    lambda x: type(x) in (int, float) and 0 <= x < math.inf,
+  ),
+  "seed": (
+    *("DECODING_SEED", ("sample",), "a whole number of at least 0"),
+    lambda x: type(x) is int and x >= 0,
+  ),
 }
 
 
@@ -54,37 +72,17 @@ class Decoding:
   seed: int = 0
 
   def __post_init__(self) -> None:
-    if self.method not in _READS:
-      raise self._unusable("method", "one of " + ", ".join(map(repr, _READS)))
-    for name in ("num_decodes", "top_k", "seed"):
-      least = int(name == "num_decodes")
-      value = getattr(self, name)
-      if type(value) is not int or value < least:
-        raise self._unusable(name, f"a whole number of at least {least}")
-    for name, most, above in (
-      ("temperature", float("inf"), True),
-      ("top_p", 1.0, False),
-      ("alpha", float("inf"), False),
-    ):
-      value = getattr(self, name)
-      if type(value) not in (int, float) or not (
-        (0 < value if above else 0 <= value) and value <= most
-      ):
-        limit = "" if most > 1 else ", at most 1"
-        raise self._unusable(
-          name, ("above 0" if above else "0 or more") + limit
-        )
+    for field in dataclasses.fields(self):
+      macro, readers, expected, holds = _RULES[field.name]
+      value = getattr(self, field.name)
+      if not holds(value):
+        raise _unusable(macro, expected, value)
+      if self.method not in readers and value != field.default:
+        expected = f"{field.default!r} under DECODING = {self.method!r}"
+        raise _unusable(macro, expected, value)
     if self.top_k and self.top_p:
-      raise self._unusable("top_p", f"0 beside TOP_K = {self.top_k}, as in T5X")
-    for field in dataclasses.fields(self)[1:]:
-      ignored = field.name not in _READS[self.method]
-      if ignored and getattr(self, field.name) != field.default:
-        users = [m for m, reads in _READS.items() if field.name in reads]
-        raise self._unusable(
-          field.name,
-          f"{field.default!r} under DECODING = {self.method!r}; "
-          f"read by {' and '.join(map(repr, users))}",
-        )
+      expected = f"0 beside TOP_K = {self.top_k}, as in T5X"
+      raise _unusable("TOP_P", expected, self.top_p)
 
   def __call__(
     self,
@@ -127,11 +125,11 @@ class Decoding:
       top_p=self.top_p,
     )
 
-  def _unusable(self, name: str, expected: str) -> errors.UserError:
-    macro = _MACROS[name]
-    return errors.UserError(
-      f"The gin macro {macro} cannot be used.",
-      expected=expected,
-      found=repr(getattr(self, name)),
-      remedy=f"set --gin.{macro}",
-    )
+
+def _unusable(macro: str, expected: str, found: object) -> errors.UserError:
+  return errors.UserError(
+    f"The gin macro {macro} cannot be used.",
+    expected=expected,
+    found=repr(found),
+    remedy=f"set --gin.{macro}",
+  )
