@@ -47,6 +47,13 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     "default: what config.gin or config.json says, else gelu,linear for two "
     "branches (T5.1.1) and relu for one (T5.1.0)",
   )
+  add(
+    "--measure",
+    metavar="FILE",
+    help="huggingface: predictions of `distill evaluate`, whose inputs are "
+    "answered on one core in float32 and int8, for the model card; needs the "
+    "extra [huggingface]",
+  )
   return parser.parse_args(argv)
 
 
@@ -80,6 +87,7 @@ def _write_huggingface(
   """Writes weights, configuration, tokenizer and model card."""
   from distill.checkpoint_formats import (
     huggingface_writing,
+    measuring,
     model_card,
     tokenizer_files,
     training_record,
@@ -97,7 +105,10 @@ def _write_huggingface(
   else:
     print("no tokenizer: name one with --tokenizer=FILE", file=sys.stderr)
   name = pathlib.Path(options.output).name
-  card = model_card.text(checkpoint, record, name, activations)
+  measured = (
+    measuring.measure(folder, options.measure) if options.measure else {}
+  )
+  card = model_card.text(checkpoint, record, name, activations, measured)
   (folder / "README.md").write_text(card)
 
 

@@ -50,7 +50,7 @@ def text(
   record: TrainingRecord,
   name: str,
   activations: tuple[str, ...],
-  measured: Mapping[str, Any] | None = None,
+  measured: Mapping[str, str],
 ) -> str:
   """Returns the card.
 
@@ -59,7 +59,7 @@ def text(
     record: Its run's configuration.
     name: The exported folder's.
     activations: `T5Config.mlp_activations`.
-    measured: Rows of a table of speed and quality, None leaves it out.
+    measured: Rows of a table of speed and accuracy, may be none.
   """
   tensors = checkpoint.tensors.values()
   counts = {t: int(np.prod(t.shape)) for t in tensors}

@@ -15,7 +15,7 @@ sys.path.insert(
 )
 import tiny_networks  # noqa: E402
 
-from distill import convert, errors  # noqa: E402
+from distill import convert, errors, train  # noqa: E402
 from distill.checkpoint_formats import native_writing, opening  # noqa: E402
 
 SENTENCEPIECE = os.path.join(
@@ -82,6 +82,52 @@ def test_a_student_is_exported_with_its_tokenizer_and_its_history(
   for words in ("`emb_dim` | 32", "('gelu', 'linear')", "format, step 200"):
     assert words in card
   assert "assumed" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("form", ["huggingface", "t5x"])
+def test_training_starts_from_what_was_converted(
+  trained, small_flags, tmp_path, capfd, form
+):
+  model_dir, _ = trained
+  assert run(model_dir, tmp_path / "there", form) == 0
+  step = "no known step" if form == "huggingface" else "step 200"
+  flags = [
+    *(*small_flags, "--gin.TRAIN_STEPS=1", "--gin.LEARNING_RATE=0.0"),
+    *(f"--gin.MODEL_DIR={tmp_path}/model", "--gin.EVAL_PERIOD=0"),
+    f"--gin.INITIAL_CHECKPOINT_PATH={tmp_path}/there",
+  ]
+  assert errors.run_command(train.main, flags) == 0
+  assert f"{step}: steps are counted from here" in capfd.readouterr().err
+  best = opening.open_checkpoint(model_dir)
+  again = opening.open_checkpoint(tmp_path / "model/checkpoint_1")
+  for name, tensor in best.tensors.items():
+    np.testing.assert_allclose(
+      tensor.read(), again.tensors[name].read(), atol=1e-6
+    )
+
+
+def test_a_network_of_another_size_is_refused_unless_it_is_permitted(
+  trained, small_flags, tmp_path, capfd
+):
+  model_dir, _ = trained
+  assert run(model_dir, tmp_path / "there", "huggingface") == 0
+  flags = [
+    *(*small_flags, "--gin.TRAIN_STEPS=1", "--gin.EVAL_PERIOD=0"),
+    f"--gin.MODEL_DIR={tmp_path}/model",
+    f"--gin.INITIAL_CHECKPOINT_PATH={tmp_path}/there",
+    *("--gin_bindings=T5Config.vocab_size=400",),
+  ]
+  assert errors.run_command(train.main, flags) == errors.USER_ERROR_EXIT
+  said = capfd.readouterr().err
+  assert "vocab_size = 400" in said and "vocab_size = 384" in said
+  permitted = "decoder/logits_dense/kernel|token_embedder/.*"
+  flags.append(f"--gin.ALLOW_MISSING={permitted}")
+  assert errors.run_command(train.main, flags) == 0
+  said = capfd.readouterr().err
+  assert (
+    "random, by ALLOW_MISSING: decoder/logits_dense/kernel, "
+    "token_embedder/embedding\n"
+  ) in said
 
 
 def test_a_sentencepiece_file_travels_along(native, tmp_path, capfd):
