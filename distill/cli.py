@@ -9,6 +9,7 @@ from distill import errors
 # Command, and what it does in one line; each is the module of that name.
 COMMANDS = {
   "cache_rationales": "ask a teacher for rationales and cache its answers",
+  "import_rationales": "cache rationales that others published",
   "train": "train a student from gin files",
   "evaluate": "score a checkpoint on the test split",
   "infer": "write a checkpoint's predictions as JSONL, or answer a terminal",

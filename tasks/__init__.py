@@ -3,6 +3,7 @@
 from tasks import (
   chained_arithmetic,
   coin_flip,
+  cqa,
   esnli,
   last_letters,
   svamp,
@@ -12,6 +13,7 @@ from tasks import (
 __all__ = [
   "chained_arithmetic",
   "coin_flip",
+  "cqa",
   "esnli",
   "last_letters",
   "svamp",

@@ -1,7 +1,7 @@
 """Registers a dataset's family of SeqIO tasks and mixtures by one call."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import gin
@@ -37,6 +37,19 @@ class Family:
 
 # The registered families by name.
 FAMILIES: dict[str, Family] = {}
+
+
+def find_family(name: str, modules: Sequence[str] = ()) -> Family:
+  """Returns a family by name, after importing `tasks` and `modules`.
+
+  Raises:
+    UserError: Nobody registered that name, or there is no such module.
+  """
+  for module in ("tasks", *modules):
+    lookup.import_registrations(module)
+  if name not in FAMILIES:
+    raise lookup.unknown_name("dataset family", name, FAMILIES)
+  return FAMILIES[name]
 
 
 def register_family(

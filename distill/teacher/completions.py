@@ -24,7 +24,7 @@ _LOOSE_TRIGGER = re.compile(
   re.IGNORECASE,
 )
 # Models go on to invent the next question of the few-shot prompt.
-_NEXT_QUESTION = re.compile(r"(?:^|\s)Q:")
+_NEXT_QUESTION = re.compile(r"(?:^|\s)Q:|\nPremise:")
 _THINKING = ("<think>", "</think>")
 _MOST_OBJECTS = 8
 

@@ -41,6 +41,7 @@ def test_gold_labels_score_by_their_own_rule(name):
 @pytest.mark.parametrize(
   "name, said, gold",
   [
+    ("cqa", " (b) Bank.", "bank"),
     ("esnli", "contradiction", "contradiction"),
     ("svamp", "(84 / 2)", "( 84.0 / 2.0 )"),
   ],

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from distill.teacher.expressions import evaluate, find
+from distill.teacher.expressions import evaluate, evaluate_in_floats, find
 
 
 @pytest.mark.parametrize(
@@ -90,3 +90,21 @@ def test_limits_hold_from_where_they_stand(last, first_beyond):
 )
 def test_the_first_whole_expression_of_a_text_is_found(text, expression):
   assert find(text) == expression
+
+
+@pytest.mark.parametrize(
+  "expression, value",
+  [
+    ("0.1 + 0.2", 0.1 + 0.2),
+    ("(84 / 2)", 42),
+    ("((29/2) and (30/2))", 15),
+    ("3 and 0 and 4", 0),
+    ("(3 or 4)", None),
+    ("9.0 ** 9 ** 9", None),
+    ("1" * 199, None),
+    ("1 / 0", None),
+  ],
+)
+def test_floats_are_those_of_python_within_the_same_limits(expression, value):
+  assert evaluate_in_floats(expression) == value
+  assert " and " not in expression or evaluate(expression) is None

@@ -12,6 +12,7 @@ from distill.teacher import prompts
 from distill.teacher.answers import (
   ChoiceAnswer,
   ExpressionAnswer,
+  ListedChoiceAnswer,
   NumberAnswer,
   TextAnswer,
   YesNoAnswer,
@@ -24,6 +25,7 @@ RULES = {
   "coin_flip": YesNoAnswer(),
   "tracking_shuffled_objects": TextAnswer(),
   "chained_arithmetic": NumberAnswer(),
+  "cqa": ListedChoiceAnswer(),
   "esnli": ChoiceAnswer(("entailment", "neutral", "contradiction")),
   "svamp": ExpressionAnswer(),
 }

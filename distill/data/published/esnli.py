@@ -47,10 +47,14 @@ class ESnli:
     labels = builder.info.features["label"].names
     rows = tfds.as_numpy(builder.as_dataset(split=split, shuffle_files=False))
     return with_ids(
-      (_input(row["premise"], row["hypothesis"]), labels[row["label"]])
+      (
+        to_input(row["premise"].decode(), row["hypothesis"].decode()),
+        labels[row["label"]],
+      )
       for row in rows
     )
 
 
-def _input(premise: bytes, hypothesis: bytes) -> str:
-  return f"premise: {premise.decode()} hypothesis: {hypothesis.decode()}"
+def to_input(premise: str, hypothesis: str) -> str:
+  """Returns the input of a pair, as NLI families here have it."""
+  return f"premise: {premise} hypothesis: {hypothesis}"

@@ -1,7 +1,6 @@
 """SVAMP (Patel et al. 2021), read from its published SVAMP.json."""
 
 import json
-import os
 import pathlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from distill.data import raw_files
 from distill.data.examples import Example, check_split, hash_bucket, with_ids
 from distill.errors import UserError
 
@@ -48,21 +48,17 @@ class Svamp:
     return with_ids(
       rows[i]
       for i in order[:_TRAIN_ROWS]
-      if (hash_bucket(rows[i][0], _VALIDATION_PART) == 0) == held_out
+      if self.held_out(rows[i][0]) == held_out
     )
+
+  def held_out(self, input: str) -> bool:
+    """Returns whether an input of the first 800 is for validation."""
+    return hash_bucket(input, _VALIDATION_PART) == 0
 
   def _path(self) -> pathlib.Path:
     if self.path is not None:
       return pathlib.Path(self.path)
-    root = os.environ.get("DISTILL_RAW_DATA_DIR", "")
-    if not root:
-      raise UserError(
-        "Nothing says where SVAMP.json is.",
-        expected="a folder in DISTILL_RAW_DATA_DIR that has svamp/SVAMP.json",
-        found="the variable is not set",
-        remedy="set it, or give Svamp(path=…)",
-      )
-    return pathlib.Path(root) / "svamp" / "SVAMP.json"
+    return raw_files.raw_folder("svamp", "SVAMP.json")
 
 
 def _read(path: pathlib.Path) -> list[tuple[str, str]]:

@@ -1,0 +1,137 @@
+"""`distill import_rationales`: others' published rationales, as a cache."""
+
+import argparse
+import os
+import pathlib
+import shlex
+import sys
+from collections.abc import Sequence
+
+from distill import errors
+
+_FORMATS = ("dss", "fine_tune_cot", "scotd", "jsonl")
+_FIELDS = (
+  *("input", "label", "completion", "rationale", "answer"),
+  *("id", "finish_reason", "teacher"),
+)
+
+
+def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
+  """Returns the flags."""
+  parser = argparse.ArgumentParser(
+    prog="distill import_rationales",
+    description="Reads published rationale files into the cache of a dataset"
+    " family, as `cache_rationales` would have written it (docs/cache.md).",
+    allow_abbrev=False,
+  )
+  add = parser.add_argument
+  add("--format", required=True, choices=_FORMATS)
+  add("--input_dir", required=True, help="the folder of the files")
+  add("--task", required=True, help="a registered family, e.g. cqa")
+  add("--output_dir", help="default: $DISTILL_DATA_DIR/<task>")
+  add("--split", default="train", help="where the files do not say it")
+  add(
+    "--parser",
+    help="a seed system's rules, e.g. dss_cqa; default: the family's own",
+  )
+  add("--teacher", default="", help="its name; default: what the files say")
+  add("--split_file", help="fine_tune_cot: JSON of sample indices by split")
+  add(
+    "--field",
+    action="append",
+    default=[],
+    metavar="OURS=THEIRS",
+    help="jsonl: input, label, completion, rationale, answer, id,"
+    " finish_reason or teacher, from a key or 'a {key} in text'",
+  )
+  add("--num_shards", type=int, help="default: one for 1,000 examples")
+  add("--module", action="append", default=[], help="registers your family")
+  add("--overwrite", action="store_true", help="replace splits that differ")
+  return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str]) -> None:
+  """Writes the cache of every split that the files have, and says what."""
+  flags = parse_arguments(argv)
+  fields = _fields(flags)
+  # These bring TensorFlow, which `--help` and wrong flags do without.
+  from distill.data import (
+    caching,
+    importing,
+    published_rationales,
+    registration,
+  )
+  from distill.teacher import parsers
+
+  family = registration.find_family(flags.task, flags.module)
+  parser = parsers.find_parser(flags.parser) if flags.parser else None
+  folder = pathlib.Path(flags.input_dir)
+  read = published_rationales.FORMATS[flags.format]
+  found = importing.group(read(folder, fields), family.dataset, flags.split)
+  if not found:
+    raise errors.UserError(
+      f"{folder} has no rationales of the format '{flags.format}'.",
+      expected="the files that docs/cache.md names",
+      found=", ".join(sorted(p.name for p in folder.glob("*"))[:6]) or "none",
+    )
+  directory = flags.output_dir or os.path.join(caching.cache_root(), flags.task)
+  source = f"{folder} (sha256 {importing.files_sha256(folder)})"
+  for split, groups in found.items():
+    entry = importing.write(
+      directory,
+      flags.task,
+      split,
+      [
+        importing.to_record(e, some, family.answer_rule, parser, flags.teacher)
+        for e, some in groups
+      ],
+      command="import_rationales",
+      source=source,
+      flags=_said(flags),
+      overwrite=flags.overwrite,
+      num_shards=flags.num_shards,
+    )
+    print(f"{directory}: {split}, by {entry.teacher}")
+    print(f"  examples    {entry.examples:,} in {len(entry.shards)} shards")
+    print(f"  parsed      {_share(entry.parsed, entry.answers)}")
+    print(f"  agreement   {_share(entry.agreeing, entry.answers)}")
+
+
+def _fields(flags: argparse.Namespace) -> dict[str, str]:
+  """Returns the field map, and what else a format wants to know."""
+  fields = {}
+  for item in flags.field:
+    ours, found, theirs = item.partition("=")
+    if ours not in _FIELDS or not found:
+      raise errors.UserError(
+        f"--field={item} maps none of our fields.",
+        expected="OURS=THEIRS, with OURS one of " + ", ".join(_FIELDS),
+      )
+    fields[ours] = theirs
+  answered = "completion" in fields or "answer" in fields
+  if flags.format == "jsonl" and not ("input" in fields and answered):
+    raise errors.UserError(
+      "Nothing says which fields of the rows are what.",
+      expected="--field=input=… and --field=completion=… (or rationale and"
+      " answer)",
+      found=" ".join(flags.field) or "no --field",
+    )
+  return {**fields, "split_file": flags.split_file or ""}
+
+
+def _said(flags: argparse.Namespace) -> str:
+  """Returns, for a message, the flags that decide what a split holds."""
+  said = [f"--format={flags.format}", f"--input_dir={flags.input_dir}"]
+  for name in ("parser", "teacher", "split_file", "num_shards"):
+    if getattr(flags, name):
+      said.append(f"--{name}={getattr(flags, name)}")
+  said += [f"--field={item}" for item in flags.field]
+  return shlex.join(said + [f"--module={name}" for name in flags.module])
+
+
+def _share(part: int, whole: int) -> str:
+  return f"{part:,} of {whole:,} ({100 * part / max(1, whole):.2f}%)"
+
+
+if __name__ == "__main__":
+  sys.exit(errors.run_command(main))

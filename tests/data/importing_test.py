@@ -1,0 +1,226 @@
+"""Imports: four formats, and the released files with their known accuracies."""
+
+import json
+import os
+import pathlib
+
+import pytest
+
+from distill.data import importing, records
+from distill.data.examples import with_ids
+from distill.data.published import commonsense_qa, svamp
+from distill.data.published_rationales import FORMATS, Answer
+from distill.errors import UserError
+from distill.teacher import answers, parsers
+
+REAL = pathlib.Path(os.environ.get("DISTILL_TEST_DATA", "nowhere"))
+RELEASED = REAL / "distilling_step_by_step"
+NLI = answers.ChoiceAnswer(("entailment", "neutral", "contradiction"))
+THEN = "\nTherefore, the answer is"
+
+
+class Carved:
+  """A dataset whose file of train rows has the validation rows, too."""
+
+  name, splits = "carved", ("train", "validation", "test")
+
+  def held_out(self, text):
+    return text == "b?"
+
+  def examples(self, split):
+    return with_ids([("a?", "1"), ("c?", "3")])
+
+
+def put(path, content):
+  path.parent.mkdir(parents=True, exist_ok=True)
+  path.write_text(content if isinstance(content, str) else json.dumps(content))
+
+
+def lines(*rows):
+  # Not escaped: as published, with U+2028 inside of lines.
+  return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+def read(folder, name, dataset=None, rule=None, parser=None, **options):
+  found = FORMATS[name](folder, options)
+  groups = importing.group(found, dataset or Carved(), "train")
+  rule = rule or answers.NumberAnswer()
+  return {
+    split: [importing.to_record(e, some, rule, parser, "") for e, some in rows]
+    for split, rows in groups.items()
+  }
+
+
+def test_a_folder_of_distilling_step_by_step(tmp_path):
+  rows = [{"input": f"{x}?", "label": str(i)} for i, x in enumerate("abca")]
+  put(tmp_path / "set_train.json", lines(*rows))
+  texts = ["No. The answer is 0.\n\nQ: c", "Yes.\u2028 So the answer is 7.\n\n"]
+  put(tmp_path / "palm" / "train_CoT_0.json", texts)
+  put(tmp_path / "palm" / "train_CoT_1.json", ["2, so the ans", texts[0]])
+  found = read(tmp_path, "dss")
+  first, lost, again = found["train"]
+  [held_out] = found["validation"]
+  assert (first.rationales, first.agrees) == (("No.",), (1,))
+  assert held_out.rationales == ("Yes.",) and held_out.agrees == (0,)
+  assert lost.finish_reasons == ("length",) and lost.rationales == ("",)
+  # A repeated row is an example of its own, as in the dataset.
+  assert (again.id, again.label) == (f"{first.id}-1", "3")
+  assert again.completions == (texts[0],) and again.teachers == ("palm",)
+
+
+def test_rows_without_their_completions_are_refused(tmp_path):
+  put(tmp_path / "set_test.json", lines({"input": "a?", "label": "1"}))
+  assert read(tmp_path, "dss") == {}
+  put(tmp_path / "llm" / "test_CoT_0.json", ["a", "b"])
+  with pytest.raises(UserError, match="does not belong") as error:
+    read(tmp_path, "dss")
+  assert (error.value.expected, error.value.found) == (
+    "1 completions, one a row",
+    "2",
+  )
+  put(tmp_path / "set_test.json", lines({"premise": "a", "label": 3}, {}))
+  with pytest.raises(UserError, match=r"Row 0 of .*set_test.json is malformed"):
+    read(tmp_path, "dss")
+
+
+def sample(index, question, completion, reason="stop"):
+  return {
+    "sample_index": index,
+    "question": question,
+    "answer": "8",
+    "reasoning_completion": " 5 + 3.\n",
+    "reasoning_finish_reason": reason,
+    "completion": completion,
+    "finish_reason": "stop",
+  }
+
+
+def test_completions_of_fine_tune_cot(tmp_path):
+  data = {
+    "0": [sample(0, "a?", " 8.0 or 9"), sample(0, "a?", " 7")],
+    "2": [sample(2, "c?", " 8", "length")],
+  }
+  put(tmp_path / "B_x" / "D_y.json", {"metadata": {"base_model": "davinci"},
+                                      "data": data})  # fmt: skip
+  put(tmp_path / "split" / "y.json", {"train": [0], "test": [2]})
+  split_file = str(tmp_path / "split" / "y.json")
+  found = read(tmp_path / "B_x", "fine_tune_cot", split_file=split_file)
+  [both], [cut] = found["train"], found["test"]
+  assert both.rationales == ("5 + 3.", "5 + 3.") and both.agrees == (1, 0)
+  assert both.teachers == ("davinci", "davinci")
+  assert both.completions[0] == f"5 + 3.{THEN} 8.0 or 9"
+  # Here what was cut short is a failure; there it was not.
+  assert (cut.agrees, cut.rationales) == ((0,), ("",))
+  parser = parsers.find_parser("fine_tune_cot_gsm8k")
+  found = read(tmp_path / "B_x", "fine_tune_cot", parser=parser)
+  assert [row.agrees for row in found["train"]] == [(0, 0), (1,)]
+  with pytest.raises(UserError, match="y.json is not of this format"):
+    read(tmp_path, "fine_tune_cot")
+
+
+def test_pools_of_scotd(tmp_path):
+  def row(question, answer, score):
+    response = f" Hm. So the answer is: {answer}"
+    prompt = f"Q: x\nA: y\n\nQ: {question}\nA:"
+    return {"prompt": prompt, "response": response, "score": score}
+
+  pool = [row("a?", "1", 1.0), row("z?", "5", 0.0), row("a?", "2", 0.0)]
+  put(tmp_path / "pool.json", {"gpt*carved*30x*": pool})
+  known, unknown = read(tmp_path, "scotd")["train"]
+  # The label is the dataset's; where it has none, the pool knows who is right.
+  assert (known.label, known.agrees) == ("1", (1, 0))
+  assert (unknown.label, unknown.agrees) == ("", (0,))
+  assert known.rationales == ("Hm.", "Hm.") and known.teachers[0] == "gpt"
+
+
+def test_rows_by_a_field_map(tmp_path):
+  rows = [
+    {"n": 7, "p": "a", "gold": 8, "cot": "A: 5 + 3.\u2028 The answer is 8."},
+    {"n": 7, "p": "a", "gold": 8, "cot": None},
+  ]
+  put(tmp_path / "rows.jsonl", lines(*rows))
+  fields = {"id": "n", "input": "p: {p}", "label": "gold"}
+  [record] = read(tmp_path, "jsonl", completion="cot", **fields)["train"]
+  assert (record.id, record.input, record.agrees) == ("7", "p: a", (1, 0))
+  # A list of rows is read as well; rationale and answer may stand apart.
+  put(tmp_path / "rows.jsonl", rows[:1])
+  fields |= {"rationale": "cot", "answer": "gold"}
+  [record] = read(tmp_path, "jsonl", **fields)["train"]
+  assert record.rationales == (rows[0]["cot"],)
+  assert record.teacher_labels == ("8",)
+  with pytest.raises(UserError, match=r"Row 0 of .*rows.jsonl") as error:
+    read(tmp_path, "jsonl", **fields, finish_reason="why")
+  assert "'why'" in error.value.found
+
+
+def test_an_import_is_a_cache_that_says_what_it_is_from(toy, tmp_path):
+  answer = Answer("", "a b", "b", "The last. So the answer is b.", teacher="x")
+  groups = importing.group([answer], toy.Dataset(), "train")["train"]
+  content = [
+    importing.to_record(e, some, answers.TextAnswer(), None, "")
+    for e, some in groups
+  ]
+  write = {"command": "import_rationales", "flags": "", "overwrite": False}
+  write |= {"family": "toy", "split": "train", "content": content}
+  entry = importing.write(str(tmp_path), source="s", **write)
+  assert (entry.examples, entry.agreeing, entry.teacher) == (1, 1, "x")
+  assert importing.write(str(tmp_path), source="s", **write) == entry
+  with pytest.raises(UserError, match="--overwrite"):
+    importing.write(str(tmp_path), source="t", **write)
+
+
+needs_release = pytest.mark.skipif(
+  not RELEASED.is_dir(), reason="DISTILL_TEST_DATA has no released answers"
+)
+CQA = (commonsense_qa.CommonsenseQa(str(RELEASED / "cqa")),
+       answers.ListedChoiceAnswer())  # fmt: skip
+SVAMP = svamp.Svamp(), answers.ExpressionAnswer()
+
+
+@needs_release
+@pytest.mark.parametrize(
+  "data, family, upstream, better",
+  [
+    # 74.26 and 77.23%; by letter 75.86 and 78.79%.
+    ("cqa", CQA, {"train": 7234, "test": 943}, {"train": 7389, "test": 962}),
+    # 73.50 and 74.00%; nothing lost after the last ')', 74.25 and 78.00%.
+    ("svamp", SVAMP, {"train": 588, "test": 148}, {"train": 594, "test": 156}),
+    # 73.17 and 72.99%; less three right ones that end without a mark.
+    ("esnli", (Carved(), NLI), {"validation": 7201, "test": 7171},
+     {"validation": 7200, "test": 7169}),
+  ],
+)  # fmt: skip
+def test_released_answers_have_their_known_accuracy(
+  data, family, upstream, better
+):
+  for parser, known in ((f"dss_{data}", upstream), (None, better)):
+    parser = parser and parsers.find_parser(parser)
+    found = read(RELEASED / data, "dss", *family, parser)
+    agreeing = dict.fromkeys(known, 0)
+    for split, rows in found.items():
+      # What is held out of train here was train there.
+      there = "train" if split not in known else split
+      agreeing[there] += sum(r.agrees.count(records.AGREES) for r in rows)
+    assert agreeing == known
+
+
+@needs_release
+def test_ids_are_those_of_the_dataset_itself():
+  dataset, rule = CQA
+  found = read(RELEASED / "cqa", "dss", dataset, rule)
+  for split in dataset.splits:
+    expected = [(e.id, e.input, e.label) for e in dataset.examples(split)]
+    assert [(r.id, r.input, r.label) for r in found[split]] == expected
+
+
+@needs_release
+def test_the_released_rows_of_esnlis_train_split():
+  path = RELEASED / "esnli" / "esnli_train10k_palm.jsonl"
+  fields = {"input": "premise: {premise} hypothesis: {hypothesis}"}
+  fields |= {"id": "index", "label": "label", "completion": "raw"}
+  # 69.86%; 28 more end after the answer, before the next 'Premise' is whole.
+  upstream = parsers.find_parser("dss_esnli")
+  for parser, right in ((upstream, 6986), (None, 7014)):
+    found = read(path, "jsonl", Carved(), NLI, parser, **fields)["train"]
+    assert len(found) == 10_000
+    assert sum(r.agrees.count(records.AGREES) for r in found) == right
