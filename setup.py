@@ -19,9 +19,10 @@ setuptools.setup(
   packages=setuptools.find_namespace_packages(
     include=["distill", "distill.*", "tasks", "tasks.*", "gin_configs*"]
   ),
-  package_data={"": ["*.gin", "*.txt", "py.typed"]},
+  package_data={"": ["*.gin", "*.txt", "*.toml", "py.typed"]},
   install_requires=[
     "absl-py",
+    "aiohttp",
     "clu",
     "flax>=0.12",
     "gin-config",
@@ -32,6 +33,7 @@ setuptools.setup(
     "numpy",
     "optax",
     "orbax-checkpoint>=0.12",
+    "rich",
     "safetensors",
     # 0.2.3 needs protobuf 7 and does not say so; other packages hold it at 6.
     "sentencepiece<0.2.3",

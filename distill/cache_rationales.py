@@ -1,15 +1,16 @@
 """`distill cache_rationales`: asks a teacher and caches its answers."""
 
 import argparse
+import contextlib
+import dataclasses
 import os
-import shlex
 import sys
 import time
 from collections.abc import Sequence
-from typing import Any, TextIO
+from typing import TextIO
 
-from distill import errors
-from distill.teacher import prompts, registry
+from distill import errors, teacher_flags
+from distill.teacher import planning, prices, status
 
 
 class ProgressLine:
@@ -42,24 +43,18 @@ class ProgressLine:
     self._stream.flush()
 
 
-def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
-  """Returns the flags."""
+def make_parser() -> argparse.ArgumentParser:
+  """Returns the parser of the flags."""
   parser = argparse.ArgumentParser(
     prog="distill cache_rationales",
     description="Asks a teacher about every example of a split and caches its"
-    " rationales as a TFDS dataset (docs/cache.md).",
+    " rationales as a TFDS dataset (docs/cache.md, docs/teachers.md).",
     allow_abbrev=False,
   )
   add = parser.add_argument
   add("--task", required=True, help="a registered family, e.g. last_letters")
   add("--split", default="train", help="train, validation or test")
-  add("--teacher", default="builtin", help="default: %(default)s")
-  add(
-    "--error_rate", type=float, help="builtin: share of wrong answers, 0 to 1"
-  )
-  add("--seed", type=int, help="builtin: chooses the wrong answers")
   add("--output_dir", help="default: $DISTILL_DATA_DIR/<task>")
-  add("--prompt", help="a template's name or path; default: the family's")
   add("--num_shards", type=int, help="default: one for 1,000 examples")
   add(
     "--module",
@@ -72,18 +67,26 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     action="store_true",
     help="replace the split if it came about in another way or is damaged",
   )
-  return parser.parse_args(argv)
+  add(
+    "--append",
+    action="store_true",
+    help="add this teacher's answers to those that the split has",
+  )
+  teacher_flags.add_flags(parser)
+  return parser
 
 
 def main(argv: Sequence[str]) -> None:
   """Writes the cache of one split and prints what is in it."""
-  options = parse_arguments(argv)
+  parser = make_parser()
+  options = parser.parse_args(argv)
   if options.num_shards is not None and options.num_shards < 1:
     raise errors.UserError(
       "A split has at least one shard.",
       expected="--num_shards=1 or more",
       found=str(options.num_shards),
     )
+  teacher = teacher_flags.create_teacher(options)
   # These bring TensorFlow, which `--help` and wrong flags do without.
   from distill.data import caching, lookup, registration
 
@@ -97,42 +100,56 @@ def main(argv: Sequence[str]) -> None:
   directory = options.output_dir or os.path.join(
     caching.cache_root(), options.task
   )
-  entry, written = caching.build_cache(
-    family.dataset,
-    options.split,
-    _teacher(options),
-    prompts.load_prompt(options.prompt or family.prompt),
-    family.answer_rule,
-    directory,
-    num_shards=options.num_shards,
-    overwrite=options.overwrite,
-    flags=_flags(options),
-    on_response=ProgressLine(sys.stderr, f"{options.task}/{options.split}"),
+  choice = caching.Choice(
+    options.fraction, options.limit, options.allow_failures
   )
+  examples = choice.examples(family.dataset, options.split)
+  # Says what is wrong with the flags before a journal is made.
+  collection = teacher_flags.collection(
+    options, teacher, family.answer_rule, family.prompt
+  )
+  title = f"{options.task}/{options.split}"
+  with contextlib.ExitStack() as stack:
+    journal = teacher_flags.open_journal(options, teacher, directory)
+    if journal is not None:
+      stack.enter_context(journal)
+    collection = dataclasses.replace(collection, journal=journal)
+    if options.plan:
+      plan = planning.make_plan(examples, collection)
+      print(planning.report(plan, collection))
+      return
+    entry, written = caching.build_cache(
+      family.dataset,
+      options.split,
+      collection,
+      family.answer_rule,
+      directory,
+      choice=choice,
+      num_shards=options.num_shards,
+      overwrite=options.overwrite,
+      append=options.append,
+      flags=teacher_flags.content_flags(options, parser),
+      display=status.display_on(sys.stderr, title),
+      on_record=ProgressLine(sys.stderr, title),
+    )
+  # Of several samples each is counted.
+  labeled = entry.labeled * entry.answers // max(entry.examples, 1)
   print(f"{directory}: {'written' if written else 'already complete'}")
   print(f"  examples    {entry.examples:,} in {len(entry.shards)} shards")
   print(f"  parsed      {_share(entry.parsed, entry.answers)}")
-  print(f"  agreement   {_share(entry.agreeing, entry.labeled)} of gold labels")
-  print(
-    f"  tokens      {entry.prompt_tokens:,} read,"
-    f" {entry.completion_tokens:,} written by {entry.teacher}"
-  )
+  print(f"  agreement   {_share(entry.agreeing, labeled)} of gold labels")
+  for row in entry.ledger:
+    print(
+      f"  tokens      {row.prompt_tokens:,} read,"
+      f" {row.completion_tokens:,} written by {row.teacher} ({row.prompt})"
+      + ("" if row.teacher.startswith("builtin") else _cost(row.cost))
+    )
+  if entry.failed:
+    print(f"  missing     {entry.failed:,} samples: run again to ask for them")
 
 
-def _teacher(options: argparse.Namespace) -> Any:
-  given = {"error_rate": options.error_rate, "seed": options.seed}
-  given = {key: value for key, value in given.items() if value is not None}
-  return registry.create_teacher(options.teacher, **given)
-
-
-def _flags(options: argparse.Namespace) -> str:
-  """Returns, for a message, the flags that decide what a split holds."""
-  flags = [f"--teacher={options.teacher}"]
-  for name in ("error_rate", "seed", "prompt", "num_shards"):
-    value = getattr(options, name)
-    if value is not None:
-      flags.append(f"--{name}={value}")
-  return shlex.join(flags + [f"--module={name}" for name in options.module])
+def _cost(cost: float | None) -> str:
+  return f", cost {prices.dollars(cost)}"
 
 
 def _share(part: int, whole: int) -> str:

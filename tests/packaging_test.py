@@ -46,7 +46,8 @@ def test_wheel_has_library_tasks_and_gin_files_only(wheel):
   }
   for path in (ROOT / "gin_configs").rglob("*.gin"):
     assert path.relative_to(ROOT).as_posix() in names
-  for path in (ROOT / "distill").rglob("*.txt"):
+  data = [*(ROOT / "distill").rglob("*.txt"), *ROOT.glob("distill/*/*.toml")]
+  for path in data:
     assert path.relative_to(ROOT).as_posix() in names
 
 

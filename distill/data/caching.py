@@ -1,22 +1,27 @@
 """Dataset, prompt and teacher → the cache of one split."""
 
-import asyncio
 import hashlib
 import json
 import os
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import tensorflow as tf
 
-from distill.data import cache_writing, manifest, records, shards, verification
+from distill.data import (
+  answering,
+  cache_writing,
+  manifest,
+  records,
+  shards,
+  verification,
+)
 from distill.data.examples import Dataset, Example
 from distill.errors import UserError
-from distill.teacher import asking
+from distill.teacher import collecting
 from distill.teacher.answers import AnswerRule
-from distill.teacher.completions import parse_completion
-from distill.teacher.interface import Request, Response, Teacher
-from distill.teacher.prompts import PromptTemplate
+from distill.teacher.interface import AskingError
 
 CACHE_ROOT_VARIABLE = "DISTILL_DATA_DIR"
 
@@ -37,76 +42,132 @@ def cache_root() -> str:
   )
 
 
+@dataclass(frozen=True)
+class Choice:
+  """Which examples of a split are asked about, and what may be missing.
+
+  Attributes:
+    fraction: The share of examples, chosen by id: a larger share has all of
+      a smaller one (Vöge et al. 2024 ask about a part).
+    limit: The most examples, from the first; None: all of the share.
+    allow_failures: Leaves out what the teacher failed to answer.
+  """
+
+  fraction: float = 1.0
+  limit: int | None = None
+  allow_failures: bool = False
+
+  def __post_init__(self) -> None:
+    if not 0 < self.fraction <= 1:
+      raise UserError(
+        "No such share of the examples can be asked about.",
+        expected="--fraction above 0, at most 1",
+        found=str(self.fraction),
+      )
+    if self.limit is not None and self.limit < 1:
+      raise UserError(
+        "So few examples cannot be asked about.",
+        expected="--limit=1 or more",
+        found=str(self.limit),
+      )
+
+  def examples(self, dataset: Dataset, split: str) -> Sequence[Example]:
+    """Returns the chosen examples, in their order."""
+    chosen = dataset.examples(split)
+    if self.fraction < 1:
+      chosen = [e for e in chosen if _place(e.id) < self.fraction]
+    return chosen[: self.limit]
+
+
+def _place(id: str) -> float:
+  """Returns where an id lies in [0, 1), whatever the dataset."""
+  digest = hashlib.sha256(f"fraction/{id}".encode()).digest()
+  return int.from_bytes(digest[:4], "big") / 2**32
+
+
 def build_cache(
   dataset: Dataset,
   split: str,
-  teacher: Teacher,
-  prompt: PromptTemplate,
+  collection: collecting.Collection,
   answer_rule: AnswerRule,
   directory: str,
   *,
+  choice: Choice | None = None,
   num_shards: int | None = None,
   overwrite: bool = False,
+  append: bool = False,
   flags: str = "",
-  on_response: Callable[[int, int], None] | None = None,
+  display: collecting.Display | None = None,
+  on_record: Callable[[int, int], None] | None = None,
 ) -> tuple[manifest.SplitEntry, bool]:
-  """Asks the teacher about every example of a split and caches its answers.
+  """Asks the teacher about the examples of a split and caches its answers.
 
   A split that is there already is left alone: if it came from the same
-  teacher, prompt and data it is verified and nobody is asked again.
+  teacher, prompt and data it is verified and nobody is asked again, but for
+  what failed then.
 
   Args:
     dataset: Where the examples come from.
     split: Which of them.
-    teacher: Whom to ask.
-    prompt: The template around each input.
-    answer_rule: Reads the answers and compares them with the gold labels.
+    collection: Whom to ask, and how.
+    answer_rule: Compares answers with the gold labels.
     directory: The family's folder, made where it does not exist.
+    choice: Which examples; None: all.
     num_shards: None: `shards.default_num_shards`.
     overwrite: Replaces a split of other origin, or a damaged one.
+    append: Adds the answers to those of a split of another origin.
     flags: The command's flags for teacher, prompt and shards, for messages.
-    on_response: Called with the number of answers so far and their total.
+    display: Shows the progress of asking.
+    on_record: Called with the number of records so far and their total.
 
   Returns:
     The split's entry in the manifest, and whether it was written now.
 
   Raises:
-    UserError: The directory cannot be written or holds something else, or the
-      split is there and is different, or damaged.
+    UserError: The directory cannot be written or holds something else, the
+      split is there and is different, or damaged, or answers are missing.
   """
-  examples = dataset.examples(split)
+  choice = choice or Choice()
+  examples = choice.examples(dataset, split)
   num_shards = num_shards or shards.default_num_shards(len(examples))
-  origin: dict[str, Any] = {
-    "teacher": teacher.name,
-    "prompt_sha256": prompt.sha256,
+  origin = {
+    "teacher": collection.teacher.name,
+    "prompt_sha256": collection.style.sha256,
+    "sampling": answering.sampling(collection),
     "data_sha256": data_sha256(examples),
   }
   with cache_writing.writing(directory):
     tf.io.gfile.makedirs(directory)
     known = cache_writing.open_cache(directory, dataset.name)
-  if split in known.splits and not overwrite:
-    cache_writing.check_same(
-      directory, split, known.splits[split], origin, num_shards
-    )
-    return verification.verify(directory, dataset.name, split), False
-  requests = [Request(prompt.render(example.input)) for example in examples]
-  responses = _ask(teacher, requests, on_response)
-  content = [
-    _record(example, response, answer_rule, teacher.name)
-    for example, response in zip(examples, responses, strict=True)
+  earlier = None if overwrite else known.splits.get(split)
+  if earlier is not None and answering.holds(earlier, origin, num_shards):
+    if not earlier.failed or len(earlier.ledger) > 1:
+      return verification.verify(directory, dataset.name, split), False
+    earlier = None  # Written again, with what failed then.
+  elif earlier is not None:
+    wanted = {"data_sha256": origin["data_sha256"]} if append else origin
+    cache_writing.check_same(directory, split, earlier, wanted, num_shards)
+  failed = _ask(examples, collection, choice, split, display)
+  before = {}
+  if earlier is not None:
+    old = answering.read(directory, dataset.name, split)
+    before = {record.id: record for record in old}
+  found = [
+    example
+    for position, example in enumerate(examples)
+    if failed[position] < collection.samples or example.id in before
   ]
+  answers = answering.Answers(found, collection, answer_rule, split, before)
   with cache_writing.writing(directory):
     staged, size = shards.stage(
-      directory, dataset.name, split, content, num_shards
+      directory,
+      dataset.name,
+      split,
+      _counted(answers, len(found), on_record),
+      num_shards,
+      len(found),
     )
-    entry = manifest.SplitEntry(
-      **origin,
-      **_counts(content, responses),
-      prompt=prompt.name,
-      flags=flags,
-      record_bytes=size,
-      shards=staged,
-    )
+    entry = answers.entry(origin, earlier, failed.total(), flags, size, staged)
     cache_writing.commit(directory, split, entry)
   return entry, True
 
@@ -121,57 +182,44 @@ def data_sha256(examples: Sequence[Example]) -> str:
 
 
 def _ask(
-  teacher: Teacher,
-  requests: Sequence[Request],
-  on_response: Callable[[int, int], None] | None,
-) -> list[Response]:
-  done = 0
+  examples: Sequence[Example],
+  collection: collecting.Collection,
+  choice: Choice,
+  split: str,
+  display: collecting.Display | None,
+) -> Counter[int]:
+  """Returns the number of missing samples by position of their example.
 
-  def count(position: int, response: Response) -> None:
-    nonlocal done
-    done += 1
-    if on_response is not None:
-      on_response(done, len(requests))
-
-  return asyncio.run(asking.ask(teacher, requests, on_response=count))
-
-
-def _record(
-  example: Example, response: Response, rule: AnswerRule, teacher: str
-) -> records.Record:
-  parsed = parse_completion(response.text, rule)
-  if not example.label:
-    agrees = records.NO_GOLD
-  elif parsed.answer and rule.equal(parsed.answer, example.label):
-    agrees = records.AGREES
-  else:
-    agrees = records.DISAGREES
-  logprobs = response.logprobs
-  return records.Record(
-    id=example.id,
-    input=example.input,
-    label=example.label,
-    rationales=(parsed.rationale,),
-    teacher_labels=(parsed.answer,),
-    agrees=(agrees,),
-    finish_reasons=(response.finish_reason,),
-    teachers=(teacher,),
-    hinted=(0,),
-    verdicts=(records.NOT_JUDGED,),
-    logprobs=() if logprobs is None else (sum(logprobs),),
-  )
+  Raises:
+    UserError: Asking stopped, or samples are missing that may not be.
+  """
+  name = f"failed-{split}.jsonl"
+  try:
+    failed = collecting.ask_all(examples, collection, name, display)
+  except AskingError as error:
+    raise UserError(
+      "Asking the teacher stopped before its end.",
+      expected="what is answered so far is kept, and is not asked again",
+      found=str(error),
+      remedy=AskingError.KINDS[error.kind],
+    ) from None
+  if failed and not choice.allow_failures and collection.journal is not None:
+    raise UserError(
+      f"{failed.total():,} of {len(examples) * collection.samples:,} samples"
+      " have no answer, so that no cache was written.",
+      expected="an answer to each, or --allow_failures to leave them out",
+      found=f"the failures in {collection.journal.folder / name}",
+      remedy="run the same command again: only these are asked",
+    )
+  return failed
 
 
-def _counts(
-  content: Sequence[records.Record], responses: Sequence[Response]
-) -> dict[str, Any]:
-  labels = [label for record in content for label in record.teacher_labels]
-  return {
-    "examples": len(content),
-    "labeled": sum(bool(record.label) for record in content),
-    "answers": len(labels),
-    "parsed": sum(map(bool, labels)),
-    "agreeing": sum(r.agrees.count(records.AGREES) for r in content),
-    "prompt_tokens": sum(r.prompt_tokens for r in responses),
-    "completion_tokens": sum(r.completion_tokens for r in responses),
-  }
+def _counted(
+  answers: Iterable[records.Record],
+  total: int,
+  on_record: Callable[[int, int], None] | None,
+) -> Iterator[records.Record]:
+  for done, record in enumerate(answers, start=1):
+    if on_record is not None:
+      on_record(done, total)
+    yield record

@@ -30,6 +30,39 @@ class Shard:
 
 
 @dataclass(frozen=True)
+class LedgerRow:
+  """What one teacher, asked in one way, gave and took for a split.
+
+  Attributes:
+    teacher: The teacher's name, with whatever changes its answers.
+    prompt: Name of the prompt style or template.
+    prompt_sha256: SHA-256 of its files.
+    sampling: Samples an example, temperature and so on.
+    answers: Completions.
+    parsed: Completions of which an answer could be read.
+    agreeing: Completions whose answer is the gold label.
+    requests: Requests that these took, identical ones counted once.
+    prompt_tokens: What the teacher read, in its own tokens.
+    completion_tokens: What the teacher wrote, in its own tokens.
+    cost: US dollars, None where the price is not known.
+    price: Where the price is from, and of which day.
+  """
+
+  teacher: str
+  prompt: str
+  prompt_sha256: str
+  sampling: str
+  answers: int
+  parsed: int
+  agreeing: int
+  requests: int
+  prompt_tokens: int
+  completion_tokens: int
+  cost: float | None
+  price: str
+
+
+@dataclass(frozen=True)
 class SplitEntry:
   """One cached split.
 
@@ -37,6 +70,7 @@ class SplitEntry:
     teacher: The teacher's name, with whatever changes its answers.
     prompt: Name of the prompt template.
     prompt_sha256: SHA-256 of the template's file.
+    sampling: Samples an example, temperature and so on.
     data_sha256: SHA-256 of the examples asked about (ids, inputs, labels).
     examples: Number of records.
     labeled: Records with a gold label.
@@ -48,6 +82,9 @@ class SplitEntry:
     flags: What the command was told about teacher, prompt and shards.
     record_bytes: Size of the serialised records, without TFRecord's framing.
     shards: The files, in order.
+    failed: Samples that were asked for and have no answer.
+    ledger: A row for each teacher and way of asking, in their order; the
+      fields above have the first one's names and the sums.
     command: Which of our commands wrote it.
     source: The cache or the files that it was made from, where it was.
   """
@@ -66,6 +103,9 @@ class SplitEntry:
   flags: str
   record_bytes: int
   shards: tuple[Shard, ...]
+  sampling: str = ""
+  failed: int = 0
+  ledger: tuple[LedgerRow, ...] = ()
   command: str = "cache_rationales"
   source: str = ""
 
@@ -125,7 +165,8 @@ def read(directory: str) -> Manifest | None:
 
 def _entry(fields: dict) -> SplitEntry:
   shards = tuple(Shard(**shard) for shard in fields["shards"])
-  return SplitEntry(**{**fields, "shards": shards})
+  ledger = tuple(LedgerRow(**row) for row in fields["ledger"])
+  return SplitEntry(**{**fields, "shards": shards, "ledger": ledger})
 
 
 def write(directory: str, manifest: Manifest) -> None:

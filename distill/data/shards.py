@@ -1,7 +1,8 @@
 """Shards of a cache: byte-identical, complete or not there, known to TFDS."""
 
+import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import tensorflow as tf
 import tensorflow_datasets as tfds
@@ -22,25 +23,40 @@ def stage(
   directory: str,
   family: str,
   split: str,
-  content: Sequence[records.Record],
+  content: Iterable[records.Record],
   num_shards: int,
+  count: int | None = None,
 ) -> tuple[tuple[manifest.Shard, ...], int]:
   """Writes a split under temporary names, in `num_shards` runs of its records.
+
+  Args:
+    directory: The cache's folder.
+    family: The dataset's name, the first part of the files'.
+    split: Its split, the second part.
+    content: The records, read one by one.
+    num_shards: How many files.
+    count: How many records there are, where `content` cannot say.
 
   Returns:
     The shards, by the names that `publish` gives them, and the size in bytes
     of all serialised records.
   """
   schema = records.features()
+  if count is None:
+    content = list(content)
+    count = len(content)
+  rest = iter(content)
   shards = []
   total = 0
   for index in range(num_shards):
-    first = index * len(content) // num_shards
-    end = (index + 1) * len(content) // num_shards
-    rows = [records.serialise(row, schema) for row in content[first:end]]
+    size = (index + 1) * count // num_shards - index * count // num_shards
+    some = itertools.islice(rest, size)
+    rows = [records.serialise(row, schema) for row in some]
     total += sum(map(len, rows))
     name = f"{family}-{split}.tfrecord-{index:05d}-of-{num_shards:05d}"
     shards.append(_write(directory, name, rows))
+  if next(rest, None) is not None:
+    raise ValueError(f"more than the {count} records that were said")
   return tuple(shards), total
 
 

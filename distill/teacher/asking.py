@@ -1,52 +1,219 @@
-"""Asks a teacher many requests at once, and keeps their order."""
+"""Asks a teacher many requests at once, and never twice for the same answer."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+import itertools
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeVar
 
-from distill.errors import UserError
-from distill.teacher.interface import Request, Response, Teacher
+from distill.teacher.interface import (
+  AskingError,
+  AskOne,
+  Request,
+  Response,
+  Teacher,
+)
+from distill.teacher.journal import Journal
+from distill.teacher.limits import Limiter, Limits
+from distill.teacher.prices import Budget
+from distill.teacher.retrying import RetryPolicy
+
+T = TypeVar("T")
+# A job asks as many requests as it needs, one after another.
+Job = Callable[[AskOne], Awaitable[T]]
+_CHARACTERS_A_TOKEN = 4
+# So many more jobs than requests under way: some wait for the disk, or to be
+# sent again.
+_JOBS_A_REQUEST = 4
 
 
-async def ask(
-  teacher: Teacher,
-  requests: Iterable[Request],
+@dataclass
+class Tally:
+  """What became of the requests so far; `retried` counts attempts."""
+
+  answered: int = 0
+  cached: int = 0
+  failed: int = 0
+  retried: int = 0
+  prompt_tokens: int = 0
+  completion_tokens: int = 0
+
+
+class Asker:
+  """Asks one teacher, through the journal and within the limits.
+
+  Attributes:
+    tally: Counts, for whoever shows them.
+    limiter: Says how many requests are under way.
+    budget: Says what was spent.
+    done: How many jobs have a result.
+  """
+
+  def __init__(
+    self,
+    teacher: Teacher,
+    journal: Journal | None = None,
+    limits: Limits | None = None,
+    policy: RetryPolicy | None = None,
+    budget: Budget | None = None,
+  ) -> None:
+    self._teacher = teacher
+    self._journal = journal
+    self._policy = policy or RetryPolicy()
+    self._under_way: dict[str, asyncio.Future[Response]] = {}
+    self._stopped = asyncio.Event()
+    self._reason: AskingError | None = None
+    self.limits = limits or Limits()
+    self.limiter = Limiter(self.limits)
+    self.budget = budget or Budget(None, None)
+    self.tally = Tally()
+    self.done = 0
+
+  def stop(self, reason: AskingError) -> None:
+    """Sends nothing from now on; what is under way is still waited for."""
+    self._reason = self._reason or reason
+    self._stopped.set()
+    self.budget.wake()
+
+  @property
+  def stopped(self) -> AskingError | None:
+    """Returns why nothing is sent any more, None while something is."""
+    return self._reason
+
+  async def ask(self, request: Request) -> Response:
+    """Returns the answer, durable by now: from the journal, or the teacher.
+
+    Raises:
+      AskingError: There is none, after as many attempts as the policy allows.
+    """
+    key = request.key(self._teacher.name)
+    first = self._under_way.get(key)
+    if first is not None:
+      response = await asyncio.shield(first)
+      self.tally.cached += 1
+      return response
+    shared = asyncio.get_running_loop().create_future()
+    self._under_way[key] = shared
+    try:
+      response = await self._answer(key, request)
+    except BaseException as error:
+      if isinstance(error, Exception):
+        shared.set_exception(error)
+        shared.exception()  # Perhaps nobody else waits for it.
+      else:
+        shared.cancel()
+      raise
+    finally:
+      del self._under_way[key]
+    shared.set_result(response)
+    return response
+
+  async def close(self) -> None:
+    """Closes the teacher's connections, where it has some."""
+    close = getattr(self._teacher, "close", None)
+    if close is not None:
+      await close()
+
+  async def _answer(self, key: str, request: Request) -> Response:
+    """Returns a stored answer, or a new one once it is stored."""
+    journal = self._journal
+    found = await journal.begin(key) if journal else None
+    if isinstance(found, AskingError):
+      raise found
+    if found is not None:
+      self.tally.cached += 1
+      return found
+    try:
+      response = await self._send(request)
+    except AskingError as error:
+      if error.fatal:
+        self.stop(error)
+      if journal and error.kind == "unsupported":
+        # So that a style falls back in the same way at every run.
+        await journal.store(key, self._teacher.name, request, error)
+      elif journal:
+        await journal.release(key)
+      raise
+    if journal:
+      await journal.store(key, self._teacher.name, request, response)
+    self.tally.answered += 1
+    self.tally.prompt_tokens += response.prompt_tokens
+    self.tally.completion_tokens += response.completion_tokens
+    return response
+
+  async def _send(self, request: Request) -> Response:
+    """Returns the teacher's answer, after some attempts."""
+    for attempt in itertools.count(1):
+      try:
+        return await self._attempt(request)
+      except AskingError as error:
+        delay = self._policy.delay(attempt, error)
+        if delay is None or self._reason:
+          raise
+        self.tally.retried += 1
+        try:
+          await asyncio.wait_for(self._stopped.wait(), delay)
+        except TimeoutError:
+          continue
+        raise
+    raise AssertionError("unreachable")
+
+  async def _attempt(self, request: Request) -> Response:
+    expected = len(request.prompt) // _CHARACTERS_A_TOKEN + request.max_tokens
+    async with self.limiter.place(expected), self.budget.reserved(request) as r:
+      if self._reason:
+        raise self._reason
+      try:
+        async with asyncio.timeout(self._policy.timeout):
+          response = await self._teacher.complete(request)
+      except TimeoutError:
+        seconds = f"no whole answer in {self._policy.timeout:g} s"
+        raise AskingError("timeout", seconds, True) from None
+      r.pay(response)
+      return response
+
+
+async def run_jobs(
+  jobs: Iterable[Job[T]],
+  asker: Asker,
   *,
-  concurrency: int = 16,
-  on_response: Callable[[int, Response], None] | None = None,
-) -> list[Response]:
-  """Returns one response a request, in the order of the requests.
+  on_result: Callable[[int, T], None],
+  on_failure: Callable[[int, AskingError], None],
+) -> None:
+  """Runs jobs side by side; a free place takes the next at once.
+
+  Nothing is kept: each job's number (from 0) and its result or failure are
+  handed on as they come. Once the asker has stopped, no further job begins,
+  and those that had begun end.
 
   Args:
-    teacher: Whom to ask.
-    requests: Read one by one, as places come free.
-    concurrency: The most requests under way at any time.
-    on_response: Called with a request's position and its response as each
-      arrives, in the order of arrival.
+    jobs: Read one by one, as places come free.
+    asker: Answers the requests of jobs.
+    on_result: Takes a job's number and what it returned.
+    on_failure: Takes a job's number and why it has no result, other than
+      that the asker has stopped.
 
   Raises:
-    UserError: `concurrency` is below 1.
-    Exception: The first that the teacher raises; the rest are cancelled.
+    Exception: The first, other than an AskingError; the rest are cancelled.
   """
-  if concurrency < 1:
-    raise UserError(
-      "A teacher cannot be asked so few requests at once.",
-      expected="a concurrency of at least 1",
-      found=str(concurrency),
-    )
-  pending = enumerate(requests)
-  responses: dict[int, Response] = {}
+  numbered = enumerate(jobs)
 
   async def work() -> None:
-    # All workers read one iterator: whoever is free takes the next.
-    for position, request in pending:
-      responses[position] = await teacher.complete(request)
-      if on_response is not None:
-        on_response(position, responses[position])
+    for number, job in numbered:
+      try:
+        on_result(number, await job(asker.ask))
+        asker.done += 1
+      except AskingError as error:
+        if error is not asker.stopped:
+          asker.tally.failed += 1
+          on_failure(number, error)
+      if asker.stopped:
+        return
 
-  workers = [asyncio.create_task(work()) for _ in range(concurrency)]
+  places = _JOBS_A_REQUEST * asker.limits.max_concurrency
   try:
-    await asyncio.gather(*workers)
-  finally:
-    for worker in workers:
-      worker.cancel()
-  return [responses[position] for position in range(len(responses))]
+    async with asyncio.TaskGroup() as group:
+      for _ in range(places):
+        group.create_task(work())
+  except ExceptionGroup as failures:
+    raise failures.exceptions[0] from None

@@ -85,10 +85,12 @@ class AskingError(Exception):
     "quota": "pay the provider, then run again",
     "not_found": "correct --model, --base_url or --endpoint",
     "redirect": "give the server's final address as --base_url",
+    "budget": "run again with a higher --max_cost",
+    "interrupted": "run again",
     "missing": "run again: no answer is stored",
   }
   # The next request would fare no better: a run stops at the first of these.
-  FATAL = ("authentication", "quota", "not_found", "redirect")
+  FATAL = ("authentication", "quota", "not_found", "redirect", "budget")
 
   def __init__(
     self,

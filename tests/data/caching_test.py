@@ -44,6 +44,7 @@ def test_records_hold_what_the_teacher_said(toy, tmp_path):
     teachers=("list",),
     hinted=(0,),
     verdicts=(records.NOT_JUDGED,),
+    completions=("The last is b. So the answer is b.",),
   )
   assert (wrong.teacher_labels, wrong.agrees) == (("c",), (0,))
   assert (lost.rationales, lost.teacher_labels) == (("",), ("",))

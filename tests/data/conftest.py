@@ -10,6 +10,7 @@ import seqio
 
 from distill.data import caching, registration
 from distill.data.examples import Example
+from distill.teacher import collecting, styles
 from distill.teacher.answers import TextAnswer
 from distill.teacher.interface import Response
 from distill.teacher.prompts import PromptTemplate
@@ -61,13 +62,23 @@ TEACHER = ListTeacher(
 )
 
 
-def cache(directory, dataset=None, split="train", teacher=TEACHER, **options):
+def cache(
+  directory,
+  dataset=None,
+  split="train",
+  teacher=TEACHER,
+  samples=1,
+  journal=None,
+  **options,
+):
+  rule = TextAnswer()
   return caching.build_cache(
     dataset or ListDataset(),
     split,
-    teacher,
-    PROMPT,
-    TextAnswer(),
+    collecting.Collection(
+      teacher, styles.FewShot(PROMPT, rule), samples=samples, journal=journal
+    ),
+    rule,
     str(directory),
     **options,
   )

@@ -1,65 +1,226 @@
-"""Asking: in order, bounded, with progress, and failing as a whole."""
+"""Asking through the journal: nothing lost, nothing twice, nothing too fast."""
 
 import asyncio
+import time
 
 import pytest
 
 from distill.errors import UserError
-from distill.teacher import asking
-from distill.teacher.interface import Request, Response
+from distill.teacher import asking, prices
+from distill.teacher.interface import AskingError, Request, Response
+from distill.teacher.journal import Journal
+from distill.teacher.limits import Limits
+from distill.teacher.openai import OpenAITeacher
+from distill.teacher.retrying import RetryPolicy
+
+QUICK = RetryPolicy(first=0.01, longest=0.05, timeout=0.6)
+
+
+def jobs_for(prompts):
+  """One job a prompt: asks it, returns the text."""
+
+  def job(prompt):
+    async def work(ask):
+      return (await ask(Request(prompt))).text
+
+    return work
+
+  return map(job, prompts)
+
+
+def run(teacher, prompts, journal=None, policy=QUICK, **options):
+  """Returns texts and kinds of failures by number, and the asker."""
+  results, failures = {}, {}
+
+  async def main():
+    asker = asking.Asker(teacher, journal, policy=policy, **options)
+    try:
+      await asking.run_jobs(
+        jobs_for(prompts),
+        asker,
+        on_result=results.__setitem__,
+        on_failure=lambda number, error: failures.update({number: error}),
+      )
+    finally:
+      await asker.close()
+    return asker
+
+  asker = asyncio.run(main())
+  return results, failures, asker
 
 
 class CountingTeacher:
-  """Answers the earliest last, and counts how many it serves at once."""
+  """Answers each prompt with itself, and counts."""
 
   name = "counting"
 
-  def __init__(self, fails_at=None):
-    self.under_way = self.most = self.asked = 0
-    self.fails_at = fails_at
+  def __init__(self, seconds=0.0, failure=None):
+    self.seconds, self.failure = seconds, failure
+    self.asked, self.under_way, self.most = [], 0, 0
 
   async def complete(self, request):
+    self.asked.append(request.prompt)
     self.under_way += 1
-    self.asked += 1
     self.most = max(self.most, self.under_way)
-    number = int(request.prompt)
-    if number == self.fails_at:
-      raise UserError("The teacher is out of order.")
-    await asyncio.sleep(0.002 * (4 - number % 4))
+    await asyncio.sleep(self.seconds)
     self.under_way -= 1
-    return Response(f"{number} done", "stop", 1, 2)
+    if self.failure and request.prompt == "bad":
+      raise self.failure
+    return Response(request.prompt + "!", "stop", 1, 2)
 
 
-def requests(count):
-  return (Request(str(number)) for number in range(count))
+def test_every_fault_is_survived_and_every_answer_arrives(server, tmp_path):
+  teacher = OpenAITeacher("faulty", server.url)
+  prompts = [f"question {i}" for i in range(90)]
+  with Journal(tmp_path) as journal:
+    results, failures, asker = run(teacher, prompts, journal)
+  assert not failures and sorted(results) == list(range(90))
+  assert len(set(results.values())) == 90
+  assert asker.tally.answered == 90 and asker.tally.retried > 50
+  before = server.stats()
+  # Each was answered once and stored: nothing is asked again, in no order.
+  with Journal(tmp_path) as journal:
+    again, _, asker = run(teacher, prompts[::-1], journal)
+  assert {89 - n: text for n, text in again.items()} == results
+  assert asker.tally.cached == 90 and server.stats() == before
 
 
-def test_responses_keep_the_order_of_requests_and_progress_that_of_arrival():
-  teacher, arrived = CountingTeacher(), []
-  responses = asyncio.run(
-    asking.ask(
-      teacher,
-      requests(30),
-      concurrency=4,
-      on_response=lambda position, response: arrived.append(
-        (position, response.text)
-      ),
+def test_identical_requests_are_asked_once(tmp_path):
+  teacher = CountingTeacher(0.01)
+  with Journal(tmp_path) as journal:
+    results, _, asker = run(teacher, ["a", "b", "a"] * 50, journal)
+  assert sorted(teacher.asked) == ["a", "b"]
+  assert len(results) == 150 and results[2] == "a!"
+  assert (asker.tally.answered, asker.tally.cached) == (2, 148)
+
+
+@pytest.mark.parametrize(
+  "model, kind",
+  [
+    ("always-500", "server"),
+    ("always-429", "rate_limited"),
+    ("always-400", "refused"),
+    ("always-malformed-json", "malformed"),
+    ("always-empty-choices", "malformed"),
+    ("always-wrong-model", "wrong_model"),
+    ("always-huge", "too_large"),
+    ("always-cut", "connection"),
+    ("always-drip", "timeout"),
+  ],
+)
+def test_what_always_fails_is_given_up_and_said(server, tmp_path, model, kind):
+  policy = RetryPolicy(attempts=2, first=0.01, timeout=0.5)
+  if kind == "too_large":
+    policy = RetryPolicy(attempts=2, first=0.01, timeout=20)
+  with Journal(tmp_path) as journal:
+    teacher = OpenAITeacher(model, server.url)
+    results, failures, asker = run(teacher, ["q"], journal, policy)
+    assert not results and failures[0].kind == kind
+    assert AskingError.KINDS[kind] and str(failures[0]).isprintable()
+    assert server.stats()["requests"] == (1 if kind == "refused" else 2)
+    # The failure is no answer: it is not stored.
+    assert journal.look_up(Request("q").key(teacher.name)) is None
+
+
+@pytest.mark.parametrize("status", ["401", "404", "redirect"])
+def test_what_fails_for_all_stops_at_once(server, tmp_path, status):
+  teacher = OpenAITeacher(f"always-{status}", server.url)
+  with Journal(tmp_path) as journal:
+    limits = Limits(max_concurrency=4)
+    _, failures, asker = run(
+      teacher, map(str, range(999)), journal, QUICK, limits=limits
     )
+  assert asker.stopped.fatal and server.stats()["requests"] < 40
+  assert "elsewhere" in str(asker.stopped) or status != "redirect"
+
+
+def test_a_key_is_sent_to_the_server_and_said_to_nobody_else(
+  server, tmp_path, monkeypatch
+):
+  monkeypatch.setenv("MY_KEY", "sk-Secret1234567890")
+  with Journal(tmp_path) as journal:
+    for model in ("always-echo-key", "always-400"):
+      teacher = OpenAITeacher(model, server.url, "MY_KEY")
+      results, failures, _ = run(teacher, ["q"], journal)
+      said = f"{results} {failures} {teacher!r} {teacher.name}"
+      assert "[key]" in said and "Secret" not in said
+    teacher = OpenAITeacher("steady", "http://127.0.0.1:9/v1", "MY_KEY")
+    _, failures, _ = run(teacher, ["q"], journal, RetryPolicy(attempts=1))
+    assert failures[0].kind == "connection"
+    assert "Secret" not in f"{failures[0]!r} {failures[0].__cause__}"
+  for path in tmp_path.iterdir():
+    assert b"Secret" not in path.read_bytes()
+
+
+def test_a_server_without_schemas_is_asked_once_for_all(server, tmp_path):
+  teacher = OpenAITeacher("always-no-schema", server.url)
+  request = Request("q", schema='{"type": "object"}')
+
+  async def ask(journal):
+    asker = asking.Asker(teacher, journal)
+    with pytest.raises(AskingError, match="unsupported"):
+      await asker.ask(request)
+    await asker.close()
+
+  for _ in range(2):
+    with Journal(tmp_path) as journal:
+      asyncio.run(ask(journal))
+  assert server.stats()["requests"] == 1
+
+
+def test_concurrency_finds_what_the_server_takes(start_server, tmp_path):
+  server = start_server("--delay=0.02", "--slots=40")
+  teacher = OpenAITeacher("steady", server.url)
+  with Journal(tmp_path) as journal:
+    results, failures, asker = run(teacher, map(str, range(1500)), journal)
+  stats = server.stats()
+  assert len(results) == 1500 and not failures
+  assert stats["most_at_once"] == 40 and 10 <= asker.limiter.concurrency <= 60
+  assert stats["refused"] < 300
+
+
+def test_given_limits_are_kept():
+  teacher = CountingTeacher(0.01)
+  limits = Limits(max_concurrency=3)
+  run(teacher, map(str, range(60)), limits=limits)
+  assert teacher.most == 3
+  begun = time.monotonic()
+  limits = Limits(requests_per_minute=1200)
+  run(CountingTeacher(), map(str, range(40)), limits=limits)
+  # 20 a second, of which the first second's may go at once.
+  assert 0.9 < time.monotonic() - begun < 3
+  assert (
+    Limits(tokens_per_minute=60, requests_per_minute=6).seconds(5, 10) == 50
   )
-  assert [r.text for r in responses] == [f"{i} done" for i in range(30)]
-  assert sorted(arrived) == [(i, f"{i} done") for i in range(30)]
-  assert arrived[0][0] == 3
-  assert teacher.most == 4
+  with pytest.raises(UserError, match="max_concurrency=0"):
+    Limits(max_concurrency=0)
 
 
-def test_the_first_failure_reaches_the_caller_and_stops_the_rest():
-  teacher = CountingTeacher(fails_at=5)
-  with pytest.raises(UserError, match="out of order"):
-    asyncio.run(asking.ask(teacher, requests(1000), concurrency=4))
-  assert teacher.asked < 20
+def test_a_server_s_wish_is_kept_and_attempts_are_spread():
+  policy = RetryPolicy(attempts=3, first=1.0, longest=4.0)
+  error = AskingError("overloaded", "", True)
+  assert all(0.5 <= policy.delay(1, error) <= 1.5 for _ in range(99))
+  assert len({policy.delay(2, error) for _ in range(9)}) == 9
+  assert policy.delay(3, error) is None
+  wished = AskingError("rate_limited", "", True, retry_after=30.0)
+  assert 30 <= policy.delay(1, wished) <= 31
+  assert policy.delay(1, AskingError("refused", "", False)) is None
 
 
-def test_nothing_to_ask_and_nobody_to_ask():
-  assert asyncio.run(asking.ask(CountingTeacher(), [])) == []
-  with pytest.raises(UserError, match="at least 1"):
-    asyncio.run(asking.ask(CountingTeacher(), [], concurrency=0))
+def test_no_request_goes_that_could_cost_too_much():
+  price = prices.Price("m", 1.0, 1.0, "here", None)
+  budget = prices.Budget(price, max_cost=0.002)
+  teacher = CountingTeacher(0.001)
+  prompts = [str(i) for i in range(5000)]
+  results, _, asker = run(teacher, prompts, budget=budget)
+  assert asker.stopped.kind == "budget" and 0 < len(results) < 5000
+  # Nearly all of it: each answer cost 3 tokens, and one could cost about 330.
+  assert 0.0016 < asker.budget.spent <= 0.002
+  with pytest.raises(UserError, match="price is not known"):
+    prices.Budget(None, 1.0)
+
+
+def test_an_error_of_the_teacher_s_own_code_reaches_the_caller():
+  teacher = CountingTeacher(failure=ZeroDivisionError("a bug"))
+  with pytest.raises(ZeroDivisionError):
+    run(teacher, ["1", "bad", "2"])

@@ -4,6 +4,7 @@ import json
 import random
 import re
 from dataclasses import dataclass
+from typing import ClassVar
 
 from distill.errors import UserError
 from distill.teacher.builtin import (
@@ -39,6 +40,8 @@ class BuiltinTeacher:
     seed: Chooses, with a question's text and the request's `sample`, which
       questions go wrong and how.
   """
+
+  free: ClassVar[bool] = True
 
   error_rate: float = 0.0
   seed: int = 0

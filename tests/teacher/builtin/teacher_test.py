@@ -14,7 +14,6 @@ from distill.data.procedural.tracking_shuffled_objects import (
   TrackingShuffledObjects,
 )
 from distill.teacher.answers import NumberAnswer, TextAnswer, YesNoAnswer
-from distill.teacher.asking import ask
 from distill.teacher.builtin.teacher import BuiltinTeacher
 from distill.teacher.completions import parse_completion
 from distill.teacher.interface import Request
@@ -35,7 +34,11 @@ def answers(teacher, dataset, rule):
   prompt = load_prompt(f"few_shot_{dataset.name}")
   examples = dataset.examples("train")
   requests = [Request(prompt.render(example.input)) for example in examples]
-  responses = asyncio.run(ask(teacher, requests))
+
+  async def ask():
+    return [await teacher.complete(request) for request in requests]
+
+  responses = asyncio.run(ask())
   assert {response.finish_reason for response in responses} == {"stop"}
   parsed = [parse_completion(response.text, rule) for response in responses]
   return list(zip(examples, parsed, strict=True))

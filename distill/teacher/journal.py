@@ -1,0 +1,295 @@
+"""The journal: every answer that was ever paid for, found by its content.
+
+One SQLite file a machine (write-ahead log, which machines cannot share) in
+the journal's folder. A thread reads, claims and stores for all requests that
+wait, in one transaction and one flush to the disk at a time, so that thousands
+of answers a second are durable before they count.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import pathlib
+import socket
+import sqlite3
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Self
+
+from distill.errors import UserError
+from distill.teacher import journal_rows
+from distill.teacher.interface import AskingError, Request, Response
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS answers(
+  key TEXT UNIQUE NOT NULL, teacher TEXT NOT NULL, request TEXT NOT NULL,
+  response TEXT NOT NULL, digest TEXT NOT NULL, stored REAL NOT NULL
+);
+CREATE TABLE IF NOT EXISTS claims(
+  key TEXT PRIMARY KEY, owner TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS uses(
+  split TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY (split, key)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS imported(file TEXT PRIMARY KEY, version TEXT);
+"""
+_INSERT = "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?, ?)"
+# How long the first that waits lets others join its transaction.
+_GATHER_SECONDS = 0.005
+# How often to look whether another process has its answer.
+_POLL_SECONDS = 0.2
+_USES_A_TRANSACTION = 1000
+_OTHERS = "asked by another process"
+
+_Action = tuple[str, tuple[str, ...]]
+_Results = list[str | None]
+
+
+class Journal:
+  """The answers in a folder, and who is asking for which now.
+
+  Any number of processes of one machine may use it at once: what one asks for
+  the others wait for. What other machines have left in the folder is taken
+  over when it is opened.
+  """
+
+  def __init__(self, folder: str | pathlib.Path) -> None:
+    """Opens or makes the journal.
+
+    Raises:
+      UserError: The folder cannot be written, or holds a damaged journal.
+    """
+    if "://" in str(folder):
+      raise UserError(
+        "A journal needs a disk of this machine, which can lock files.",
+        expected="a local folder",
+        found=str(folder),
+        remedy="give one by --journal_dir, and keep it",
+      )
+    self.folder = pathlib.Path(folder)
+    self.path = self.folder / f"{socket.gethostname()}.sqlite"
+    self._owner = uuid.uuid4().hex
+    self._waiting: list[tuple[_Action, asyncio.Future[str | None]]] = []
+    self._busy = False
+    self._uses = 0
+    self._thread = ThreadPoolExecutor(1, "journal")
+    try:
+      self.folder.mkdir(parents=True, exist_ok=True)
+      # The kernel lets go of the lock however this process ends.
+      self._lock = self._lock_path(self._owner).open("w")
+      fcntl.flock(self._lock, fcntl.LOCK_EX)
+      self._writer = self._connect()
+      self._reader = self._connect()
+      self._take_over_from_other_machines()
+    except (OSError, sqlite3.Error) as error:
+      raise _broken(self.path, error) from error
+
+  async def begin(self, key: str) -> Response | AskingError | None:
+    """Returns the stored outcome of a key, or None: it is ours to ask.
+
+    While another process that lives is asking for it, this waits.
+    """
+    while (found := await self._submit("begin", key)) == _OTHERS:
+      await asyncio.sleep(_POLL_SECONDS)
+    return None if found is None else journal_rows.decode(found)
+
+  async def store(
+    self,
+    key: str,
+    teacher: str,
+    request: Request,
+    outcome: Response | AskingError,
+  ) -> None:
+    """Returns once the outcome of a claimed key is on the disk."""
+    row = journal_rows.encode(key, teacher, request, outcome)
+    await self._submit("store", *row)
+
+  async def release(self, key: str) -> None:
+    """Gives back a claim without an answer."""
+    await self._submit("release", key)
+
+  def look_up(self, key: str) -> Response | AskingError | None:
+    """Returns the stored outcome of a key, None where there is none."""
+    found = self._reader.execute(
+      "SELECT response FROM answers WHERE key = ?", (key,)
+    ).fetchone()
+    return None if found is None else journal_rows.decode(found[0])
+
+  def forget_uses(self, split: str) -> None:
+    """Begins to note anew which answers a split uses."""
+    self._reader.execute("BEGIN IMMEDIATE")
+    self._reader.execute("DELETE FROM uses WHERE split = ?", (split,))
+
+  def use(self, split: str, key: str) -> bool:
+    """Notes that a split uses an answer; returns whether that is new."""
+    self._uses += 1
+    if self._uses % _USES_A_TRANSACTION == 0:
+      # Others must not wait for the whole of it.
+      self._reader.execute("COMMIT")
+      self._reader.execute("BEGIN IMMEDIATE")
+    note = "INSERT OR IGNORE INTO uses VALUES (?, ?)"
+    return bool(self._reader.execute(note, (split, key)).rowcount)
+
+  def keep_uses(self) -> None:
+    """Ends what `forget_uses` began."""
+    self._reader.execute("COMMIT")
+
+  def close(self) -> None:
+    """Stores what is still queued, and closes the file."""
+    self._thread.shutdown(wait=True)
+    self._transact([action for action, _ in self._waiting])
+    self._waiting = []
+    self._writer.execute("DELETE FROM claims WHERE owner = ?", (self._owner,))
+    self._writer.close()
+    self._reader.close()
+    self._lock_path(self._owner).unlink(missing_ok=True)
+    self._lock.close()
+
+  def __enter__(self) -> Self:
+    return self
+
+  def __exit__(
+    self,
+    kind: type[BaseException] | None,
+    error: BaseException | None,
+    trace: TracebackType | None,
+  ) -> None:
+    self.close()
+
+  def _connect(self) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+      self.path, timeout=60, isolation_level=None, check_same_thread=False
+    )
+    connection.execute("PRAGMA journal_mode=WAL")
+    # Survives the machine's end too, not only that of the process.
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.executescript(SCHEMA)
+    return connection
+
+  def _submit(self, *action: str) -> "asyncio.Future[str | None]":
+    """Queues an action for the next transaction; returns its result to be."""
+    loop = asyncio.get_running_loop()
+    result: asyncio.Future[str | None] = loop.create_future()
+    self._waiting.append(((action[0], action[1:]), result))
+    if not self._busy:
+      self._busy = True
+      loop.call_later(_GATHER_SECONDS, self._start, loop)
+    return result
+
+  def _start(self, loop: asyncio.AbstractEventLoop) -> None:
+    """Hands all that wait to the thread."""
+    batch, self._waiting = self._waiting, []
+
+    def settle(done: "Future[_Results]") -> None:
+      # The loop is closed where the run was interrupted.
+      with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(self._settle, loop, batch, done)
+
+    actions = [action for action, _ in batch]
+    self._thread.submit(self._transact, actions).add_done_callback(settle)
+
+  def _settle(
+    self,
+    loop: asyncio.AbstractEventLoop,
+    batch: list[tuple[_Action, "asyncio.Future[str | None]"]],
+    done: "Future[_Results]",
+  ) -> None:
+    """Gives a transaction's results to those who wait for them."""
+    failure = done.exception()
+    results = [None] * len(batch) if failure else done.result()
+    for (_, future), result in zip(batch, results, strict=True):
+      if future.done():
+        continue
+      if failure:
+        future.set_exception(_broken(self.path, failure))
+      else:
+        future.set_result(result)
+    self._busy = bool(self._waiting)
+    if self._busy:
+      loop.call_later(_GATHER_SECONDS, self._start, loop)
+
+  def _transact(self, actions: Sequence[_Action]) -> _Results:
+    if not actions:
+      return []
+    methods: dict[str, Callable[..., str | None]] = {
+      "begin": self._begin,
+      "store": self._store,
+      "release": self._release,
+    }
+    self._writer.execute("BEGIN IMMEDIATE")
+    try:
+      results = [methods[name](*values) for name, values in actions]
+      self._writer.execute("COMMIT")
+    except BaseException:
+      self._writer.execute("ROLLBACK")
+      raise
+    return results
+
+  def _begin(self, key: str) -> str | None:
+    execute = self._writer.execute
+    found = execute("SELECT response FROM answers WHERE key = ?", (key,))
+    answer: tuple[str] | None = found.fetchone()
+    if answer is not None:
+      return answer[0]
+    claim = "INSERT OR IGNORE INTO claims VALUES (?, ?)"
+    if execute(claim, (key, self._owner)).rowcount:
+      return None
+    found = execute("SELECT owner FROM claims WHERE key = ?", (key,))
+    owner: str = found.fetchone()[0]
+    if owner != self._owner and self._lives(owner):
+      return _OTHERS
+    execute("DELETE FROM claims WHERE owner = ?", (owner,))
+    execute(claim, (key, self._owner))
+    return None
+
+  def _store(self, *row: str) -> None:
+    self._writer.execute(_INSERT, (*row, round(time.time(), 3)))
+    self._release(row[0])
+
+  def _release(self, key: str) -> None:
+    self._writer.execute(
+      "DELETE FROM claims WHERE key = ? AND owner = ?", (key, self._owner)
+    )
+
+  def _lock_path(self, owner: str) -> pathlib.Path:
+    return self.folder / f"{owner}.lock"
+
+  def _lives(self, owner: str) -> bool:
+    """Returns whether the process that claimed something still runs."""
+    path = self._lock_path(owner)
+    try:
+      with path.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+      return False
+    except BlockingIOError:
+      return True
+    path.unlink(missing_ok=True)
+    return False
+
+  def _take_over_from_other_machines(self) -> None:
+    for path in sorted(self.folder.glob("*.sqlite")):
+      version = journal_rows.version(path)
+      known = self._writer.execute(
+        "SELECT version FROM imported WHERE file = ?", (path.name,)
+      ).fetchone()
+      if path == self.path or known == (version,):
+        continue
+      self._writer.execute("BEGIN IMMEDIATE")
+      self._writer.executemany(_INSERT, journal_rows.read_copy(path))
+      self._writer.execute(
+        "INSERT OR REPLACE INTO imported VALUES (?, ?)", (path.name, version)
+      )
+      self._writer.execute("COMMIT")
+
+
+def _broken(path: pathlib.Path, error: BaseException) -> UserError:
+  return UserError(
+    f"The journal {path} cannot be used.",
+    expected="a journal of ours, or none yet, on a local disk with space",
+    found=str(error),
+    remedy="mend its permissions or space, or give another --journal_dir",
+  )

@@ -1,0 +1,82 @@
+"""The rows of a journal: what is stored for an answer, and whether it is whole.
+
+A row names its own key and digest, so that a damaged one, or one copied while
+another machine was writing, is found out and not believed.
+"""
+
+import contextlib
+import hashlib
+import json
+import pathlib
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+
+from distill.teacher.interface import AskingError, Request, Response
+
+# key, teacher, request, response, digest, time of storing
+Row = tuple[str, str, str, str, str, float]
+
+
+def encode(
+  key: str, teacher: str, request: Request, outcome: Response | AskingError
+) -> tuple[str, str, str, str, str]:
+  """Returns a row but for its time; requests and responses are JSON."""
+  if isinstance(outcome, AskingError):
+    response = json.dumps({"error": outcome.kind, "detail": outcome.detail})
+  else:
+    response = json.dumps(outcome.__dict__)
+  asked = json.dumps(request.__dict__)
+  return key, teacher, asked, response, _digest(key, response)
+
+
+def decode(response: str) -> Response | AskingError:
+  """Returns the outcome that a row's response spells."""
+  fields = json.loads(response)
+  if "error" in fields:
+    return AskingError(fields["error"], fields["detail"], False)
+  if fields["logprobs"] is not None:
+    fields["logprobs"] = tuple(fields["logprobs"])
+  return Response(**fields)
+
+
+def is_whole(row: Row) -> bool:
+  """Returns whether a row is what was stored, under its request's key."""
+  key, teacher, asked, response, digest, _ = row
+  try:
+    fields = json.loads(asked)
+    request = Request(**{**fields, "stop": tuple(fields["stop"])})
+    return request.key(teacher) == key and _digest(key, response) == digest
+  except (ValueError, TypeError, LookupError):
+    return False
+
+
+def _digest(key: str, response: str) -> str:
+  content = f"{key} {response}".encode()
+  return hashlib.blake2b(content, digest_size=8).hexdigest()
+
+
+def version(path: pathlib.Path) -> str:
+  """Returns what changes whenever a journal's file does."""
+  stats = [part.stat() for part in _parts(path)]
+  return "/".join(f"{stat.st_size}@{stat.st_mtime_ns}" for stat in stats)
+
+
+def read_copy(path: pathlib.Path) -> Iterator[Row]:
+  """Yields the whole rows of another machine's journal, from a copy of it.
+
+  SQLite's log cannot be read over a network while its machine writes it.
+  """
+  with tempfile.TemporaryDirectory() as folder:
+    for part in _parts(path):
+      shutil.copy(part, folder)
+    with contextlib.closing(sqlite3.connect(f"{folder}/{path.name}")) as copy:
+      # What comes before the damage is good.
+      with contextlib.suppress(sqlite3.DatabaseError):
+        yield from filter(is_whole, copy.execute("SELECT * FROM answers"))
+
+
+def _parts(path: pathlib.Path) -> list[pathlib.Path]:
+  log = path.with_name(path.name + "-wal")
+  return [part for part in (path, log) if part.exists()]

@@ -1,0 +1,205 @@
+"""A teacher behind any OpenAI-compatible endpoint, over plain HTTP.
+
+No SDK: the project's own retries, limits and journal are around it.
+"""
+
+import json
+import os
+import re
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from distill.errors import UserError
+from distill.teacher.interface import AskingError, Request, Response
+from distill.teacher.openai_replies import read_error, read_response
+
+OPENAI_URL = "https://api.openai.com/v1"
+# More than any answer needs; a reply without end must not fill the memory.
+_LONGEST_REPLY = 4 << 20
+# Upper case only, so that a key given by mistake is refused and not stored.
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
+_PATHS = {"chat": "chat/completions", "completion": "completions"}
+
+
+@dataclass
+class OpenAITeacher:
+  """OpenAI, or whatever speaks its protocol.
+
+  Attributes:
+    model: The model's name, as the server knows it.
+    base_url: The address before '/chat/completions', '…/v1' as a rule.
+    api_key_env: The environment variable that holds the key; '' sends none,
+      but to OpenAI itself that of OPENAI_API_KEY.
+    endpoint: 'chat', or 'completion' for models that continue a text.
+    served_model: What the server calls the model, where not by its name.
+  """
+
+  model: str = ""
+  base_url: str = OPENAI_URL
+  api_key_env: str = ""
+  endpoint: str = "chat"
+  served_model: str = ""
+  _key: str = field(init=False, repr=False, default="")
+  _session: aiohttp.ClientSession | None = field(
+    init=False, repr=False, default=None
+  )
+  _length_field: str = field(init=False, repr=False, default="max_tokens")
+
+  def __post_init__(self) -> None:
+    if not self.model:
+      raise UserError(
+        "Nothing says which model to ask.",
+        expected="--model=NAME, as the server at --base_url knows it",
+      )
+    if self.endpoint not in _PATHS:
+      raise UserError(
+        f"There is no endpoint '{self.endpoint}'.",
+        expected="chat or completion",
+      )
+    _check_url(self.base_url)
+    variable = self.api_key_env
+    if not variable and self.base_url.rstrip("/") == OPENAI_URL:
+      variable = "OPENAI_API_KEY"
+    self._key = _read_key(variable) if variable else ""
+
+  @property
+  def name(self) -> str:
+    """Returns the model and endpoint; where it is served does not matter."""
+    return f"openai({self.model},{self.endpoint})"
+
+  async def complete(self, request: Request) -> Response:
+    """Returns one completion.
+
+    Raises:
+      AskingError: There is none; the kind says why.
+    """
+    try:
+      status, headers, body = await self._post(request)
+      if status == 400 and b"max_completion_tokens" in body:
+        # What reasoning models call it; the server says so once.
+        self._length_field = "max_completion_tokens"
+        status, headers, body = await self._post(request)
+    except TimeoutError:
+      raise AskingError("timeout", "no answer in time", True) from None
+    except (aiohttp.ClientError, OSError) as error:
+      # Neither chained nor printed whole: it holds the request's headers.
+      detail = self._hide(f"{type(error).__name__}: {error}")
+      raise AskingError("connection", detail, True) from None
+    if status == 200:
+      return read_response(body, request, self.served_model or self.model)
+    raise read_error(status, headers, body)
+
+  async def close(self) -> None:
+    """Closes the connections."""
+    if self._session is not None:
+      await self._session.close()
+      self._session = None
+
+  async def _post(self, request: Request) -> tuple[int, Any, bytes]:
+    """Returns the status, headers and body of the server's reply."""
+    if self._session is None:
+      headers = {"Content-Type": "application/json"}
+      if self._key:
+        headers["Authorization"] = f"Bearer {self._key}"
+      self._session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),
+        headers=headers,
+        # Whoever asks limits the whole of it; connecting has its own limit.
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=30),
+        cookie_jar=aiohttp.DummyCookieJar(),
+      )
+    async with self._session.post(
+      f"{self.base_url.rstrip('/')}/{_PATHS[self.endpoint]}",
+      data=json.dumps(self._payload(request)).encode("ascii"),
+      allow_redirects=False,
+    ) as reply:
+      body = bytearray()
+      async for chunk in reply.content.iter_any():
+        body += chunk
+        if len(body) > _LONGEST_REPLY:
+          reply.close()
+          raise AskingError(
+            "too_large", f"a reply of over {_LONGEST_REPLY:,} bytes", True
+          )
+      if self._key and self._key.encode() in body:
+        # A server that repeats the key must not get it into the journal.
+        return (
+          reply.status,
+          reply.headers,
+          self._hide(body.decode("utf-8", "replace")).encode(),
+        )
+      return reply.status, reply.headers, bytes(body)
+
+  def _payload(self, request: Request) -> dict[str, Any]:
+    chat = self.endpoint == "chat"
+    payload: dict[str, Any] = {
+      "model": self.model,
+      self._length_field: request.max_tokens,
+      "temperature": request.temperature,
+    }
+    if chat:
+      payload["messages"] = [{"role": "user", "content": request.prompt}]
+    else:
+      payload["prompt"] = request.prompt
+    if request.stop:
+      payload["stop"] = list(request.stop)
+    if request.top_p != 1.0:
+      payload["top_p"] = request.top_p
+    if request.seed is not None:
+      payload["seed"] = request.seed + request.sample
+    if request.logprobs:
+      payload["logprobs"] = True if chat else 0
+    if request.schema:
+      payload["response_format"] = {
+        "type": "json_schema",
+        "json_schema": {
+          "name": "answer",
+          "strict": True,
+          "schema": json.loads(request.schema),
+        },
+      }
+    return payload
+
+  def _hide(self, text: str) -> str:
+    return text.replace(self._key, "[key]") if self._key else text
+
+
+def _check_url(url: str) -> None:
+  """Raises UserError unless `url` is an address without anything secret."""
+  parts = urlsplit(url)
+  if parts.scheme not in ("http", "https") or not parts.hostname:
+    raise UserError(
+      "--base_url is no address of a server.",
+      expected=f"such as {OPENAI_URL} or http://localhost:8000/v1",
+      found=url,
+    )
+  if parts.username or parts.password or parts.query or parts.fragment:
+    raise UserError(
+      "--base_url has more than an address in it.",
+      expected="no user, password or query: addresses are kept and shown",
+      remedy="put the key in a variable and name it by --api_key_env",
+    )
+
+
+def _read_key(variable: str) -> str:
+  """Returns the key in an environment variable; no message repeats either."""
+  if not _VARIABLE.fullmatch(variable):
+    raise UserError(
+      "--api_key_env is not the name of an environment variable.",
+      expected="a name in capitals, such as OPENAI_API_KEY, never a key",
+    )
+  key = os.environ.get(variable, "").strip()
+  if not key:
+    raise UserError(
+      f"There is no key in the environment variable {variable}.",
+      remedy=f"run `export {variable}=…`, or name another by --api_key_env",
+    )
+  if not (key.isascii() and key.isprintable()):
+    raise UserError(
+      f"The key in {variable} has characters that no key has.",
+      expected="printable ASCII",
+    )
+  return key

@@ -1,0 +1,188 @@
+"""The flags that say whom to ask, how, and within which limits.
+
+Nothing here needs TensorFlow or JAX, so that wrong flags are said at once.
+"""
+
+import argparse
+import pathlib
+import shlex
+
+from distill.errors import UserError
+from distill.teacher import collecting, prices, prompts, registry, styles
+from distill.teacher.answers import AnswerRule
+from distill.teacher.interface import Teacher
+from distill.teacher.journal import Journal
+from distill.teacher.limits import Limits
+from distill.teacher.retrying import RetryPolicy
+
+# What a teacher's class may take; the others are for all teachers.
+_TEACHER_OPTIONS = (
+  "base_url",
+  "model",
+  "api_key_env",
+  "endpoint",
+  "served_model",
+  "error_rate",
+)
+# What changes a cache's content, to be said where it is to be made again.
+_CONTENT = (
+  *("teacher", *_TEACHER_OPTIONS, "seed", "style", "prompt", "trigger"),
+  *("shuffle_exemplars", "samples", "temperature", "top_p", "max_tokens"),
+  *("stop", "logprobs", "fraction", "limit", "num_shards", "module"),
+)
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+  """Adds the flags."""
+  add = parser.add_argument_group("whom to ask").add_argument
+  add(
+    "--teacher",
+    default="builtin",
+    help="builtin, openai (any OpenAI-compatible server), or module:Class of"
+    " your own; default: %(default)s",
+  )
+  add("--model", help="openai: the model, as the server names it")
+  add("--base_url", help="openai: the server, such as http://localhost:8000/v1")
+  add("--api_key_env", help="openai: the variable that holds the key")
+  add("--endpoint", help="openai: chat (default) or completion")
+  add("--served_model", help="openai: how the server calls the model itself")
+  add("--error_rate", type=float, help="builtin: share of wrong answers")
+  add = parser.add_argument_group("how").add_argument
+  add(
+    "--style",
+    default="few_shot",
+    help="one of " + ", ".join(styles.STYLES) + "; default: %(default)s",
+  )
+  add("--prompt", help="few_shot: a template's name or path, or a .jsonl file")
+  add("--shuffle_exemplars", type=int, metavar="SEED", help="few_shot")
+  add("--trigger", default="", help="zero_shot_two_step: 'the answer is'")
+  add("--samples", type=int, default=1, help="completions an example")
+  add("--temperature", type=float, default=0.0, help="0: greedy")
+  add("--top_p", type=float, default=1.0)
+  add("--seed", type=int, help="of sampling; builtin: chooses wrong answers")
+  add("--max_tokens", type=int, default=256, help="of one completion")
+  add("--stop", action="append", help="ends a completion; may be repeated")
+  add("--logprobs", action="store_true", help="keep the log-probabilities")
+  add = parser.add_argument_group("how much").add_argument
+  add("--fraction", type=float, default=1.0, help="share of the examples")
+  add("--limit", type=int, help="the most examples")
+  add("--max_concurrency", type=int, default=256, help="requests under way")
+  add("--requests_per_minute", type=float)
+  add("--tokens_per_minute", type=float)
+  add("--request_timeout", type=float, default=600.0, help="in seconds")
+  add("--attempts", type=int, default=10, help="before a request has failed")
+  add("--max_cost", type=float, help="stop before so many US dollars are spent")
+  add("--prices", help="a price table of yours (docs/teachers.md)")
+  add("--journal_dir", help="default: <output_dir>/journal")
+  add("--plan", action="store_true", help="say what it would take, ask nobody")
+  add(
+    "--allow_failures",
+    action="store_true",
+    help="leave out what the teacher failed to answer",
+  )
+
+
+def create_teacher(options: argparse.Namespace) -> Teacher:
+  """Returns the teacher that the flags name.
+
+  Raises:
+    UserError: There is none, or it lacks something.
+  """
+  given = {name: getattr(options, name) for name in _TEACHER_OPTIONS}
+  if "seed" in registry.option_names(options.teacher):
+    given["seed"] = options.seed
+  return registry.create_teacher(options.teacher, **given)
+
+
+def collection(
+  options: argparse.Namespace,
+  teacher: Teacher,
+  rule: AnswerRule,
+  prompt: str,
+) -> collecting.Collection:
+  """Returns what the flags say, without a journal.
+
+  Args:
+    options: The flags.
+    teacher: From `create_teacher`.
+    rule: How the dataset's answers are read.
+    prompt: The dataset's own template, where the flags name none.
+
+  Raises:
+    UserError: A value is out of its range, or a file cannot be read.
+  """
+  for name in ("samples", "max_tokens", "attempts", "request_timeout"):
+    _check_range(name, getattr(options, name), 1, float("inf"))
+  _check_range("temperature", options.temperature, 0, float("inf"))
+  _check_range("top_p", options.top_p, 0, 1)
+  sampling = styles.Sampling(
+    options.temperature,
+    options.max_tokens,
+    None if options.stop is None else tuple(options.stop),
+    options.top_p,
+    options.seed,
+    options.logprobs,
+  )
+  style = styles.create_style(
+    options.style,
+    rule,
+    prompts.load_prompt(options.prompt or prompt),
+    sampling,
+    shuffle_seed=options.shuffle_exemplars,
+    trigger=options.trigger,
+  )
+  return collecting.Collection(
+    teacher,
+    style,
+    sampling,
+    options.samples,
+    None,
+    Limits(
+      options.max_concurrency,
+      options.requests_per_minute,
+      options.tokens_per_minute,
+    ),
+    RetryPolicy(attempts=options.attempts, timeout=options.request_timeout),
+    prices.find_price(options.model or "", options.prices),
+    options.max_cost,
+  )
+
+
+def open_journal(
+  options: argparse.Namespace, teacher: Teacher, directory: str
+) -> Journal | None:
+  """Returns the journal of a cache, None if the teacher is free.
+
+  To plan, one that is not there yet is not made.
+  """
+  if getattr(teacher, "free", False):
+    return None
+  folder = options.journal_dir or f"{directory}/journal"
+  if options.plan and not pathlib.Path(folder).is_dir():
+    return None
+  return Journal(folder)
+
+
+def content_flags(
+  options: argparse.Namespace, parser: argparse.ArgumentParser
+) -> str:
+  """Returns, for a message, the flags that decide what a split holds."""
+  flags = [f"--teacher={options.teacher}"]
+  for name in _CONTENT[1:]:
+    value = getattr(options, name)
+    if value is True:
+      flags.append(f"--{name}")
+    elif value != parser.get_default(name):
+      values = value if isinstance(value, list) else [value]
+      flags += [f"--{name}={one}" for one in values]
+  return shlex.join(flags)
+
+
+def _check_range(name: str, value: float, low: float, high: float) -> None:
+  if not low <= value <= high:
+    top = "" if high == float("inf") else f", at most {high:g}"
+    raise UserError(
+      f"--{name} is out of its range.",
+      expected=f"at least {low:g}{top}",
+      found=str(value),
+    )

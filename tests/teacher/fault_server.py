@@ -1,0 +1,173 @@
+"""A local OpenAI-compatible server that fails on purpose, and counts.
+
+`python fault_server.py --delay=0.05 --slots=256` prints its address and serves
+until its input ends. The model's name says how it behaves: 'steady' answers,
+'faulty' meets the first request of each prompt with one fault or none, and
+'always-<fault>' with that fault every time. GET /stats says what was served.
+"""
+
+import argparse
+import asyncio
+import hashlib
+import json
+import sys
+import zlib
+
+from aiohttp import web
+
+FAULTS = (
+  "429",
+  "429-retry-after",
+  "500",
+  "503",
+  "hang",
+  "cut",
+  "truncated-json",
+  "malformed-json",
+  "wrong-model",
+  "empty-choices",
+  "drip",
+  "huge",
+  "none",
+)
+
+
+class Server:
+  """Answers, fails and counts."""
+
+  def __init__(self, delay, slots):
+    self.delay, self.slots = delay, slots
+    self.under_way = self.most = self.requests = self.refused = 0
+    self.asked = {}
+    self.answered = {}
+
+  async def handle(self, request):
+    if request.method == "GET":
+      return web.json_response(self.stats())
+    body = await request.json()
+    self.requests += 1
+    key = hashlib.sha256(json.dumps(body).encode()).hexdigest()
+    self.asked[key] = self.asked.get(key, 0) + 1
+    if self.under_way >= self.slots:
+      self.refused += 1
+      return error(429, "too many at once")
+    self.under_way += 1
+    self.most = max(self.most, self.under_way)
+    try:
+      await asyncio.sleep(self.delay)
+      return await self.reply(request, body, key)
+    finally:
+      self.under_way -= 1
+
+  def stats(self):
+    return {
+      "requests": self.requests,
+      "distinct": len(self.answered),
+      "most_answers_to_one": max(self.answered.values(), default=0),
+      "answered": sum(self.answered.values()),
+      "most_at_once": self.most,
+      "refused": self.refused,
+    }
+
+  async def reply(self, request, body, key):
+    model = body["model"]
+    fault = model.removeprefix("always-")
+    if model == "steady":
+      fault = "none"
+    elif model == "faulty":
+      first = self.asked[key] == 1
+      fault = FAULTS[int(key[:8], 16) % len(FAULTS)] if first else "none"
+    if fault == "none":
+      # Before the reply: a client that was killed may have had it.
+      self.answered[key] = self.answered.get(key, 0) + 1
+      return web.json_response(completion(body, request.path))
+    return await self.fail(fault, request, body)
+
+  async def fail(self, fault, request, body):
+    headers = request.headers
+    if fault in ("429", "500", "503", "401", "404", "400"):
+      return error(int(fault), f"fault {headers.get('Authorization')}")
+    if fault == "429-retry-after":
+      return error(429, "slow down", {"Retry-After": "0.2"})
+    if fault == "redirect":
+      return error(307, "", {"Location": f"{request.url.origin()}/elsewhere"})
+    if fault == "no-schema":
+      if "response_format" in body:
+        return error(400, "response_format is not supported")
+      return web.json_response(completion(body, request.path))
+    if fault == "hang":
+      await asyncio.sleep(3600)
+    if fault == "cut":
+      request.transport.abort()
+      return web.Response()
+    text = json.dumps(completion(body, request.path))
+    if fault == "truncated-json":
+      text = text[: len(text) // 2]
+    if fault == "malformed-json":
+      text = "<html>\x1b[31mnot JSON" + "[" * 100_000
+    if fault == "wrong-model":
+      text = text.replace(body["model"], "llama-0")
+    if fault == "empty-choices":
+      text = '{"choices": []}'
+    if fault == "huge":
+      text = text.replace("Because", "Because " + "so " * 3_500_000)
+    if fault == "echo-key":
+      text = text.replace("Because", str(headers.get("Authorization")))
+    if fault == "drip":
+      return await drip(request, text)
+    return web.Response(text=text, content_type="application/json")
+
+
+async def drip(request, text):
+  response = web.StreamResponse()
+  await response.prepare(request)
+  for character in text:
+    await response.write(character.encode())
+    await asyncio.sleep(0.1)
+  return response
+
+
+def error(status, message, headers=None):
+  text = json.dumps({"error": {"message": message, "code": "code"}})
+  return web.Response(
+    status=status, text=text, headers=headers, content_type="application/json"
+  )
+
+
+def completion(body, path):
+  prompt = body.get("prompt") or body["messages"][0]["content"]
+  # The same answer to the same request, another to another seed.
+  number = zlib.crc32(f"{prompt}/{body.get('seed')}".encode())
+  text = f" Because of {number}. So the answer is {number % 10}."
+  choice = {"index": 0, "finish_reason": "stop"}
+  if "messages" in body:
+    choice["message"] = {"role": "assistant", "content": text}
+  else:
+    choice["text"] = text
+  usage = {"prompt_tokens": len(prompt) // 4, "completion_tokens": 12}
+  return {
+    "object": "completion",
+    "model": body["model"] + "@main",
+    "choices": [choice],
+    "usage": usage,
+  }
+
+
+async def main():
+  parser = argparse.ArgumentParser()
+  parser.add_argument("--delay", type=float, default=0.0)
+  parser.add_argument("--slots", type=int, default=100_000)
+  options = parser.parse_args()
+  server = Server(options.delay, options.slots)
+  runner = web.ServerRunner(web.Server(server.handle))
+  await runner.setup()
+  site = web.TCPSite(runner, "127.0.0.1", 0)
+  await site.start()
+  port = site._server.sockets[0].getsockname()[1]
+  print(f"http://127.0.0.1:{port}/v1", flush=True)
+  loop = asyncio.get_running_loop()
+  await loop.run_in_executor(None, sys.stdin.read)
+
+
+if __name__ == "__main__":
+  asyncio.run(main())
