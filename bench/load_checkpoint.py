@@ -4,8 +4,7 @@ python bench/load_checkpoint.py --gin_file=models/t5_1_1_small.gin \\
   --format=huggingface --dtype=float32
 
 Writes the checkpoint into a temporary folder ($TMPDIR), takes it out of the
-page cache, and loads it in a fresh process as training would. Peak memory is
-the most that was resident, pages of mapped files included.
+page cache, and loads it in a fresh process as training would. Linux only.
 """
 
 import argparse
@@ -16,6 +15,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -132,7 +132,8 @@ def load(path: str, abstract: Any, config: Any) -> str:
 
   from distill.checkpoint_formats import loading, opening
 
-  before = peak_gib()
+  memory = PeakMemory()
+  memory.start()
   begun = time.perf_counter()
   checkpoint = opening.open_checkpoint(path)
   params, _ = loading.load_params(checkpoint, abstract, config)
@@ -140,15 +141,31 @@ def load(path: str, abstract: Any, config: Any) -> str:
   seconds = time.perf_counter() - begun
   count = sum(math.prod(x.shape) for x in jax.tree.leaves(params))
   held = sum(x.nbytes for x in jax.tree.leaves(params)) / 2**30
+  resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
   return (
-    f"  loaded {count:,} parameters, {held:.2f} GiB, in {seconds:.1f} s; "
-    f"peak memory {peak_gib():.2f} GiB, {before:.2f} before"
+    f"  loaded {count:,} parameters, {held:.2f} GiB, in {seconds:.1f} s; peak "
+    f"memory {memory.most:.2f} GiB, {memory.first:.2f} of it before "
+    f"({resident:.2f} GiB resident with the pages of mapped files)"
   )
 
 
-def peak_gib() -> float:
-  """Returns the most memory that was resident so far."""
-  return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+class PeakMemory(threading.Thread):
+  """Watches the process's own memory, without mapped files, in GiB."""
+
+  def __init__(self) -> None:
+    super().__init__(daemon=True)
+    self.first = self.most = self._now()
+
+  def run(self) -> None:
+    """Looks until the process ends."""
+    while True:
+      self.most = max(self.most, self._now())
+      time.sleep(0.02)
+
+  def _now(self) -> float:
+    status = pathlib.Path("/proc/self/status").read_text()
+    [line] = [s for s in status.splitlines() if s.startswith("RssAnon")]
+    return int(line.split()[1]) / 2**20
 
 
 if __name__ == "__main__":

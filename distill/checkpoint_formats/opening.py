@@ -38,6 +38,8 @@ def open_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
 def find_checkpoint(path: str | os.PathLike[str]) -> epath.Path:
   """Returns the checkpoint that `path` is or has, see `open_checkpoint`."""
   folder = paths.absolute(path)
+  if folder.suffix == ".safetensors":
+    folder = folder.parent
   paths.check_finished(folder)
   if not folder.exists():
     raise _none(path, "no such folder")

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import tensorstore as ts
 import tiny_networks
+from flax import serialization, traverse_util
 from golden_t5x import ARCHIVE, INPUTS, STEP, TARGETS, VARIANTS, shifted
 
 from distill import errors
-from distill.checkpoint_formats import loading, opening
+from distill.checkpoint_formats import loading, opening, tensorstore_arrays
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +64,41 @@ def test_the_file_of_the_single_form_may_be_named_itself(golden):
   whole = opening.open_checkpoint(golden / "tied_single")
   file = opening.open_checkpoint(golden / "tied_single" / "checkpoint")
   assert tiny_networks.bits(file) == tiny_networks.bits(whole)
+
+
+def written_elsewhere(spec, form):
+  """Returns a tensorstore spec as T5X wrote it in other places and times."""
+  path = spec["kvstore"]["path"]
+  if form == "old":
+    return {**spec, "kvstore": {"driver": "file"}, "path": path}
+  return {**spec, "kvstore": {"driver": form, "bucket": "any", "path": path}}
+
+
+@pytest.mark.parametrize("form", ["gcs", "gfile", "old"])
+def test_where_and_when_it_was_written_does_not_matter(golden, tmp_path, form):
+  """As of the public checkpoints, which Google wrote to its own disks."""
+  legacy = copied(golden, "untied_legacy", tmp_path)
+  whole = tiny_networks.bits(opening.open_checkpoint(legacy))
+  file = legacy / "checkpoint"
+  contents = serialization.msgpack_restore(file.read_bytes())
+  target = traverse_util.flatten_dict(
+    contents["optimizer"]["target"], is_leaf=lambda _, x: "kvstore" in x
+  )
+  contents["optimizer"]["target"] = traverse_util.unflatten_dict(
+    {name: written_elsewhere(spec, form) for name, spec in target.items()}
+  )
+  file.write_bytes(serialization.msgpack_serialize(contents))
+  assert tiny_networks.bits(opening.open_checkpoint(legacy)) == whole
+
+
+def test_a_folder_under_gs_is_read_from_its_bucket():
+  assert tensorstore_arrays.kvstore("gs://t5-data/a/checkpoint_1/b") == {
+    "driver": "gcs",
+    "bucket": "t5-data",
+    "path": "a/checkpoint_1/b/",
+  }
+  with pytest.raises(errors.UserError, match="s3://bucket"):
+    tensorstore_arrays.kvstore("s3://bucket/a")
 
 
 def test_a_checkpoint_that_was_not_written_to_its_end_is_refused(
