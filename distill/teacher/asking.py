@@ -12,6 +12,7 @@ from distill.teacher.interface import (
   Request,
   Response,
   Teacher,
+  content_key,
 )
 from distill.teacher.journal import Journal
 from distill.teacher.limits import Limiter, Limits
@@ -86,7 +87,8 @@ class Asker:
     Raises:
       AskingError: There is none, after as many attempts as the policy allows.
     """
-    key = request.key(self._teacher.name)
+    content = request.content(self._teacher.name)
+    key = content_key(content)
     first = self._under_way.get(key)
     if first is not None:
       response = await asyncio.shield(first)
@@ -95,7 +97,7 @@ class Asker:
     shared = asyncio.get_running_loop().create_future()
     self._under_way[key] = shared
     try:
-      response = await self._answer(key, request)
+      response = await self._answer(key, content, request)
     except BaseException as error:
       if isinstance(error, Exception):
         shared.set_exception(error)
@@ -114,7 +116,7 @@ class Asker:
     if close is not None:
       await close()
 
-  async def _answer(self, key: str, request: Request) -> Response:
+  async def _answer(self, key: str, content: str, request: Request) -> Response:
     """Returns a stored answer, or a new one once it is stored."""
     journal = self._journal
     found = await journal.begin(key) if journal else None
@@ -130,12 +132,12 @@ class Asker:
         self.stop(error)
       if journal and error.kind == "unsupported":
         # So that a style falls back in the same way at every run.
-        await journal.store(key, self._teacher.name, request, error)
+        await journal.store(key, content, error)
       elif journal:
         await journal.release(key)
       raise
     if journal:
-      await journal.store(key, self._teacher.name, request, response)
+      await journal.store(key, content, response)
     self.tally.answered += 1
     self.tally.prompt_tokens += response.prompt_tokens
     self.tally.completion_tokens += response.completion_tokens

@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 
+def content_key(content: str) -> str:
+  """Returns the SHA-256, in hex, of a request's content."""
+  return hashlib.sha256(content.encode("utf-8")).hexdigest()
+
+
 @dataclass(frozen=True)
 class Request:
   """One completion to ask for: plain data, so that it can be hashed.
@@ -34,11 +39,14 @@ class Request:
   logprobs: bool = False
   schema: str = ""
 
-  def key(self, teacher: str) -> str:
-    """Returns the SHA-256 of the request and the teacher's name, in hex."""
+  def content(self, teacher: str) -> str:
+    """Returns all that decides the answer, as JSON in one order."""
     content = {"teacher": teacher, **self.__dict__}
-    text = json.dumps(content, sort_keys=True, ensure_ascii=True)
-    return hashlib.sha256(text.encode("ascii")).hexdigest()
+    return json.dumps(content, sort_keys=True, ensure_ascii=True)
+
+  def key(self, teacher: str) -> str:
+    """Returns the SHA-256 of `content`, in hex."""
+    return content_key(self.content(teacher))
 
 
 @dataclass(frozen=True)

@@ -21,12 +21,12 @@ from typing import Self
 
 from distill.errors import UserError
 from distill.teacher import journal_rows
-from distill.teacher.interface import AskingError, Request, Response
+from distill.teacher.interface import AskingError, Response
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS answers(
-  key TEXT UNIQUE NOT NULL, teacher TEXT NOT NULL, request TEXT NOT NULL,
-  response TEXT NOT NULL, digest TEXT NOT NULL, stored REAL NOT NULL
+  key TEXT UNIQUE NOT NULL, request TEXT NOT NULL, response TEXT NOT NULL,
+  digest TEXT NOT NULL, stored REAL NOT NULL
 );
 CREATE TABLE IF NOT EXISTS claims(
   key TEXT PRIMARY KEY, owner TEXT NOT NULL
@@ -36,7 +36,7 @@ CREATE TABLE IF NOT EXISTS uses(
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS imported(file TEXT PRIMARY KEY, version TEXT);
 """
-_INSERT = "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?, ?)"
+_INSERT = "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?)"
 # How long the first that waits lets others join its transaction.
 _GATHER_SECONDS = 0.005
 # How often to look whether another process has its answer.
@@ -97,14 +97,16 @@ class Journal:
     return None if found is None else journal_rows.decode(found)
 
   async def store(
-    self,
-    key: str,
-    teacher: str,
-    request: Request,
-    outcome: Response | AskingError,
+    self, key: str, content: str, outcome: Response | AskingError
   ) -> None:
-    """Returns once the outcome of a claimed key is on the disk."""
-    row = journal_rows.encode(key, teacher, request, outcome)
+    """Returns once the outcome of a claimed key is on the disk.
+
+    Args:
+      key: The request's.
+      content: The request's, with its teacher.
+      outcome: The answer, or a failure that will always be one.
+    """
+    row = journal_rows.encode(key, content, outcome)
     await self._submit("store", *row)
 
   async def release(self, key: str) -> None:

@@ -13,22 +13,21 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator
 
-from distill.teacher.interface import AskingError, Request, Response
+from distill.teacher.interface import AskingError, Response, content_key
 
-# key, teacher, request, response, digest, time of storing
-Row = tuple[str, str, str, str, str, float]
+# key, content of the request, response, digest, time of storing
+Row = tuple[str, str, str, str, float]
 
 
 def encode(
-  key: str, teacher: str, request: Request, outcome: Response | AskingError
-) -> tuple[str, str, str, str, str]:
-  """Returns a row but for its time; requests and responses are JSON."""
+  key: str, content: str, outcome: Response | AskingError
+) -> tuple[str, str, str, str]:
+  """Returns a row but for its time; `content` is the request's."""
   if isinstance(outcome, AskingError):
     response = json.dumps({"error": outcome.kind, "detail": outcome.detail})
   else:
     response = json.dumps(outcome.__dict__)
-  asked = json.dumps(request.__dict__)
-  return key, teacher, asked, response, _digest(key, response)
+  return key, content, response, _digest(key, response)
 
 
 def decode(response: str) -> Response | AskingError:
@@ -43,13 +42,8 @@ def decode(response: str) -> Response | AskingError:
 
 def is_whole(row: Row) -> bool:
   """Returns whether a row is what was stored, under its request's key."""
-  key, teacher, asked, response, digest, _ = row
-  try:
-    fields = json.loads(asked)
-    request = Request(**{**fields, "stop": tuple(fields["stop"])})
-    return request.key(teacher) == key and _digest(key, response) == digest
-  except (ValueError, TypeError, LookupError):
-    return False
+  key, content, response, digest, _ = row
+  return content_key(content) == key and _digest(key, response) == digest
 
 
 def _digest(key: str, response: str) -> str:

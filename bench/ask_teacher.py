@@ -1,0 +1,105 @@
+"""Measures asking: requests a second, with every answer durable and parsed.
+
+`python -m bench.ask_teacher` starts the tests' server (50 ms an answer, 256 at
+once) in a process of its own and asks it through the journal, as `distill
+cache_rationales` does. `--openai_python=PATH` measures the openai SDK beside
+it, with a Python that has it; it is no dependency of this project.
+"""
+
+import argparse
+import pathlib
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+
+from bench import measure
+from distill.data.examples import Example
+from distill.teacher import collecting, prompts, styles
+from distill.teacher.answers import NumberAnswer
+from distill.teacher.journal import Journal
+from distill.teacher.limits import Limits
+from distill.teacher.openai import OpenAITeacher
+
+SERVER = pathlib.Path(__file__).parents[1] / "tests/teacher/fault_server.py"
+SDK = """
+import asyncio, openai, resource, sys, time
+async def main(url, requests, concurrency):
+  client = openai.AsyncOpenAI(base_url=url, api_key="none", max_retries=0)
+  numbers = iter(range(requests))
+  async def work():
+    for number in numbers:
+      await client.chat.completions.create(model="steady", max_tokens=256,
+        messages=[{"role": "user", "content": f"Q: What is {number}?"}])
+  begun = time.perf_counter()
+  await asyncio.gather(*(work() for _ in range(concurrency)))
+  wall = time.perf_counter() - begun
+  usage = resource.getrusage(resource.RUSAGE_SELF)
+  print(f"openai SDK: {requests / wall:,.0f} requests/s, "
+        f"{1e3 * (usage.ru_utime + usage.ru_stime) / requests:.2f} ms CPU each")
+asyncio.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))
+"""
+
+
+def ask(url: str, requests: int, concurrency: int, few_shot: bool) -> str:
+  """Returns the figures of asking so many requests."""
+  template = prompts.load_prompt("few_shot_svamp")
+  if not few_shot:
+    template = prompts.PromptTemplate("plain", "Q: {input}\nA:", "")
+  style = styles.FewShot(template, NumberAnswer())
+  questions = [Example(str(i), f"What is {i}?", "") for i in range(requests)]
+  with tempfile.TemporaryDirectory() as folder, Journal(folder) as journal:
+    collection = collecting.Collection(
+      OpenAITeacher("steady", url),
+      style,
+      journal=journal,
+      limits=Limits(max_concurrency=concurrency),
+    )
+    begun, cpu = time.perf_counter(), measure.cpu_seconds()
+    failed = collecting.ask_all(questions, collection, "failed.jsonl")
+    wall, cpu = time.perf_counter() - begun, measure.cpu_seconds() - cpu
+    size = journal.path.stat().st_size / requests
+    begun = time.perf_counter()
+    reading = collecting.Reading(questions, collection, "train")
+    parsed = sum(bool(one.answer) for found in reading for one in found)
+    back = time.perf_counter() - begun
+  peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+  return (
+    f"distill: {requests / wall:,.0f} requests/s,"
+    f" {1000 * cpu / requests:.2f} ms CPU each; {failed.total()} failed,"
+    f" {parsed:,} parsed; journal {size:,.0f} bytes each, read back at"
+    f" {requests / back:,.0f}/s; peak memory {peak:.2f} GiB"
+  )
+
+
+def main(argv: Sequence[str]) -> None:
+  """Prints a line for each client."""
+  parser = argparse.ArgumentParser(allow_abbrev=False)
+  parser.add_argument("--requests", type=int, default=20_000)
+  parser.add_argument("--concurrency", type=int, default=256)
+  parser.add_argument("--delay", type=float, default=0.05)
+  parser.add_argument("--few_shot", action="store_true", help="long prompts")
+  parser.add_argument("--openai_python", help="a Python with the openai SDK")
+  options = parser.parse_args(argv)
+  server = subprocess.Popen(
+    [sys.executable, str(SERVER), f"--delay={options.delay}"],
+    stdin=subprocess.PIPE,
+    stdout=subprocess.PIPE,
+    text=True,
+  )
+  try:
+    url = server.stdout.readline().strip() if server.stdout else ""
+    numbers = options.requests, options.concurrency
+    print(ask(url, *numbers, options.few_shot), flush=True)
+    if options.openai_python:
+      command = [options.openai_python, "-c", SDK, url, *map(str, numbers)]
+      subprocess.run(command, check=True)
+  finally:
+    server.kill()
+    server.wait()
+
+
+if __name__ == "__main__":
+  main(sys.argv[1:])
