@@ -3,9 +3,11 @@
 import importlib
 import inspect
 
+import gin
 import pytest
 
 from distill import gin_flags, gin_survey
+from distill.model.encoder_decoder import EncoderDecoderModel
 
 ROOT = gin_flags.GIN_CONFIGS
 EXPERIMENTS = sorted(
@@ -60,3 +62,19 @@ def test_every_macro_of_the_native_mesh_and_steps_reaches_t5x():
   unread = t5x.defined.keys() - t5x.read
   # docs/t5x.md says what T5X does instead.
   assert unread == {"BEST_METRIC", "BEST_MODE", "TRUNCATE_TARGETS"}
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_the_line_of_t5x_configures_this_trainer_too(name, monkeypatch):
+  monkeypatch.chdir(ROOT.parent)
+  train = gin_flags.configure(
+    "train",
+    [
+      *("--gin_search_paths=gin_configs", "--gin_file=runs/finetune.gin"),
+      *(f"--gin_file={name}", "--gin.MODEL_DIR='/path'"),
+      "--gin.INITIAL_CHECKPOINT_PATH='/public/checkpoint_1000000'",
+    ],
+  )
+  arguments = gin.get_bindings(train)
+  assert isinstance(arguments["model"], EncoderDecoderModel)
+  assert arguments["model_dir"] == "/path"

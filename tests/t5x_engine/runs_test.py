@@ -5,11 +5,12 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 
 import gin
 import pytest
 
-from distill import cache_rationales, gin_flags, gin_survey
+from distill import cache_rationales, errors, gin_flags, gin_survey
 
 pytestmark = pytest.mark.t5x
 pytest.importorskip("t5x", reason="T5X cannot be imported: docs/t5x.md")
@@ -58,7 +59,9 @@ def test_t5x_builds_all_that_an_experiment_configures(
 
 
 def start(script, *flags, variables=None):
-  return subprocess.Popen(
+  """Starts a process of T5X; a pipe that nobody reads would stop its peers."""
+  said = tempfile.TemporaryFile("w+")
+  process = subprocess.Popen(
     [
       *(sys.executable, "-m", "distill.t5x_engine.start", script),
       *(f"--gin_search_paths={gin_flags.GIN_CONFIGS}", *flags),
@@ -67,15 +70,22 @@ def start(script, *flags, variables=None):
     ],
     env={k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}
     | (variables or {}),
-    stderr=subprocess.PIPE,
-    text=True,
+    stderr=said,
   )
+  return process, said
 
 
-def finish(process):
-  _, said = process.communicate(timeout=500)
-  assert process.returncode == 0, said[-3000:]
-  return said
+def finish(started, code=0):
+  """Returns what a process said, once it ended with that exit code."""
+  process, said = started
+  try:
+    process.wait(timeout=400)
+  finally:
+    process.kill()
+  said.seek(0)
+  text = said.read()
+  assert process.returncode == code, text[-3000:]
+  return text
 
 
 @pytest.mark.long
@@ -122,12 +132,13 @@ def test_two_hosts_train_and_others_evaluate_and_infer(tmp_path, monkeypatch):
   [metrics] = (tmp_path / "e" / "inference_eval").glob("*-metrics.jsonl")
   assert 0 <= json.loads(metrics.read_text())["accuracy"] <= 100
   [predictions] = (tmp_path / "i").glob("*-predict.jsonl-00000-of-00001")
-  assert len(predictions.read_text().splitlines()) == 200
-  microbatches = start(
-    "train",
-    *("--gin_file=runs/finetune.gin", "--gin.TRAIN_STEPS=2"),
-    *(f"--gin.MODEL_DIR='{tmp_path}/micro'", "--gin.NUM_MICROBATCHES=2"),
+  assert len(predictions.read_text().splitlines()) == 500  # the test split
+  said = finish(
+    start(
+      "train",
+      *("--gin_file=runs/finetune.gin", "--gin.TRAIN_STEPS=2"),
+      *(f"--gin.MODEL_DIR='{tmp_path}/micro'", "--gin.NUM_MICROBATCHES=2"),
+    ),
+    code=errors.USER_ERROR_EXIT,
   )
-  _, said = microbatches.communicate(timeout=500)
-  assert microbatches.returncode == 2
   assert "not be those of the global batch" in said
