@@ -71,12 +71,14 @@ class Server:
 
   async def reply(self, request, body, key):
     model = body["model"]
-    fault = model.removeprefix("always-")
+    fault = model.removeprefix("always-").removeprefix("some-")
     if model == "steady":
       fault = "none"
     elif model == "faulty":
       first = self.asked[key] == 1
       fault = FAULTS[int(key[:8], 16) % len(FAULTS)] if first else "none"
+    elif model.startswith("some-") and int(key[:8], 16) % 4:
+      fault = "none"
     if fault == "none":
       # Before the reply: a client that was killed may have had it.
       self.answered[key] = self.answered.get(key, 0) + 1

@@ -1,0 +1,157 @@
+"""`distill cache_rationales` and a server: what is paid, kept and written."""
+
+import json
+
+import pytest
+import tensorflow_datasets as tfds
+
+from distill import cache_rationales, errors
+from distill.data import answering
+
+KEY = "sk-NeverToBeSeen0123456789"
+PRICES = """
+[[price]]
+model = "steady"
+input = 1.0
+output = 1.0
+source = "a page"
+date = 2026-01-31
+"""
+
+
+@pytest.fixture
+def run(server, tmp_path, monkeypatch, capsys):
+  """Returns a function from flags to the command's exit code and output."""
+  monkeypatch.setenv("TEACHER_KEY", KEY)
+
+  def run(*flags, model="steady"):
+    given = {
+      "task": "coin_flip",
+      "split": "test",
+      "teacher": "openai",
+      "model": model,
+      "base_url": server.url,
+      "api_key_env": "TEACHER_KEY",
+      "output_dir": tmp_path / "cache",
+    }
+    argv = [f"--{name}={value}" for name, value in given.items()]
+    code = errors.run_command(cache_rationales.main, [*argv, *flags])
+    captured = capsys.readouterr()
+    return code, captured.out + captured.err
+
+  return run
+
+
+def entry_of(folder):
+  manifest = json.loads((folder / "cache" / "manifest.json").read_text())
+  return manifest["splits"]["test"]
+
+
+def records_of(folder):
+  return list(answering.read(str(folder / "cache"), "coin_flip", "test"))
+
+
+def test_only_what_is_new_is_asked(run, server, tmp_path):
+  share = "--fraction=0.25"
+  assert run(share)[0] == 0
+  first = entry_of(tmp_path)
+  assert 90 < first["examples"] < 160
+  assert server.stats()["requests"] == first["examples"]
+  code, said = run(share)
+  assert code == 0 and "already complete" in said
+  code, said = run("--fraction=0.5", "--plan")
+  asked = server.stats()["requests"]
+  assert code == 0 and asked == first["examples"]
+  assert f"{asked:,} answered before" in said and "unknown" in said
+  # A larger share has the smaller one, a second sample keeps the first.
+  assert run("--fraction=0.5", "--overwrite")[0] == 0
+  half = entry_of(tmp_path)
+  assert server.stats()["requests"] == half["examples"] > asked
+  code, said = run("--fraction=0.5", "--samples=2", "--seed=1", "--overwrite")
+  assert code == 0 and "cost unknown" in said
+  twice = entry_of(tmp_path)
+  assert twice["answers"] == 2 * half["examples"] == 2 * twice["examples"]
+  [row] = twice["ledger"]
+  assert row["requests"] == twice["answers"] and row["cost"] is None
+  assert {len(set(r.rationales)) for r in records_of(tmp_path)} == {2}
+
+
+def test_two_teachers_in_one_cache(run, tmp_path):
+  assert run("--limit=5")[0] == 0
+  code, said = run("--limit=5", model="faulty")
+  assert code == errors.USER_ERROR_EXIT and "--overwrite" in said
+  for _ in range(2):
+    flags = ["--limit=5", "--append", "--request_timeout=1"]
+    assert run(*flags, model="faulty")[0] == 0
+  names = ("openai(steady,chat)", "openai(faulty,chat)")
+  assert [r.teachers for r in records_of(tmp_path)] == [names] * 5
+  entry = entry_of(tmp_path)
+  assert [row["teacher"] for row in entry["ledger"]] == list(names)
+  assert (entry["teacher"], entry["answers"]) == (names[0], 10)
+  builder = tfds.builder_from_directory(tmp_path / "cache")
+  assert builder.info.splits["test"].num_examples == 5
+
+
+def test_what_failed_is_named_and_can_be_left_out(run, server, tmp_path):
+  flags, model = ["--limit=24"], "some-400"
+  code, said = run(*flags, model=model)
+  assert code == errors.USER_ERROR_EXIT and "failed-test.jsonl" in said
+  lines = (tmp_path / "cache/journal/failed-test.jsonl").read_text()
+  failed = [json.loads(line) for line in lines.splitlines()]
+  assert 0 < len(failed) < 24 and failed[0]["failure"] == "refused"
+  assert "HTTP 400" in failed[0]["said"] and failed[0]["to_mend"]
+  asked = server.stats()["requests"]
+  code, said = run(*flags, "--allow_failures", model=model)
+  assert code == 0 and f"missing     {len(failed)} samples" in said
+  assert server.stats()["requests"] == asked + len(failed)
+  assert entry_of(tmp_path)["failed"] == len(failed)
+  kept = {record.id for record in records_of(tmp_path)}
+  assert len(kept) == 24 - len(failed)
+  assert not kept & {line["id"] for line in failed}
+  # No key anywhere, not even in what the server said of it.
+  for path in (tmp_path / "cache").rglob("*"):
+    assert path.is_dir() or KEY.encode() not in path.read_bytes()
+  assert KEY not in said
+
+
+def test_spending_stops_before_the_limit_and_goes_on(run, server, tmp_path):
+  (tmp_path / "prices.toml").write_text(PRICES)
+  flags = [f"--prices={tmp_path}/prices.toml", "--limit=40"]
+  code, said = run(*flags, "--max_cost=0.004")
+  assert code == errors.USER_ERROR_EXIT and "--max_cost" in said
+  asked = server.stats()["requests"]
+  assert 0 < asked < 40
+  code, said = run(*flags)
+  assert code == 0 and server.stats()["requests"] == 40
+  assert "cost $" in said
+  [row] = entry_of(tmp_path)["ledger"]
+  spent = (row["prompt_tokens"] + row["completion_tokens"]) / 1e6
+  assert row["cost"] == round(spent, 6) and row["price"].endswith("2026-01-31")
+
+
+@pytest.mark.parametrize(
+  "flags, said",
+  [
+    (["--model="], "which model"),
+    (["--base_url=localhost:8000"], "no address"),
+    (["--base_url=http://me:pass@host/v1"], "more than an address"),
+    (["--api_key_env=sk-123abc"], "never a key"),
+    (["--api_key_env=NOT_SET"], "NOT_SET"),
+    (["--endpoint=responses"], "chat or completion"),
+    (["--fraction=0"], "--fraction above 0"),
+    (["--top_p=2"], "at most 1"),
+    (["--samples=0"], "--samples"),
+    (["--max_cost=1"], "price is not known"),
+    (["--style=many_shot"], "zero_shot_two_step"),
+    (["--journal_dir=gs://b/j"], "disk of this machine"),
+    (["--error_rate=0.5"], "no option 'error_rate'"),
+    (["--teacher=json:Nobody"], "module:Class"),
+  ],
+)
+def test_what_is_wrong_is_said_before_anyone_is_asked(
+  run, server, tmp_path, flags, said
+):
+  code, text = run(*flags)
+  assert code == errors.USER_ERROR_EXIT and said in text
+  assert "pass@" not in text and "sk-123" not in text
+  assert not server.stats()["requests"]
