@@ -11,6 +11,7 @@ COMMANDS = {
   "cache_rationales": "ask a teacher for rationales and cache its answers",
   "import_rationales": "cache rationales that others published",
   "report_rationales": "say how far cached rationales can be trusted",
+  "journal": "look after the answers that were paid for",
   "train": "train a student from gin files",
   "evaluate": "score a checkpoint on the test split",
   "infer": "write a checkpoint's predictions as JSONL, or answer a terminal",

@@ -49,7 +49,7 @@ class Answers:
     examples: Those that have any answer, in their order.
     collection: Who was asked, and how.
     rule: Compares answers with the gold labels.
-    split: What the journal is to note of the use of its answers.
+    split: Who uses the answers, for the journal: a name of this split alone.
     before: Records of other origin, by id, that the answers are added to.
   """
 

@@ -1,7 +1,6 @@
 """Dataset, prompt and teacher → the cache of one split."""
 
 import hashlib
-import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -134,7 +133,7 @@ def build_cache(
     "teacher": collection.teacher.name,
     "prompt_sha256": collection.style.sha256,
     "sampling": answering.sampling(collection),
-    "data_sha256": data_sha256(examples),
+    "data_sha256": cache_writing.data_sha256(examples),
   }
   with cache_writing.writing(directory):
     tf.io.gfile.makedirs(directory)
@@ -147,7 +146,8 @@ def build_cache(
   elif earlier is not None:
     wanted = {"data_sha256": origin["data_sha256"]} if append else origin
     cache_writing.check_same(directory, split, earlier, wanted, num_shards)
-  failed = _ask(examples, collection, choice, split, display)
+  name = f"failed-{dataset.name}-{split}.jsonl"
+  failed = _ask(examples, collection, choice, name, display)
   before = {}
   if earlier is not None:
     old = answering.read(directory, dataset.name, split)
@@ -157,7 +157,10 @@ def build_cache(
     for position, example in enumerate(examples)
     if failed[position] < collection.samples or example.id in before
   ]
-  answers = answering.Answers(found, collection, answer_rule, split, before)
+  place = directory if "://" in directory else os.path.abspath(directory)
+  answers = answering.Answers(
+    found, collection, answer_rule, f"{place}/{split}", before
+  )
   with cache_writing.writing(directory):
     staged, size = shards.stage(
       directory,
@@ -172,28 +175,20 @@ def build_cache(
   return entry, True
 
 
-def data_sha256(examples: Sequence[Example]) -> str:
-  """Returns the SHA-256, in hex, of examples in their order."""
-  digest = hashlib.sha256()
-  for example in examples:
-    row = [example.id, example.input, example.label]
-    digest.update(json.dumps(row).encode("ascii") + b"\n")
-  return digest.hexdigest()
-
-
 def _ask(
   examples: Sequence[Example],
   collection: collecting.Collection,
   choice: Choice,
-  split: str,
+  name: str,
   display: collecting.Display | None,
 ) -> Counter[int]:
   """Returns the number of missing samples by position of their example.
 
+  Those are described in the file `name` in the journal's folder.
+
   Raises:
     UserError: Asking stopped, or samples are missing that may not be.
   """
-  name = f"failed-{split}.jsonl"
   try:
     failed = collecting.ask_all(examples, collection, name, display)
   except AskingError as error:

@@ -1,11 +1,13 @@
 """`distill cache_rationales` and a server: what is paid, kept and written."""
 
+import contextlib
 import json
+import sqlite3
 
 import pytest
 import tensorflow_datasets as tfds
 
-from distill import cache_rationales, errors
+from distill import cache_rationales, errors, journal
 from distill.data import answering
 
 KEY = "sk-NeverToBeSeen0123456789"
@@ -95,8 +97,10 @@ def test_two_teachers_in_one_cache(run, tmp_path):
 def test_what_failed_is_named_and_can_be_left_out(run, server, tmp_path):
   flags, model = ["--limit=24"], "some-400"
   code, said = run(*flags, model=model)
-  assert code == errors.USER_ERROR_EXIT and "failed-test.jsonl" in said
-  lines = (tmp_path / "cache/journal/failed-test.jsonl").read_text()
+  assert (
+    code == errors.USER_ERROR_EXIT and "failed-coin_flip-test.jsonl" in said
+  )
+  lines = (tmp_path / "cache/journal/failed-coin_flip-test.jsonl").read_text()
   failed = [json.loads(line) for line in lines.splitlines()]
   assert 0 < len(failed) < 24 and failed[0]["failure"] == "refused"
   assert "HTTP 400" in failed[0]["said"] and failed[0]["to_mend"]
@@ -127,6 +131,34 @@ def test_spending_stops_before_the_limit_and_goes_on(run, server, tmp_path):
   [row] = entry_of(tmp_path)["ledger"]
   spent = (row["prompt_tokens"] + row["completion_tokens"]) / 1e6
   assert row["cost"] == round(spent, 6) and row["price"].endswith("2026-01-31")
+
+
+def test_the_journal_is_looked_after(run, server, tmp_path, capsys):
+  def look(*argv):
+    code = errors.run_command(
+      journal.main, [argv[0], f"{tmp_path}/cache/journal", *argv[1:]]
+    )
+    return code, capsys.readouterr().out
+
+  assert run("--limit=6")[0] == 0
+  assert run("--limit=4", "--overwrite")[0] == 0
+  code, said = look("stats")
+  assert code == 0 and "openai(steady,chat): 6 answers; " in said
+  assert "2 answers are used by no cached split" in said
+  assert "2 answers deleted" in look("gc")[1]
+  assert look("verify")[0] == 0
+  [path] = (tmp_path / "cache/journal").glob("*.sqlite")
+  with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+    connection.execute(
+      "UPDATE answers SET response = replace(response, 'So', 'No')"
+      " WHERE key = (SELECT min(key) FROM answers)"
+    )
+  code, said = look("verify")
+  assert code == 1 and said.count("is damaged") == 1
+  assert look("verify", "--repair")[0] == 0 and "whole" in look("verify")[1]
+  # Only the damaged answer is asked for again.
+  assert run("--limit=4", "--overwrite")[0] == 0
+  assert server.stats()["requests"] == 7
 
 
 @pytest.mark.parametrize(
