@@ -12,6 +12,7 @@ COMMANDS = {
   "import_rationales": "cache rationales that others published",
   "report_rationales": "say how far cached rationales can be trusted",
   "journal": "look after the answers that were paid for",
+  "filter_rationales": "copy the answers that are fit to learn from",
   "train": "train a student from gin files",
   "evaluate": "score a checkpoint on the test split",
   "infer": "write a checkpoint's predictions as JSONL, or answer a terminal",

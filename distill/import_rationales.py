@@ -56,6 +56,7 @@ def main(argv: Sequence[str]) -> None:
   fields = _fields(flags)
   # These bring TensorFlow, which `--help` and wrong flags do without.
   from distill.data import (
+    cache_writing,
     caching,
     importing,
     published_rationales,
@@ -77,7 +78,7 @@ def main(argv: Sequence[str]) -> None:
   directory = flags.output_dir or os.path.join(caching.cache_root(), flags.task)
   source = f"{folder} (sha256 {importing.files_sha256(folder)})"
   for split, groups in found.items():
-    entry = importing.write(
+    entry = cache_writing.write_records(
       directory,
       flags.task,
       split,

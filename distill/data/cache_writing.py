@@ -1,11 +1,14 @@
 """Writes a split of a cache: whatever it comes from, complete or not there."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import tensorflow as tf
 
-from distill.data import manifest, shards
+from distill.data import manifest, records, shards
+from distill.data.examples import Example
 from distill.errors import UserError
 
 
@@ -86,3 +89,83 @@ def writing(directory: str) -> Iterator[None]:
       found=str(error),
       remedy="give another --output_dir, or mend its permissions or space",
     ) from error
+
+
+def write_records(
+  directory: str,
+  family: str,
+  split: str,
+  content: Sequence[records.Record],
+  *,
+  command: str,
+  source: str,
+  flags: str,
+  overwrite: bool,
+  num_shards: int | None = None,
+  origin: manifest.SplitEntry | None = None,
+) -> manifest.SplitEntry:
+  """Writes records that no teacher was asked for here as a cache's split.
+
+  Args:
+    directory: The cache's folder.
+    family: The dataset's name.
+    split: The split.
+    content: Its records.
+    command: Which of our commands wants it.
+    source: What the records come from, for the manifest.
+    flags: The command's flags, for messages.
+    overwrite: Replaces a split that is there.
+    num_shards: None: `shards.default_num_shards`.
+    origin: The entry of the cache that these were chosen from: it says who was
+      asked, and how.
+
+  Raises:
+    UserError: The folder cannot be written, or the split is there and came
+      about in another way.
+  """
+  with writing(directory):
+    tf.io.gfile.makedirs(directory)
+    known = open_cache(directory, family).splits.get(split)
+    if known is not None and not overwrite:
+      if (known.command, known.source, known.flags) == (command, source, flags):
+        return known
+      raise UserError(
+        f"{directory} has a '{split}' split that came about in another way.",
+        expected=f"{command} {flags}, of {source}",
+        found=f"{known.command} {known.flags}, of {known.source}",
+        remedy="give another --output_dir, or add --overwrite to replace it",
+      )
+    num_shards = num_shards or shards.default_num_shards(len(content))
+    staged, size = shards.stage(directory, family, split, content, num_shards)
+    names = dict.fromkeys(name for row in content for name in row.teachers)
+    labels = [label for row in content for label in row.teacher_labels]
+    entry = manifest.SplitEntry(
+      teacher=origin.teacher if origin else ", ".join(names),
+      prompt=origin.prompt if origin else "",
+      prompt_sha256=origin.prompt_sha256 if origin else "",
+      sampling=origin.sampling if origin else "",
+      data_sha256=data_sha256(content),
+      examples=len(content),
+      labeled=sum(bool(row.label) for row in content),
+      answers=len(labels),
+      parsed=sum(map(bool, labels)),
+      agreeing=sum(row.agrees.count(records.AGREES) for row in content),
+      prompt_tokens=0,
+      completion_tokens=0,
+      flags=flags,
+      record_bytes=size,
+      shards=staged,
+      command=command,
+      source=source,
+    )
+    commit(directory, split, entry)
+  return entry
+
+
+def data_sha256(rows: Iterable[Example | records.Record]) -> str:
+  """Returns the SHA-256, in hex, of examples or records in their order."""
+  digest = hashlib.sha256()
+  for row in rows:
+    line = json.dumps([row.id, row.input, row.label])
+    digest.update(line.encode("ascii") + b"\n")
+  return digest.hexdigest()

@@ -1,13 +1,10 @@
 """Published answers → the cache, as if a teacher had been asked here."""
 
 import hashlib
-import json
 import pathlib
 from collections.abc import Iterable, Sequence
 
-import tensorflow as tf
-
-from distill.data import cache_writing, manifest, records, shards
+from distill.data import records
 from distill.data.examples import Dataset, Example, example_id
 from distill.data.published_rationales import Answer
 from distill.errors import UserError
@@ -111,80 +108,6 @@ def _read(
   else:
     parsed = parse_completion(answer.text, rule)
   return parsed.rationale, parsed.answer
-
-
-def write(
-  directory: str,
-  family: str,
-  split: str,
-  content: Sequence[records.Record],
-  *,
-  command: str,
-  source: str,
-  flags: str,
-  overwrite: bool,
-  num_shards: int | None = None,
-  origin: manifest.SplitEntry | None = None,
-) -> manifest.SplitEntry:
-  """Writes records that no teacher was asked for here as a cache's split.
-
-  Args:
-    directory: The cache's folder.
-    family: The dataset's name.
-    split: The split.
-    content: Its records.
-    command: Which of our commands wants it.
-    source: What the records come from, for the manifest.
-    flags: The command's flags, for messages.
-    overwrite: Replaces a split that is there.
-    num_shards: None: `shards.default_num_shards`.
-    origin: The entry of the cache that these were chosen from: it says who was
-      asked, and how.
-
-  Raises:
-    UserError: The folder cannot be written, or the split is there and came
-      about in another way.
-  """
-  with cache_writing.writing(directory):
-    tf.io.gfile.makedirs(directory)
-    known = cache_writing.open_cache(directory, family).splits.get(split)
-    if known is not None and not overwrite:
-      if (known.command, known.source, known.flags) == (command, source, flags):
-        return known
-      raise UserError(
-        f"{directory} has a '{split}' split that came about in another way.",
-        expected=f"{command} {flags}, of {source}",
-        found=f"{known.command} {known.flags}, of {known.source}",
-        remedy="give another --output_dir, or add --overwrite to replace it",
-      )
-    num_shards = num_shards or shards.default_num_shards(len(content))
-    staged, size = shards.stage(directory, family, split, content, num_shards)
-    names = dict.fromkeys(name for row in content for name in row.teachers)
-    digest = hashlib.sha256()
-    for row in content:
-      line = json.dumps([row.id, row.input, row.label])
-      digest.update(line.encode("ascii") + b"\n")
-    labels = [label for row in content for label in row.teacher_labels]
-    entry = manifest.SplitEntry(
-      teacher=origin.teacher if origin else ", ".join(names),
-      prompt=origin.prompt if origin else "",
-      prompt_sha256=origin.prompt_sha256 if origin else "",
-      data_sha256=digest.hexdigest(),
-      examples=len(content),
-      labeled=sum(bool(row.label) for row in content),
-      answers=len(labels),
-      parsed=sum(map(bool, labels)),
-      agreeing=sum(row.agrees.count(records.AGREES) for row in content),
-      prompt_tokens=0,
-      completion_tokens=0,
-      flags=flags,
-      record_bytes=size,
-      shards=staged,
-      command=command,
-      source=source,
-    )
-    cache_writing.commit(directory, split, entry)
-  return entry
 
 
 def files_sha256(place: pathlib.Path) -> str:

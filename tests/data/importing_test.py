@@ -6,7 +6,7 @@ import pathlib
 
 import pytest
 
-from distill.data import importing, records
+from distill.data import cache_writing, importing, records
 from distill.data.examples import with_ids
 from distill.data.published import commonsense_qa, svamp
 from distill.data.published_rationales import FORMATS, Answer
@@ -162,11 +162,13 @@ def test_an_import_is_a_cache_that_says_what_it_is_from(toy, tmp_path):
   ]
   write = {"command": "import_rationales", "flags": "", "overwrite": False}
   write |= {"family": "toy", "split": "train", "content": content}
-  entry = importing.write(str(tmp_path), source="s", **write)
+  entry = cache_writing.write_records(str(tmp_path), source="s", **write)
   assert (entry.examples, entry.agreeing, entry.teacher) == (1, 1, "x")
-  assert importing.write(str(tmp_path), source="s", **write) == entry
+  assert (
+    cache_writing.write_records(str(tmp_path), source="s", **write) == entry
+  )
   with pytest.raises(UserError, match="--overwrite"):
-    importing.write(str(tmp_path), source="t", **write)
+    cache_writing.write_records(str(tmp_path), source="t", **write)
 
 
 needs_release = pytest.mark.skipif(

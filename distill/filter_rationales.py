@@ -1,0 +1,158 @@
+"""`distill filter_rationales`: the answers of a cache that are fit to learn."""
+
+import argparse
+import json
+import shlex
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from distill import errors
+
+if TYPE_CHECKING:
+  from distill.data import records
+
+
+def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
+  """Returns the flags."""
+  parser = argparse.ArgumentParser(
+    prog="distill filter_rationales",
+    description="Copies the answers of a cache that pass the given filters to"
+    " a cache of their own, or to JSON lines. Nobody is asked again.",
+    allow_abbrev=False,
+  )
+  add = parser.add_argument
+  add("--task", required=True, help="a registered family, e.g. cqa")
+  add("--split", default="train", help="default: %(default)s")
+  add("--input_dir", required=True, help="the cache to read")
+  add("--output_dir", help="the cache to write")
+  add("--output_jsonl", help="a file to write instead, a record a line")
+  add("--agrees", action="store_true", help="the answer is the gold label")
+  add(
+    "--majority",
+    action="store_true",
+    help="most samples of the example gave the answer",
+  )
+  add(
+    "--complete",
+    action="store_true",
+    help="not cut short, and with a rationale",
+  )
+  add(
+    "--verified",
+    action="store_true",
+    help="a second teacher found it supported",
+  )
+  add(
+    "--unhinted",
+    action="store_true",
+    help="the prompt did not show the gold label",
+  )
+  add("--min_words", type=int, default=0, help="of the rationale")
+  add("--max_words", type=int, help="of the rationale")
+  add("--teachers", help="only these, with commas between them")
+  add(
+    "--deduplicate",
+    action="store_true",
+    help="no two rationales of 80%% the same words",
+  )
+  add("--pick", type=int, metavar="K", help="at most K answers an example")
+  add(
+    "--by",
+    default="first",
+    help="pick by first, random, diversity, likelihood or teacher",
+  )
+  add("--seed", type=int, default=0, help="of --by=random")
+  add(
+    "--expand",
+    action="store_true",
+    help="a record for each answer, to learn from all",
+  )
+  add("--num_shards", type=int, help="default: one for 1,000 examples")
+  add("--module", action="append", default=[], help="registers your family")
+  add("--overwrite", action="store_true", help="replace a split that differs")
+  return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str]) -> None:
+  """Writes what passes, and says how much each filter took."""
+  flags = parse_arguments(argv)
+  if (flags.output_dir is None) == (flags.output_jsonl is None):
+    raise errors.UserError(
+      "There is no one place to write to.",
+      expected="either --output_dir or --output_jsonl",
+    )
+  # These bring TensorFlow, which `--help` and wrong flags do without.
+  from distill.data import (
+    answering,
+    cache_writing,
+    filters,
+    registration,
+    verification,
+  )
+
+  family = registration.find_family(flags.task, flags.module)
+  names = filters.Filters.__dataclass_fields__
+  teachers = tuple(flags.teachers.split(",")) if flags.teachers else ()
+  wanted = filters.Filters(
+    **{name: getattr(flags, name) for name in names if name != "teachers"},
+    teachers=teachers,
+  )
+  source = verification.find_entry(flags.input_dir, flags.task, flags.split)
+  steps = wanted.steps(family.answer_rule)
+  rows = answering.read(flags.input_dir, flags.task, flags.split)
+  content, taken = filters.choose(rows, steps, flags.expand)
+  if not content:
+    raise errors.UserError(
+      f"No answer in {flags.input_dir} passes all filters.",
+      found=", ".join(f"{name} took {taken[name]:,}" for name, _ in steps),
+      remedy="leave one of them out",
+    )
+  if flags.output_jsonl:
+    _write_jsonl(flags.output_jsonl, content)
+  else:
+    shards = ",".join(shard.sha256 for shard in source.shards)
+    cache_writing.write_records(
+      flags.output_dir,
+      flags.task,
+      flags.split,
+      content,
+      command="filter_rationales",
+      source=f"{flags.input_dir}, of {source.command} (sha256 {shards})",
+      flags=_said(flags),
+      overwrite=flags.overwrite,
+      num_shards=flags.num_shards,
+      origin=source,
+    )
+  answers = sum(len(row.rationales) for row in content)
+  print(f"{flags.output_dir or flags.output_jsonl}: {flags.split}")
+  print(f"  records     {len(content):,} of {source.examples:,}")
+  print(f"  answers     {answers:,} of {source.answers:,}")
+  for name, _ in steps:
+    print(f"  {name:<12}took {taken[name]:,}")
+
+
+def _write_jsonl(path: str, content: Sequence["records.Record"]) -> None:
+  try:
+    with open(path, "w", encoding="utf-8") as file:
+      for row in content:
+        file.write(json.dumps(row.to_dict(), ensure_ascii=False) + "\n")
+  except OSError as error:
+    raise errors.UserError(
+      f"{path} cannot be written.", found=str(error)
+    ) from error
+
+
+def _said(flags: argparse.Namespace) -> str:
+  """Returns, for a message, the flags that decide what a split holds."""
+  apart = ("task", "split", "output_dir", "output_jsonl", "overwrite", "module")
+  said = []
+  for name, value in vars(flags).items():
+    default: Any = {"by": "first"}.get(name)
+    if name not in apart and value and value != default:
+      said.append(f"--{name}" if value is True else f"--{name}={value}")
+  return shlex.join(said + [f"--module={name}" for name in flags.module])
+
+
+if __name__ == "__main__":
+  sys.exit(errors.run_command(main))

@@ -1,0 +1,81 @@
+"""The command: a cache of its own that names its source, or JSON lines."""
+
+import json
+
+import pytest
+import seqio
+import tensorflow_datasets as tfds
+
+from distill import cache_rationales, errors, filter_rationales
+from distill.data import manifest, verification
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+  directory = tmp_path_factory.mktemp("cache") / "last_letters"
+  flags = [
+    "--task=last_letters",
+    "--error_rate=0.2",
+    f"--output_dir={directory}",
+  ]
+  assert errors.run_command(cache_rationales.main, flags) == 0
+  return directory
+
+
+def run(cache, *argv):
+  argv = ("--task=last_letters", f"--input_dir={cache}", *argv)
+  return errors.run_command(filter_rationales.main, argv)
+
+
+def test_training_reads_what_is_left(cache, tmp_path, capsys, monkeypatch):
+  out = tmp_path / "last_letters"
+  assert run(cache, "--agrees", "--complete", f"--output_dir={out}") == 0
+  before = manifest.read(str(cache)).splits["train"]
+  entry = manifest.read(str(out)).splits["train"]
+  assert entry.examples == entry.agreeing == before.agreeing < 500
+  assert f"agrees      took {500 - entry.examples}" in capsys.readouterr().out
+  assert (entry.teacher, entry.prompt) == (before.teacher, before.prompt)
+  assert str(cache) in entry.source and before.shards[0].sha256 in entry.source
+  assert entry.flags == f"--input_dir={cache} --agrees --complete"
+  monkeypatch.setenv("DISTILL_DATA_DIR", str(tmp_path))
+  source = seqio.TaskRegistry.get("last_letters_rationale").source
+  rows = list(tfds.as_numpy(source.get_dataset("train", shuffle=False)))
+  assert len(rows) == entry.examples
+  assert all(row["agrees"].tolist() == [1] for row in rows)
+
+
+def test_the_same_again_changes_nothing_and_another_filter_is_refused(
+  cache, tmp_path, capsys
+):
+  flags = (f"--output_dir={tmp_path / 'a'}", "--pick=1")
+  assert run(cache, *flags) == 0
+  stamp = (tmp_path / "a" / "manifest.json").stat().st_mtime_ns
+  assert run(cache, *flags) == 0
+  assert (tmp_path / "a" / "manifest.json").stat().st_mtime_ns == stamp
+  assert run(cache, *flags, "--agrees") == errors.USER_ERROR_EXIT
+  assert "--overwrite" in capsys.readouterr().err
+  assert run(cache, *flags, "--agrees", "--overwrite") == 0
+  verification.verify(str(tmp_path / "a"), "last_letters", "train")
+
+
+def test_records_go_to_json_lines(cache, tmp_path):
+  path = tmp_path / "out.jsonl"
+  assert run(cache, f"--output_jsonl={path}") == 0
+  rows = [json.loads(line) for line in path.read_text().split("\n") if line]
+  assert len(rows) == 500
+  assert rows[0]["rationales"][0] in rows[0]["completions"][0]
+
+
+@pytest.mark.parametrize(
+  "flags, named",
+  [
+    ((), "--output_jsonl"),
+    (("--output_dir=a", "--output_jsonl=b"), "--output_jsonl"),
+    (("--output_jsonl=b", "--min_words=1000"), "length took 500"),
+    (("--output_jsonl=b", "--split=test"), "cache_rationales"),
+    (("--output_jsonl=/no/where", "--pick=1"), "/no/where"),
+  ],
+)
+def test_wrong_flags_are_named(cache, capsys, flags, named):
+  assert run(cache, *flags) == errors.USER_ERROR_EXIT
+  assert named in capsys.readouterr().err
