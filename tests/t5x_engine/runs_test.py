@@ -1,5 +1,6 @@
 """Real T5X on the T5X half of the gin tree; all of it needs T5X."""
 
+import importlib
 import json
 import os
 import socket
@@ -16,7 +17,13 @@ pytestmark = pytest.mark.t5x
 pytest.importorskip("t5x", reason="T5X cannot be imported: docs/t5x.md")
 
 EXPERIMENT = "experiments/last_letters_tiny_step_by_step.gin"
-SCRIPTS = {"train": "train", "evaluate": "eval", "infer": "infer"}
+# This project's commands, and T5X's script and function for each.
+SCRIPTS = {
+  "train": ("train", "train"),
+  "evaluate": ("eval", "evaluate"),
+  "infer": ("infer", "infer"),
+  "score": ("infer", "infer"),
+}
 EXPERIMENTS = sorted(
   path.relative_to(gin_flags.GIN_CONFIGS).as_posix()
   for path in gin_flags.GIN_CONFIGS.glob("experiments/*.gin")
@@ -35,8 +42,8 @@ GIVEN = {
 def test_t5x_builds_all_that_an_experiment_configures(
   name, command, monkeypatch
 ):
-  script = f"t5x.{SCRIPTS[command]}"
-  module = __import__(script, fromlist=["x"])
+  script, function = SCRIPTS[command]
+  module = importlib.import_module(f"t5x.{script}")
   monkeypatch.setitem(sys.modules, "__main__", module)
   files = [gin_flags.RUN_FILES[command], name]
   survey = gin_survey.Survey([str(gin_flags.GIN_CONFIGS)])
@@ -48,14 +55,12 @@ def test_t5x_builds_all_that_an_experiment_configures(
     gin.config, "_LOCATION_PREFIXES", [str(gin_flags.GIN_CONFIGS)]
   )
   gin.parse_config_files_and_bindings(files, given)
-  function = "evaluate" if command == "evaluate" else command
   arguments = gin.get_bindings(getattr(module, function))
   alpha = (1.0, 0.5, 0.5) if "step_by_step" in name else (1.0, 1.0, 1.0)
   assert arguments["model"]._group_weights == alpha
   assert arguments["model"].module.config.float32_attention_logits
   if command == "train":
-    first = 5 if "5" in repr(given) else 0
-    assert arguments["total_steps"] > first
+    assert arguments["total_steps"] > 0
 
 
 def start(script, *flags, variables=None):
