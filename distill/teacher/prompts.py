@@ -29,6 +29,11 @@ class PromptTemplate:
     """Returns the prompt with `input`, braces and all, in the hole."""
     return self.text.replace(HOLE, input)
 
+  def changed(self, by: str) -> "PromptTemplate":
+    """Returns it under a name and a hash that also say what changes it."""
+    digest = hashlib.sha256(f"{self.sha256} {by}".encode()).hexdigest()
+    return PromptTemplate(f"{self.name}({by})", self.text, digest)
+
 
 def fill(text: str, **values: str) -> str:
   """Returns `text` with `{name}` replaced; braces in values stay as they are.

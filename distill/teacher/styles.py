@@ -125,12 +125,12 @@ class FewShot:
   shuffle_seed: int | None = None
 
   def __post_init__(self) -> None:
-    self.name = self.template.name
-    self.sha256 = self.template.sha256
     stop = self.sampling.stop
     self._stop = (_NEXT_QUESTION,) if stop is None else stop
     if self.shuffle_seed is not None:
-      self.name += f"(shuffle_seed={self.shuffle_seed})"
+      by = f"shuffle_seed={self.shuffle_seed}"
+      self.template = self.template.changed(by)
+    self.name, self.sha256 = self.template.name, self.template.sha256
 
   def prompt(self, input: str, sample: int) -> str:
     """Returns the whole prompt."""
@@ -168,8 +168,8 @@ class ZeroShotTwoSteps:
   def __post_init__(self) -> None:
     template = prompts.load_prompt("zero_shot_two_step_v1")
     self.trigger = self.trigger or f"the answer{_kind(self.rule)} is"
-    self.name = f"{template.name}({self.trigger})"
-    self.sha256 = template.sha256
+    named = template.changed(self.trigger)
+    self.name, self.sha256 = named.name, named.sha256
     self._reason, self._extract = template.text.split(_STEPS)
 
   async def complete(self, input: str, sample: int, ask: AskOne) -> Completion:

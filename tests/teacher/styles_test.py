@@ -99,6 +99,7 @@ def test_exemplars_are_shuffled_by_seed_input_and_sample():
   other = styles.FewShot(SHOTS, NUMBER, shuffle_seed=2)
   assert any(style.prompt("x", i) != other.prompt("x", i) for i in range(9))
   assert style.name == "shots(shuffle_seed=1)"
+  assert len({style.sha256, other.sha256, SHOTS.sha256}) == 3
 
 
 def test_two_steps_reason_first_and_extract_after():
@@ -131,6 +132,7 @@ def test_the_trigger_is_the_tasks_unless_one_is_given(rule, kind):
   assert styles.ZeroShotTwoSteps(rule).trigger == kind
   style = styles.ZeroShotTwoSteps(rule, trigger="it is")
   assert style.name == "zero_shot_two_step_v1(it is)"
+  assert style.sha256 != styles.ZeroShotTwoSteps(rule).sha256
 
 
 @pytest.mark.parametrize(
