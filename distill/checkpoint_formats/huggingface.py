@@ -20,6 +20,10 @@ WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 _PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 # Copies of the shared embedding that old files hold.
 _COPIES = ("encoder.embed_tokens.weight", "decoder.embed_tokens.weight")
+# An old mistake in the files of T5.1.0, which transformers ignores, too.
+_UNUSED = (
+  "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight"
+)
 _DTYPES = {"F32": "float32", "BF16": "bfloat16", "F16": "float16"}
 _COMPARED_ROWS = 4096
 
@@ -41,6 +45,7 @@ def read(folder: epath.Path) -> Checkpoint:
   theirs: dict[str, Tensor] = {}
   for file in _weight_files(folder):
     theirs |= _tensors(file)
+  theirs.pop(_UNUSED, None)
   scaled = huggingface_config.scales_logits(config)
   _drop_copies(theirs, folder, scaled)
   return Checkpoint(

@@ -70,6 +70,6 @@ def _none(path: str | os.PathLike[str], found: str) -> errors.UserError:
     expected="a checkpoint_<step> folder, a MODEL_DIR that has some, or a "
     "Hugging Face folder with model.safetensors",
     found=found,
-    remedy="correct CHECKPOINT_PATH or INITIAL_CHECKPOINT_PATH ([] starts from "
-    "random weights)",
+    remedy="correct CHECKPOINT_PATH, --input or INITIAL_CHECKPOINT_PATH (where "
+    "[] starts from random weights)",
   )

@@ -127,11 +127,13 @@ def test_every_field_that_differs_is_named_at_once(export):
     assert value in caught.value.found
 
 
-def test_copies_of_a_tied_embedding_are_read_past(export):
+def test_what_transformers_reads_past_is_read_past(export):
   checkpoint, folder = export(TIED)
   shared = weights(folder)["shared.weight"]
   names = ("lm_head.weight", "encoder.embed_tokens.weight")
-  rewrite(folder, {name: shared for name in names}, {})
+  unused = "1.EncDecAttention.relative_attention_bias.weight"
+  unused = {f"decoder.block.0.layer.{unused}": np.ones((32, 2), np.float32)}
+  rewrite(folder, {name: shared for name in names} | unused, {})
   again = opening.open_checkpoint(folder)
   assert tiny_networks.bits(again) == tiny_networks.bits(checkpoint)
   load(folder, TIED)
