@@ -19,9 +19,11 @@ from bench import measure
 from distill.data.examples import Example
 from distill.teacher import collecting, prompts, styles
 from distill.teacher.answers import NumberAnswer
+from distill.teacher.collection import Collection
 from distill.teacher.journal import Journal
 from distill.teacher.limits import Limits
 from distill.teacher.openai import OpenAITeacher
+from distill.teacher.reading import Reading
 
 SERVER = pathlib.Path(__file__).parents[1] / "tests/teacher/fault_server.py"
 SDK = """
@@ -51,7 +53,7 @@ def ask(url: str, requests: int, concurrency: int, few_shot: bool) -> str:
   style = styles.FewShot(template, NumberAnswer())
   questions = [Example(str(i), f"What is {i}?", "") for i in range(requests)]
   with tempfile.TemporaryDirectory() as folder, Journal(folder) as journal:
-    collection = collecting.Collection(
+    collection = Collection(
       OpenAITeacher("steady", url),
       style,
       journal=journal,
@@ -62,8 +64,10 @@ def ask(url: str, requests: int, concurrency: int, few_shot: bool) -> str:
     wall, cpu = time.perf_counter() - begun, measure.cpu_seconds() - cpu
     size = journal.path.stat().st_size / requests
     begun = time.perf_counter()
-    reading = collecting.Reading(questions, collection, "train")
-    parsed = sum(bool(one.answer) for found in reading for one in found)
+    reading = Reading(questions, collection, "train")
+    parsed = sum(
+      bool(one.completion.answer) for found in reading for one in found
+    )
     back = time.perf_counter() - begun
   peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
   return (

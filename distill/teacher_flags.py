@@ -8,8 +8,9 @@ import pathlib
 import shlex
 
 from distill.errors import UserError
-from distill.teacher import collecting, prices, prompts, registry, styles
+from distill.teacher import insisting, prices, prompts, registry, styles
 from distill.teacher.answers import AnswerRule
+from distill.teacher.collection import Collection
 from distill.teacher.interface import Teacher
 from distill.teacher.journal import Journal
 from distill.teacher.limits import Limits
@@ -28,6 +29,8 @@ _TEACHER_OPTIONS = (
 _CONTENT = (
   *("teacher", *_TEACHER_OPTIONS, "seed", "style", "prompt", "trigger"),
   *("shuffle_exemplars", "samples", "temperature", "top_p", "max_tokens"),
+  *("retry_wrong", "hint_gold", "verify_with", "verify_model"),
+  *("verify_base_url", "verify_api_key_env"),
   *("stop", "logprobs", "fraction", "limit", "num_shards", "module"),
 )
 
@@ -63,6 +66,13 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
   add("--max_tokens", type=int, default=256, help="of one completion")
   add("--stop", action="append", help="ends a completion; may be repeated")
   add("--logprobs", action="store_true", help="keep the log-probabilities")
+  add = parser.add_argument_group("again").add_argument
+  add("--retry_wrong", type=int, default=0, help="attempts at a wrong answer")
+  add("--hint_gold", action="store_true", help="at last, show the gold label")
+  add("--verify_with", help="a teacher who judges the rationales")
+  add("--verify_model", help="openai: the judge's model")
+  add("--verify_base_url", help="openai: the judge's server")
+  add("--verify_api_key_env", help="openai: the variable of the judge's key")
   add = parser.add_argument_group("how much").add_argument
   add("--fraction", type=float, default=1.0, help="share of the examples")
   add("--limit", type=int, help="the most examples")
@@ -99,7 +109,7 @@ def collection(
   teacher: Teacher,
   rule: AnswerRule,
   prompt: str,
-) -> collecting.Collection:
+) -> Collection:
   """Returns what the flags say, without a journal.
 
   Args:
@@ -111,6 +121,7 @@ def collection(
   Raises:
     UserError: A value is out of its range, or a file cannot be read.
   """
+  _check_range("retry_wrong", options.retry_wrong, 0, 100)
   for name in ("samples", "max_tokens", "attempts", "request_timeout"):
     _check_range(name, getattr(options, name), 1, float("inf"))
   _check_range("temperature", options.temperature, 0, float("inf"))
@@ -123,17 +134,26 @@ def collection(
     options.seed,
     options.logprobs,
   )
-  style = styles.create_style(
-    options.style,
-    rule,
-    prompts.load_prompt(options.prompt or prompt),
-    sampling,
-    shuffle_seed=options.shuffle_exemplars,
-    trigger=options.trigger,
-  )
-  return collecting.Collection(
+  template = prompts.load_prompt(options.prompt or prompt)
+
+  def style(drawn: styles.Sampling) -> styles.Style:
+    return styles.create_style(
+      options.style,
+      rule,
+      template,
+      drawn,
+      shuffle_seed=options.shuffle_exemplars,
+      trigger=options.trigger,
+    )
+
+  insistence = None
+  if options.retry_wrong or options.hint_gold:
+    hotter = insisting.warmer(sampling, options.retry_wrong)
+    hint = prompts.load_prompt("hint_v1") if options.hint_gold else None
+    insistence = insisting.Insistence(rule, list(map(style, hotter)), hint)
+  return Collection(
     teacher,
-    style,
+    style(sampling),
     sampling,
     options.samples,
     None,
@@ -145,7 +165,21 @@ def collection(
     RetryPolicy(attempts=options.attempts, timeout=options.request_timeout),
     prices.find_price(options.model or "", options.prices),
     options.max_cost,
+    insistence,
+    _judge(options),
   )
+
+
+def _judge(options: argparse.Namespace) -> insisting.Judge | None:
+  given = {
+    name: getattr(options, f"verify_{name}")
+    for name in ("model", "base_url", "api_key_env")
+  }
+  if not options.verify_with:
+    return None
+  judge = registry.create_teacher(options.verify_with, **given)
+  price = prices.find_price(options.verify_model or "", options.prices)
+  return insisting.Judge(judge, price)
 
 
 def open_journal(
@@ -155,7 +189,7 @@ def open_journal(
 
   To plan, one that is not there yet is not made.
   """
-  if getattr(teacher, "free", False):
+  if getattr(teacher, "free", False) and not options.verify_with:
     return None
   folder = options.journal_dir or f"{directory}/journal"
   if options.plan and not pathlib.Path(folder).is_dir():

@@ -8,16 +8,23 @@ import tensorflow_datasets as tfds
 
 from distill.data import manifest, records, verification
 from distill.data.examples import Example
-from distill.teacher import collecting
 from distill.teacher.answers import AnswerRule, rule_for
-from distill.teacher.styles import Completion
+from distill.teacher.collection import Collection
+from distill.teacher.insisting import Answer
+from distill.teacher.prices import Price
+from distill.teacher.reading import Ledger, Reading
 
 _ORIGIN = ("teacher", "prompt_sha256", "sampling")
 
 
-def sampling(collection: collecting.Collection) -> str:
+def sampling(collection: Collection) -> str:
   """Returns how completions were drawn, for the manifest."""
   drawn = {"samples": collection.samples, **vars(collection.sampling)}
+  again = collection.insistence
+  if again is not None:
+    drawn |= {"retry_wrong": len(again.retries), "hint_gold": bool(again.hint)}
+  if collection.judge is not None:
+    drawn["judge"] = collection.judge.teacher.name
   return " ".join(f"{name}={value}" for name, value in drawn.items())
 
 
@@ -56,7 +63,7 @@ class Answers:
   def __init__(
     self,
     examples: Sequence[Example],
-    collection: collecting.Collection,
+    collection: Collection,
     rule: AnswerRule,
     split: str,
     before: Mapping[str, records.Record],
@@ -65,7 +72,7 @@ class Answers:
     self._collection = collection
     self._rule = rule
     self._before = before
-    self._reading = collecting.Reading(examples, collection, split)
+    self._reading = Reading(examples, collection, split)
     self._answers = self._parsed = self._agreeing = 0
 
   def __iter__(self) -> Iterator[records.Record]:
@@ -88,6 +95,7 @@ class Answers:
   ) -> manifest.SplitEntry:
     """Returns the manifest's entry, with the sums of an earlier one in it."""
     row = self._ledger_row(origin)
+    rows = [row, *self._judge_rows()]
     entry = manifest.SplitEntry(
       **origin,
       prompt=row.prompt,
@@ -96,13 +104,13 @@ class Answers:
       answers=row.answers,
       parsed=row.parsed,
       agreeing=row.agreeing,
-      prompt_tokens=row.prompt_tokens,
-      completion_tokens=row.completion_tokens,
+      prompt_tokens=sum(row.prompt_tokens for row in rows),
+      completion_tokens=sum(row.completion_tokens for row in rows),
       failed=failed,
       flags=flags,
       record_bytes=record_bytes,
       shards=staged,
-      ledger=(row,),
+      ledger=tuple(rows),
     )
     if earlier is None:
       return entry
@@ -113,11 +121,10 @@ class Answers:
       **{key: getattr(earlier, key) for key in (*_ORIGIN, "prompt")},
       **{key: getattr(earlier, key) + getattr(entry, key) for key in summed},
       flags=f"{earlier.flags} (and then --append {flags})",
-      ledger=(*earlier.ledger, row),
+      ledger=(*earlier.ledger, *rows),
     )
 
   def _ledger_row(self, origin: Mapping[str, str]) -> manifest.LedgerRow:
-    spent, price = self._reading.ledger, self._collection.price
     return manifest.LedgerRow(
       teacher=origin["teacher"],
       prompt_sha256=origin["prompt_sha256"],
@@ -126,32 +133,55 @@ class Answers:
       answers=self._answers,
       parsed=self._parsed,
       agreeing=self._agreeing,
-      **vars(spent),
-      cost=round(price.cost(spent.prompt_tokens, spent.completion_tokens), 6)
-      if price
-      else None,
-      price=f"{price.source}, {price.date}" if price else "",
+      **_cost(self._reading.ledger, self._collection.price),
     )
+
+  def _judge_rows(self) -> list[manifest.LedgerRow]:
+    """Returns the judge's row, which has verdicts and no answers."""
+    judge = self._collection.judge
+    if judge is None:
+      return []
+    row = manifest.LedgerRow(
+      teacher=judge.teacher.name,
+      prompt=judge.template.name,
+      prompt_sha256=judge.template.sha256,
+      sampling="",
+      answers=0,
+      parsed=0,
+      agreeing=0,
+      **_cost(self._reading.judge_ledger, judge.price),
+    )
+    return [row]
+
+
+def _cost(ledger: Ledger, price: Price | None) -> dict[str, Any]:
+  """Returns the fields of a row that say what answers took."""
+  cost = None
+  if price is not None:
+    cost = round(price.cost(ledger.prompt_tokens, ledger.completion_tokens), 6)
+  source = f"{price.source}, {price.date}" if price else ""
+  return {**vars(ledger), "cost": cost, "price": source}
 
 
 def _record(
-  example: Example, found: Sequence[Completion], rule: AnswerRule, teacher: str
+  example: Example, found: Sequence[Answer], rule: AnswerRule, teacher: str
 ) -> records.Record:
   rule = rule_for(rule, example.input)
-  logprobs = [c.logprobs for c in found if c.logprobs is not None]
+  completions = [answer.completion for answer in found]
+  logprobs = [c.logprobs for c in completions if c.logprobs is not None]
   return records.Record(
     id=example.id,
     input=example.input,
     label=example.label,
-    rationales=tuple(c.rationale for c in found),
-    teacher_labels=tuple(c.answer for c in found),
-    agrees=tuple(_agrees(c.answer, example.label, rule) for c in found),
-    finish_reasons=tuple(c.finish_reason for c in found),
+    rationales=tuple(c.rationale for c in completions),
+    teacher_labels=tuple(c.answer for c in completions),
+    agrees=tuple(_agrees(c.answer, example.label, rule) for c in completions),
+    finish_reasons=tuple(c.finish_reason for c in completions),
     teachers=(teacher,) * len(found),
-    hinted=(0,) * len(found),
-    verdicts=(records.NOT_JUDGED,) * len(found),
+    hinted=tuple(int(answer.hinted) for answer in found),
+    verdicts=tuple(answer.verdict for answer in found),
     logprobs=tuple(map(sum, logprobs)) if len(logprobs) == len(found) else (),
-    completions=tuple(c.text for c in found),
+    completions=tuple(c.text for c in completions),
   )
 
 

@@ -20,6 +20,7 @@ from distill.data.examples import Dataset, Example
 from distill.errors import UserError
 from distill.teacher import collecting
 from distill.teacher.answers import AnswerRule
+from distill.teacher.collection import Collection
 from distill.teacher.interface import AskingError
 
 CACHE_ROOT_VARIABLE = "DISTILL_DATA_DIR"
@@ -87,7 +88,7 @@ def _place(id: str) -> float:
 def build_cache(
   dataset: Dataset,
   split: str,
-  collection: collecting.Collection,
+  collection: Collection,
   answer_rule: AnswerRule,
   directory: str,
   *,
@@ -177,7 +178,7 @@ def build_cache(
 
 def _ask(
   examples: Sequence[Example],
-  collection: collecting.Collection,
+  collection: Collection,
   choice: Choice,
   name: str,
   display: collecting.Display | None,

@@ -66,7 +66,7 @@ class Asker:
     self._reason: AskingError | None = None
     self.limits = limits or Limits()
     self.limiter = Limiter(self.limits)
-    self.budget = budget or Budget(None, None)
+    self.budget = budget or Budget(None)
     self.tally = Tally()
     self.done = 0
 
@@ -74,7 +74,7 @@ class Asker:
     """Sends nothing from now on; what is under way is still waited for."""
     self._reason = self._reason or reason
     self._stopped.set()
-    self.budget.wake()
+    self.budget.purse.wake()
 
   @property
   def stopped(self) -> AskingError | None:
@@ -206,6 +206,8 @@ async def run_jobs(
         on_result(number, await job(asker.ask))
         asker.done += 1
       except AskingError as error:
+        if error.fatal:
+          asker.stop(error)
         if error is not asker.stopped:
           asker.tally.failed += 1
           on_failure(number, error)

@@ -1,70 +1,22 @@
-"""Asks about many inputs: first all of it into the journal, then read back.
+"""The first phase of asking: all of it into the journal.
 
-The first phase may be killed at any moment and repeated. The second asks
-nobody: it hands the stored answers on in the order of the inputs, so that what
-is made of them is the same however the first went.
+It may be killed at any moment and repeated; `reading.py` is the second.
 """
 
 import asyncio
 import collections
 import contextlib
+import functools
 import json
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
 
-from distill.teacher.asking import Asker, Job, run_jobs
-from distill.teacher.interface import AskingError, Request, Response, Teacher
-from distill.teacher.journal import Journal
-from distill.teacher.limits import Limits
-from distill.teacher.prices import Budget, Price
-from distill.teacher.retrying import RetryPolicy
-from distill.teacher.styles import Completion, Sampling, Style
-
-
-class Question(Protocol):
-  """What is asked about: an id for messages, and the input of a prompt."""
-
-  @property
-  def id(self) -> str:
-    """Names it in messages."""
-
-  @property
-  def input(self) -> str:
-    """What a style puts into its prompt."""
-
-
-@dataclass
-class Collection:
-  """Whom to ask, how, how often, and where the answers are kept.
-
-  Attributes:
-    teacher: Whom.
-    style: How: makes the prompts and reads the completions.
-    sampling: How the style draws completions, for the manifest.
-    samples: Completions for each input.
-    journal: Where answers are kept; None for a teacher that is free.
-    limits: How fast to ask.
-    policy: When to ask again.
-    price: What tokens cost, None where that is not known.
-    max_cost: The most US dollars to spend in this run.
-  """
-
-  teacher: Teacher
-  style: Style
-  sampling: Sampling = field(default_factory=Sampling)
-  samples: int = 1
-  journal: Journal | None = None
-  limits: Limits = field(default_factory=Limits)
-  policy: RetryPolicy = field(default_factory=RetryPolicy)
-  price: Price | None = None
-  max_cost: float | None = None
-
-
-# Questions read back at a time; starting the event loop is not free.
-_BATCH = 256
+from distill.teacher.asking import Asker, run_jobs
+from distill.teacher.collection import Collection
+from distill.teacher.insisting import Answer, Question
+from distill.teacher.interface import AskingError, AskOne
+from distill.teacher.prices import Budget, Purse
 
 # Called when asking begins: shows how the asker gets on with so many jobs,
 # until the context ends.
@@ -130,15 +82,25 @@ async def _ask_all(
   display: Display | None,
 ) -> AskingError | None:
   """Returns why asking stopped before its end, None if it did not."""
+  purse = Purse(collection.max_cost)
   asker = Asker(
     collection.teacher,
     collection.journal,
     collection.limits,
     collection.policy,
-    Budget(collection.price, collection.max_cost),
+    Budget(collection.price, purse),
   )
+  judge = asker
+  if collection.judge is not None:
+    judge = Asker(
+      collection.judge.teacher,
+      collection.journal,
+      collection.limits,
+      collection.policy,
+      Budget(collection.judge.price, purse),
+    )
   jobs = (
-    _job(collection.style, question.input, sample)
+    functools.partial(_answer, collection, question, sample, judge)
     for question in questions
     for sample in range(collection.samples)
   )
@@ -155,11 +117,18 @@ async def _ask_all(
         )
     finally:
       await asker.close()
+      await judge.close()
   return asker.stopped
 
 
-def _job(style: Style, input: str, sample: int) -> Job[Completion]:
-  return lambda ask: style.complete(input, sample, ask)
+async def _answer(
+  collection: Collection,
+  question: Question,
+  sample: int,
+  judge: Asker,
+  ask: AskOne,
+) -> Answer:
+  return await collection.answer(question, sample, ask, judge.ask)
 
 
 @contextlib.contextmanager
@@ -183,78 +152,3 @@ def _stopping(asker: Asker) -> Iterator[None]:
     with contextlib.suppress(ValueError, RuntimeError):
       for number in signals:
         loop.remove_signal_handler(number)
-
-
-@dataclass
-class Ledger:
-  """What all answers took, each paid request counted once."""
-
-  requests: int = 0
-  prompt_tokens: int = 0
-  completion_tokens: int = 0
-
-  def add(self, response: Response) -> None:
-    """Counts an answer."""
-    self.requests += 1
-    self.prompt_tokens += response.prompt_tokens
-    self.completion_tokens += response.completion_tokens
-
-
-class Reading:
-  """Each question's completions, in order, to be iterated over once.
-
-  A sample without an answer is left out. A teacher that is free is asked now.
-  The journal remembers what `split` uses; the rest may be collected as garbage.
-
-  Attributes:
-    ledger: What the answers so far took.
-  """
-
-  def __init__(
-    self, questions: Sequence[Question], collection: Collection, split: str
-  ) -> None:
-    self._questions = questions
-    self._collection = collection
-    self._split = split
-    self.ledger = Ledger()
-
-  def __iter__(self) -> Iterator[list[Completion]]:
-    journal = self._collection.journal
-    if journal is not None:
-      journal.forget_uses(self._split)
-    with asyncio.Runner() as runner:
-      for first in range(0, len(self._questions), _BATCH):
-        batch = self._questions[first : first + _BATCH]
-        yield from runner.run(self._read(batch))
-    if journal is not None:
-      journal.keep_uses()
-
-  async def _read(self, batch: Sequence[Question]) -> list[list[Completion]]:
-    return [await self._completions(question.input) for question in batch]
-
-  async def _completions(self, input: str) -> list[Completion]:
-    found = []
-    for sample in range(self._collection.samples):
-      try:
-        style = self._collection.style
-        found.append(await style.complete(input, sample, self._ask))
-      except AskingError:
-        if self._collection.journal is None:
-          raise
-    return found
-
-  async def _ask(self, request: Request) -> Response:
-    teacher, journal = self._collection.teacher, self._collection.journal
-    if journal is None:
-      response = await teacher.complete(request)
-      self.ledger.add(response)
-      return response
-    key = request.key(teacher.name)
-    found = journal.look_up(key)
-    if found is None:
-      raise AskingError("missing", "no answer is stored", False)
-    if isinstance(found, AskingError):
-      raise found
-    if journal.use(self._split, key):
-      self.ledger.add(found)
-    return found

@@ -5,7 +5,8 @@ import collections
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from distill.teacher.collecting import Collection, Question
+from distill.teacher.collection import Collection
+from distill.teacher.insisting import Question
 from distill.teacher.interface import AskingError, Request, Response
 from distill.teacher.prices import dollars
 
@@ -115,6 +116,8 @@ def report(plan: Plan, collection: Collection) -> str:
     else "price       unknown: write it into a table and give that by --prices",
     f"time        {time if seconds else 'as fast as the server answers'}",
   ]
+  if collection.insistence or collection.judge:
+    lines.append("not counted asking again, hints and verdicts")
   if plan.histogram:
     lines.append("requests by the tokens of their prompt")
     most = max(plan.histogram.values())

@@ -84,47 +84,86 @@ class Reservation:
     self.answered = response
 
 
-class Budget:
-  """Lets no request go that could take a run beyond `max_cost`.
+class Purse:
+  """The money of one run, for all teachers that it asks.
 
   Attributes:
-    spent: US dollars so far, None where the price is unknown.
+    max_cost: The most US dollars to spend, None: any sum.
+    spent: So far.
+    reserved: For requests under way.
   """
 
-  def __init__(self, price: Price | None, max_cost: float | None) -> None:
-    if max_cost is not None and price is None:
-      raise UserError(
-        "--max_cost cannot be kept: the model's price is not known.",
-        expected=f"the model in {TABLE.name} or in a table of yours",
-        remedy="write its row into a file and give that by --prices",
-      )
-    self._price = price
-    self._max_cost = max_cost
-    self._reserved = 0.0
+  def __init__(self, max_cost: float | None = None) -> None:
+    self.max_cost = max_cost
+    self.spent = self.reserved = 0.0
     self._freed = asyncio.Event()
-    self.spent = 0.0 if price else None
+
+  async def take(self, amount: float) -> None:
+    """Reserves an amount, once it is sure not to lead beyond `max_cost`.
+
+    Raises:
+      AskingError: 'budget': nothing that is under way can make it so.
+    """
+    if self.max_cost is not None:
+      while self.spent + self.reserved + amount > self.max_cost:
+        if self.reserved < 1e-12:
+          raise AskingError(
+            "budget",
+            f"{dollars(self.spent)} of --max_cost={self.max_cost:g} are spent,"
+            f" and the next request could cost {dollars(amount)}",
+            False,
+          )
+        await self._freed.wait()
+    self.reserved += amount
+
+  def give_back(self, amount: float, charged: float) -> None:
+    """Ends a reservation: what was charged is spent."""
+    self.reserved -= amount
+    self.spent += charged
+    self.wake()
 
   def wake(self) -> None:
     """Lets those that wait for money look again."""
     self._freed.set()
     self._freed = asyncio.Event()
 
+
+class Budget:
+  """One teacher's prices, and the purse that they are paid from.
+
+  Attributes:
+    purse: Where the money is.
+  """
+
+  def __init__(self, price: Price | None, purse: Purse | None = None) -> None:
+    self.purse = purse or Purse()
+    self._price = price
+    if self.purse.max_cost is not None and price is None:
+      raise UserError(
+        "--max_cost cannot be kept: a model's price is not known.",
+        expected=f"the model in {TABLE.name} or in a table of yours",
+        remedy="write its row into a file and give that by --prices",
+      )
+
+  @property
+  def spent(self) -> float | None:
+    """Returns the US dollars so far, None where the price is unknown."""
+    return None if self._price is None else self.purse.spent
+
   @asynccontextmanager
   async def reserved(self, request: Request) -> AsyncIterator[Reservation]:
     """Holds the money for a request while it is under way.
 
     Raises:
-      AskingError: 'budget': it could go beyond the budget, and nothing that
-        is under way can change that.
+      AskingError: 'budget': there is not enough.
     """
-    if self._price is None or self.spent is None:
+    if self._price is None:
       yield Reservation(0.0)
       return
     # No token is shorter than a byte.
     longest = len(request.prompt.encode("utf-8", "replace")) + _OVERHEAD_TOKENS
     reservation = Reservation(self._price.cost(longest, request.max_tokens))
-    await self._wait_for(reservation.most)
-    self._reserved += reservation.most
+    await self.purse.take(reservation.most)
     charged = 0.0
     try:
       yield reservation
@@ -137,19 +176,4 @@ class Budget:
         charged = self._price.cost(
           answer.prompt_tokens, answer.completion_tokens
         )
-      self.spent += charged
-      self._reserved -= reservation.most
-      self.wake()
-
-  async def _wait_for(self, amount: float) -> None:
-    if self._max_cost is None or self.spent is None:
-      return
-    while self.spent + self._reserved + amount > self._max_cost:
-      if self._reserved < 1e-12:
-        raise AskingError(
-          "budget",
-          f"{dollars(self.spent)} of --max_cost={self._max_cost:g} are spent,"
-          f" and the next request could cost {dollars(amount)}",
-          False,
-        )
-      await self._freed.wait()
+      self.purse.give_back(reservation.most, charged)

@@ -10,8 +10,9 @@ import seqio
 
 from distill.data import caching, registration
 from distill.data.examples import Example
-from distill.teacher import collecting, styles
+from distill.teacher import styles
 from distill.teacher.answers import TextAnswer
+from distill.teacher.collection import Collection
 from distill.teacher.interface import Response
 from distill.teacher.prompts import PromptTemplate
 
@@ -75,7 +76,7 @@ def cache(
   return caching.build_cache(
     dataset or ListDataset(),
     split,
-    collecting.Collection(
+    Collection(
       teacher, styles.FewShot(PROMPT, rule), samples=samples, journal=journal
     ),
     rule,

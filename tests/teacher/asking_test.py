@@ -209,7 +209,7 @@ def test_a_server_s_wish_is_kept_and_attempts_are_spread():
 
 def test_no_request_goes_that_could_cost_too_much():
   price = prices.Price("m", 1.0, 1.0, "here", None)
-  budget = prices.Budget(price, max_cost=0.002)
+  budget = prices.Budget(price, prices.Purse(0.002))
   teacher = CountingTeacher(0.001)
   prompts = [str(i) for i in range(5000)]
   results, _, asker = run(teacher, prompts, budget=budget)
@@ -217,7 +217,7 @@ def test_no_request_goes_that_could_cost_too_much():
   # Nearly all of it: each answer cost 3 tokens, and one could cost about 330.
   assert 0.0016 < asker.budget.spent <= 0.002
   with pytest.raises(UserError, match="price is not known"):
-    prices.Budget(None, 1.0)
+    prices.Budget(None, prices.Purse(1.0))
 
 
 def test_an_error_of_the_teacher_s_own_code_reaches_the_caller():

@@ -133,6 +133,24 @@ def test_spending_stops_before_the_limit_and_goes_on(run, server, tmp_path):
   assert row["cost"] == round(spent, 6) and row["price"].endswith("2026-01-31")
 
 
+def test_asking_again_and_a_judge_by_flags(run, server, tmp_path):
+  flags = ["--limit=3", "--retry_wrong=2", "--hint_gold"]
+  judge = ["--verify_with=openai", "--verify_model=always-yes"]
+  judge += [f"--verify_base_url={server.url}"]
+  assert run(*flags, *judge)[0] == 0
+  # The server's answers are never yes or no: 3 · (1 + 2 + 1), and 3 verdicts.
+  assert server.stats()["requests"] == 15
+  first, second = entry_of(tmp_path)["ledger"]
+  assert (first["requests"], second["requests"]) == (12, 3)
+  assert (second["teacher"], second["answers"]) == (
+    "openai(always-yes,chat)",
+    0,
+  )
+  assert "retry_wrong=2 hint_gold=True judge=openai" in first["sampling"]
+  assert [record.verdicts for record in records_of(tmp_path)] == [(1,)] * 3
+  assert "already complete" in run(*flags, *judge)[1]
+
+
 def test_the_journal_is_looked_after(run, server, tmp_path, capsys):
   def look(*argv):
     code = errors.run_command(

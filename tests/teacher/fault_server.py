@@ -97,6 +97,10 @@ class Server:
       if "response_format" in body:
         return error(400, "response_format is not supported")
       return web.json_response(completion(body, request.path))
+    if fault == "yes":
+      text = json.dumps(completion(body, request.path))
+      text = text.replace("Because", "Yes, because")
+      return web.Response(text=text, content_type="application/json")
     if fault == "hang":
       await asyncio.sleep(3600)
     if fault == "cut":

@@ -23,12 +23,14 @@ SCRIPT = """
 import json, sys
 from distill.data.examples import Example
 from distill.teacher import collecting, journal, openai, prompts, styles
+from distill.teacher.collection import Collection
+from distill.teacher.reading import Reading
 from distill.teacher.answers import NumberAnswer
 url, folder, count, out = sys.argv[1:]
 questions = [Example(str(i), f"What is {i}?", "") for i in range(int(count))]
 template = prompts.load_prompt("few_shot_svamp")
 with journal.Journal(folder) as kept:
-  collection = collecting.Collection(
+  collection = Collection(
     openai.OpenAITeacher("steady", url),
     styles.FewShot(template, NumberAnswer()),
     samples=2,
@@ -36,8 +38,8 @@ with journal.Journal(folder) as kept:
   )
   failed = collecting.ask_all(questions, collection, "failed.jsonl")
   with open(out, "w") as file:
-    for found in collecting.Reading(questions, collection, "train"):
-      file.write(json.dumps([one.__dict__ for one in found]) + "\\n")
+    for found in Reading(questions, collection, "train"):
+      file.write(json.dumps([one.completion.__dict__ for one in found]) + "\\n")
 assert not failed
 heavy = {"tensorflow", "jax", "seqio", "numpy"} & set(sys.modules)
 assert not heavy, heavy

@@ -10,6 +10,7 @@ from distill.data.examples import Example
 from distill.errors import UserError
 from distill.teacher import asking, collecting, planning, prices, status, styles
 from distill.teacher.answers import NumberAnswer
+from distill.teacher.collection import Collection
 from distill.teacher.interface import Response
 from distill.teacher.journal import Journal
 from distill.teacher.limits import Limits
@@ -44,7 +45,7 @@ def plan(journal=None, price=PRICE, limits=None):
   template = PromptTemplate("plain", "Q: {input}\nA:", "")
   sampling = styles.Sampling(max_tokens=100)
   rows = [Example(str(i), f"{i % 3}" * 34, "") for i in range(4)]
-  collection = collecting.Collection(
+  collection = Collection(
     Silent(),
     styles.FewShot(template, NumberAnswer(), sampling),
     sampling,
@@ -73,7 +74,7 @@ def test_what_the_journal_has_costs_nothing_more(tmp_path):
     style = styles.FewShot(
       template, NumberAnswer(), styles.Sampling(max_tokens=100)
     )
-    collection = collecting.Collection(Answering(), style, journal=journal)
+    collection = Collection(Answering(), style, journal=journal)
     rows = [Example("0", "0" * 34, "")]
     assert not collecting.ask_all(rows, collection, "failed.jsonl")
     made, _ = plan(journal=journal)
@@ -106,7 +107,7 @@ def test_status_is_a_panel_or_lines_of_json(terminal, tmp_path):
   stream.isatty = lambda: terminal
   template = PromptTemplate("plain", "Q: {input}\nA:", "")
   with Journal(tmp_path) as journal:
-    collection = collecting.Collection(
+    collection = Collection(
       Answering(), styles.FewShot(template, NumberAnswer()), journal=journal
     )
     rows = [Example(str(i), str(i), "") for i in range(3)]

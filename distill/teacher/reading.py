@@ -1,0 +1,100 @@
+"""The second phase of asking: stored answers, in the order of the questions.
+
+It asks nobody, so that what is made of the answers is the same however the
+first phase went.
+"""
+
+import asyncio
+import functools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from distill.teacher.collection import Collection
+from distill.teacher.insisting import Answer, Question
+from distill.teacher.interface import AskingError, Request, Response, Teacher
+
+# Questions read back at a time; starting the event loop is not free.
+_BATCH = 256
+
+
+@dataclass
+class Ledger:
+  """What all answers took, each paid request counted once."""
+
+  requests: int = 0
+  prompt_tokens: int = 0
+  completion_tokens: int = 0
+
+  def add(self, response: Response) -> None:
+    """Counts an answer."""
+    self.requests += 1
+    self.prompt_tokens += response.prompt_tokens
+    self.completion_tokens += response.completion_tokens
+
+
+class Reading:
+  """Each question's completions, in order, to be iterated over once.
+
+  A sample without an answer is left out. A teacher that is free is asked now.
+  The journal remembers what `split` uses; the rest may be collected as garbage.
+
+  Attributes:
+    ledger: What the answers so far took.
+    judge_ledger: What the judge's verdicts took.
+  """
+
+  def __init__(
+    self, questions: Sequence[Question], collection: Collection, split: str
+  ) -> None:
+    self._questions = questions
+    self._collection = collection
+    self._split = split
+    self.ledger = Ledger()
+    self.judge_ledger = Ledger()
+
+  def __iter__(self) -> Iterator[list[Answer]]:
+    journal = self._collection.journal
+    if journal is not None:
+      journal.forget_uses(self._split)
+    with asyncio.Runner() as runner:
+      for first in range(0, len(self._questions), _BATCH):
+        batch = self._questions[first : first + _BATCH]
+        yield from runner.run(self._read(batch))
+    if journal is not None:
+      journal.keep_uses()
+
+  async def _read(self, batch: Sequence[Question]) -> list[list[Answer]]:
+    return [await self._answers(question) for question in batch]
+
+  async def _answers(self, question: Question) -> list[Answer]:
+    collection, found = self._collection, []
+    judge = collection.judge
+    ask = functools.partial(self._ask, collection.teacher, self.ledger)
+    ask_judge = ask
+    if judge is not None:
+      ask_judge = functools.partial(self._ask, judge.teacher, self.judge_ledger)
+    for sample in range(collection.samples):
+      try:
+        found.append(await collection.answer(question, sample, ask, ask_judge))
+      except AskingError:
+        if collection.journal is None:
+          raise
+    return found
+
+  async def _ask(
+    self, teacher: Teacher, ledger: Ledger, request: Request
+  ) -> Response:
+    journal = self._collection.journal
+    if journal is None:
+      response = await teacher.complete(request)
+      ledger.add(response)
+      return response
+    key = request.key(teacher.name)
+    found = journal.look_up(key)
+    if found is None:
+      raise AskingError("missing", "no answer is stored", False)
+    if isinstance(found, AskingError):
+      raise found
+    if journal.use(self._split, key):
+      ledger.add(found)
+    return found
