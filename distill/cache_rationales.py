@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from typing import TextIO
 
-from distill import errors, teacher_flags
+from distill import errors, report_rationales, teacher_flags
 from distill.teacher import planning, prices, status
 
 
@@ -72,6 +72,12 @@ def make_parser() -> argparse.ArgumentParser:
     action="store_true",
     help="add this teacher's answers to those that the split has",
   )
+  add(
+    "--report",
+    metavar="FILE",
+    help="when done, say how far the answers can be trusted, and write it as"
+    " JSON (distill report_rationales)",
+  )
   teacher_flags.add_flags(parser)
   return parser
 
@@ -88,15 +94,9 @@ def main(argv: Sequence[str]) -> None:
     )
   teacher = teacher_flags.create_teacher(options)
   # These bring TensorFlow, which `--help` and wrong flags do without.
-  from distill.data import caching, lookup, registration
+  from distill.data import caching, registration
 
-  for module in ("tasks", *options.module):
-    lookup.import_registrations(module)
-  if options.task not in registration.FAMILIES:
-    raise lookup.unknown_name(
-      "dataset family", options.task, registration.FAMILIES
-    )
-  family = registration.FAMILIES[options.task]
+  family = registration.find_family(options.task, options.module)
   directory = options.output_dir or os.path.join(
     caching.cache_root(), options.task
   )
@@ -146,6 +146,16 @@ def main(argv: Sequence[str]) -> None:
     )
   if entry.failed:
     print(f"  missing     {entry.failed:,} samples: run again to ask for them")
+  if options.report:
+    report_rationales.main(
+      [
+        f"--task={options.task}",
+        f"--split={options.split}",
+        f"--input_dir={directory}",
+        f"--json={options.report}",
+        *(f"--module={name}" for name in options.module),
+      ]
+    )
 
 
 def _cost(cost: float | None) -> str:

@@ -14,6 +14,7 @@ def cache(tmp_path_factory):
     "--task=last_letters",
     "--error_rate=0.2",
     f"--output_dir={directory}",
+    f"--report={directory.parent / 'report.json'}",
   ]
   assert errors.run_command(cache_rationales.main, flags) == 0
   return directory
@@ -31,6 +32,8 @@ def test_the_report_is_text_and_json(cache, tmp_path, capsys):
   assert report["examples"] == report["judged"] == 500
   assert 0.7 < report["agreeing"] / 500 < 0.9
   assert len(report["samples"]) == 3 and "test" in report
+  after_the_run = json.loads((cache.parent / "report.json").read_text())
+  assert after_the_run["agreeing"] == report["agreeing"]
   text = capsys.readouterr().out
   assert f"{report['agreeing']} of 500" in text and "word for word" in text
 
