@@ -14,7 +14,7 @@ from distill.teacher.insisting import Answer
 from distill.teacher.prices import Price
 from distill.teacher.reading import Ledger, Reading
 
-_ORIGIN = ("teacher", "prompt_sha256", "sampling")
+_ORIGIN = ("teacher", "prompt", "prompt_sha256", "sampling")
 
 
 def sampling(collection: Collection) -> str:
@@ -98,7 +98,6 @@ class Answers:
     rows = [row, *self._judge_rows()]
     entry = manifest.SplitEntry(
       **origin,
-      prompt=row.prompt,
       examples=len(self._examples),
       labeled=sum(bool(example.label) for example in self._examples),
       answers=row.answers,
@@ -118,7 +117,7 @@ class Answers:
     summed += ["prompt_tokens", "completion_tokens"]
     return dataclasses.replace(
       entry,
-      **{key: getattr(earlier, key) for key in (*_ORIGIN, "prompt")},
+      **{key: getattr(earlier, key) for key in _ORIGIN},
       **{key: getattr(earlier, key) + getattr(entry, key) for key in summed},
       flags=f"{earlier.flags} (and then --append {flags})",
       ledger=(*earlier.ledger, *rows),
@@ -129,7 +128,7 @@ class Answers:
       teacher=origin["teacher"],
       prompt_sha256=origin["prompt_sha256"],
       sampling=origin["sampling"],
-      prompt=self._collection.style.name,
+      prompt=origin["prompt"],
       answers=self._answers,
       parsed=self._parsed,
       agreeing=self._agreeing,

@@ -132,6 +132,7 @@ def build_cache(
   num_shards = num_shards or shards.default_num_shards(len(examples))
   origin = {
     "teacher": collection.teacher.name,
+    "prompt": collection.style.name,
     "prompt_sha256": collection.style.sha256,
     "sampling": answering.sampling(collection),
     "data_sha256": cache_writing.data_sha256(examples),

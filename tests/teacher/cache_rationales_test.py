@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import pathlib
+import re
 import sqlite3
 
 import pytest
@@ -10,6 +12,7 @@ import tensorflow_datasets as tfds
 from distill import cache_rationales, errors, journal
 from distill.data import answering
 
+ROOT = pathlib.Path(__file__).parents[2]
 KEY = "sk-NeverToBeSeen0123456789"
 PRICES = """
 [[price]]
@@ -149,6 +152,20 @@ def test_asking_again_and_a_judge_by_flags(run, server, tmp_path):
   assert "retry_wrong=2 hint_gold=True judge=openai" in first["sampling"]
   assert [record.verdicts for record in records_of(tmp_path)] == [(1,)] * 3
   assert "already complete" in run(*flags, *judge)[1]
+
+
+def test_the_documented_teacher_of_one_s_own(tmp_path, monkeypatch, capsys):
+  text = (ROOT / "docs" / "teachers.md").read_text()
+  [code] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+  (tmp_path / "my_teacher.py").write_text(code)
+  monkeypatch.syspath_prepend(tmp_path)
+  argv = ["--task=coin_flip", "--teacher=my_teacher:Parrot", "--limit=3"]
+  argv += [f"--output_dir={tmp_path}/cache", "--split=test"]
+  for said in ("written", "already complete"):
+    assert errors.run_command(cache_rationales.main, argv) == 0
+    assert said in capsys.readouterr().out
+  assert records_of(tmp_path)[0].teachers == ("parrot",)
+  assert list((tmp_path / "cache/journal").glob("*.sqlite"))
 
 
 def test_the_journal_is_looked_after(run, server, tmp_path, capsys):
