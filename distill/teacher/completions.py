@@ -82,8 +82,10 @@ def parse_completion(
     if found is None:
       continue
     rationale, answer = found
+    # Some models repeat the prompt's 'A:'.
+    rationale = rationale.strip().removeprefix("A:").lstrip()
     parsed = ParsedCompletion(
-      rationale.strip(), rule.parse(answer) or "", answer.strip()[:_CONCLUSION]
+      rationale, rule.parse(answer) or "", answer.strip()[:_CONCLUSION]
     )
     if parsed.answer:
       return parsed

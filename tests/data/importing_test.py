@@ -226,3 +226,25 @@ def test_the_released_rows_of_esnlis_train_split():
     found = read(path, "jsonl", Carved(), NLI, parser, **fields)["train"]
     assert len(found) == 10_000
     assert sum(r.agrees.count(records.AGREES) for r in found) == right
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="DISTILL_TEST_DATA is not set")
+@pytest.mark.parametrize(
+  "file, theirs, ours",
+  [
+    ("SVAMP/svamp_1.json", 803, 805),
+    ("AddSub/addsub_1.json", 370, 370),
+    ("SingleEq/singleeq_1.json", 484, 484),
+  ],
+)
+def test_chains_of_thought_of_another_model_are_read_as_well(
+  file, theirs, ours
+):
+  # LLM-Adapters: GPT-3.5, with the answer that its authors parsed.
+  path = REAL / "llm_adapters" / file
+  rows = json.loads(path.read_text())
+  assert sum(abs(row["pred"] - row["answer"]) < 1e-3 for row in rows) == theirs
+  fields = {"input": "question", "label": "answer"}
+  found = read(path, "jsonl", completion="chain-of-thought", **fields)["train"]
+  assert sum(row.agrees.count(records.AGREES) for row in found) == ours
+  assert all(row.rationales[0] for row in found)

@@ -23,6 +23,7 @@ from distill.teacher.completions import (
     (" So the answer is 5. No, 5 + 3. So the Answer is: 8",
      "So the answer is 5. No, 5 + 3.", "8"),
     (" So the answer is 8.", "", "8"),
+    ("\nA: It is 8. So the answer is 8.", "It is 8.", "8"),
     # A refusal, and a completion cut short: nothing to learn from.
     (" I do not know how to answer this question.", "", ""),
     (" 5 + 3 = 8, so the ans", "", ""),
