@@ -16,10 +16,10 @@ from distill.teacher.answers import AnswerRule
 _LONGEST_TEXT = 32_000
 # Looser announcements count only near the end, where conclusions are.
 _CONCLUSION = 2000
-_TRIGGER = re.compile(r"\bso the answer is:?", re.IGNORECASE)
+_TRIGGER = re.compile(r"\bso the answer is\b:?", re.IGNORECASE)
 _LOOSE_TRIGGER = re.compile(
   r"(?:\b(?:therefore|thus|hence|so),? )?\b(?:the|my) "
-  r"(?:final |correct |best )?answer (?:\([^()\n]{1,40}\) )?is:?"
+  r"(?:final |correct |best )?answer (?:\([^()\n]{1,40}\) )?is\b:?"
   r"|\*{0,2}\b(?:final )?answer:\*{0,2}|####|\\boxed\{",
   re.IGNORECASE,
 )
@@ -125,8 +125,11 @@ def _json(text: str) -> tuple[str, str] | None:
       content, _ = decoder.raw_decode(text, start)
     except (ValueError, RecursionError):
       continue
-    if isinstance(content, dict) and "answer" in content:
-      return str(content.get("rationale") or ""), str(content["answer"])
+    if not isinstance(content, dict):
+      continue
+    rationale, answer = content.get("rationale", ""), content.get("answer")
+    if isinstance(rationale, str) and isinstance(answer, str | int | float):
+      return rationale, str(answer)
   return None
 
 

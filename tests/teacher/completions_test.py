@@ -27,6 +27,7 @@ from distill.teacher.completions import (
     # A refusal, and a completion cut short: nothing to learn from.
     (" I do not know how to answer this question.", "", ""),
     (" 5 + 3 = 8, so the ans", "", ""),
+    (" 5 + 3, but the answer isn't 7", "", ""),
     (" 5 + 3 is a lot. So the answer is many.", "5 + 3 is a lot.", ""),
     ("", "", ""),
     ("Q: 5?\nA: So the answer is 5.", "", ""),
@@ -50,6 +51,7 @@ def test_a_completion_splits_at_its_trigger(text, rationale, answer):
      "8"),
     ("json", '{"rationale": "5 + 3", "answer": "8', "", ""),
     ("json", '{"answer": null}', "", ""),
+    ("json", '{"answer": [8]}', "", ""),
     # The strict form first, any other after.
     ("tags", "5 + 3 = 8. So the answer is 8.", "5 + 3 = 8.", "8"),
     ("sentence", '{"rationale": "5 + 3", "answer": "8"}', "5 + 3", "8"),

@@ -92,6 +92,7 @@ PIECES = st.sampled_from(
   ["So the answer is", "The answer is", "Answer: ", "Premise", "Q:", " --> "]
   + ["<think>", "</think>", "<answer>", "</answer>", "{", '{"answer":', "}"]
   + [THEN, "####", "\\boxed{", "(a)", "(", ")", "9" * 5000, "[" * 2000, "\n"]
+  + ['{"answer":' + "[" * n + "]" * n + "}" for n in (400, 990, 5000)]
   + [" So the answer is: ", "yes", "\0", "\ud800", "\u0130", "٣", "1e999"]
 )
 HOSTILE = st.text(max_size=40) | st.lists(PIECES, max_size=10).map("".join)
