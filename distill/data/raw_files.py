@@ -37,9 +37,21 @@ def read_json(path: pathlib.Path) -> Any:
       found=str(error),
     ) from error
   try:
-    return json.loads(text)
+    return _whole(json.loads(text))
   except (ValueError, RecursionError):
-    return list(_lines(path, text))
+    return [_whole(row) for row in _lines(path, text)]
+
+
+def _whole(value: Any) -> Any:
+  """Returns it with '?' for halves of surrogate pairs, which no file holds."""
+  if isinstance(value, str):
+    # As good as free where there are none.
+    return value.encode("utf-8", "replace").decode("utf-8")
+  if isinstance(value, list):
+    return [_whole(item) for item in value]
+  if isinstance(value, dict):
+    return {_whole(key): _whole(item) for key, item in value.items()}
+  return value
 
 
 def _lines(path: pathlib.Path, text: str) -> Iterator[Any]:

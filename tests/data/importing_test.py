@@ -142,6 +142,12 @@ def test_rows_by_a_field_map(tmp_path):
   fields = {"id": "n", "input": "p: {p}", "label": "gold"}
   [record] = read(tmp_path, "jsonl", completion="cot", **fields)["train"]
   assert (record.id, record.input, record.agrees) == ("7", "p: a", (1, 0))
+  # Half a surrogate pair can be spelt in JSON, and written nowhere.
+  put(
+    tmp_path / "rows.jsonl", '{"n": 1, "p": "a", "gold": 8, "cot": "\\ud800"}'
+  )
+  [record] = read(tmp_path, "jsonl", completion="cot", **fields)["train"]
+  assert record.completions == ("?",) and records.serialise(record)
   # A list of rows is read as well; rationale and answer may stand apart.
   put(tmp_path / "rows.jsonl", rows[:1])
   fields |= {"rationale": "cot", "answer": "gold"}
