@@ -9,12 +9,13 @@ of answers a second are durable before they count.
 import asyncio
 import contextlib
 import fcntl
+import json
 import pathlib
 import socket
 import sqlite3
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
@@ -42,6 +43,7 @@ _GATHER_SECONDS = 0.005
 # How often to look whether another process has its answer.
 _POLL_SECONDS = 0.2
 _USES_A_TRANSACTION = 1000
+_ROWS_A_STATEMENT = 500
 _OTHERS = "asked by another process"
 
 _Action = tuple[str, tuple[str, ...]]
@@ -216,44 +218,67 @@ class Journal:
   def _transact(self, actions: Sequence[_Action]) -> _Results:
     if not actions:
       return []
-    methods: dict[str, Callable[..., str | None]] = {
-      "begin": self._begin,
-      "store": self._store,
-      "release": self._release,
-    }
+    # One statement for each kind of action: a statement for each would hand
+    # the interpreter's lock to and fro.
+    asked = [key for name, (key, *_) in actions if name == "begin"]
+    stored = [row for name, row in actions if name == "store"]
+    ended = [key for name, (key, *_) in actions if name != "begin"]
     self._writer.execute("BEGIN IMMEDIATE")
     try:
-      results = [methods[name](*values) for name, values in actions]
+      self._store(stored)
+      self._release(ended)
+      found = self._begin(asked)
       self._writer.execute("COMMIT")
     except BaseException:
       self._writer.execute("ROLLBACK")
       raise
-    return results
+    return [
+      found.get(key) if name == "begin" else None for name, (key, *_) in actions
+    ]
 
-  def _begin(self, key: str) -> str | None:
+  def _begin(self, keys: Sequence[str]) -> dict[str, str]:
+    """Returns the answers that there are, and claims the rest if it can."""
     execute = self._writer.execute
-    found = execute("SELECT response FROM answers WHERE key = ?", (key,))
-    answer: tuple[str] | None = found.fetchone()
-    if answer is not None:
-      return answer[0]
-    claim = "INSERT OR IGNORE INTO claims VALUES (?, ?)"
-    if execute(claim, (key, self._owner)).rowcount:
-      return None
-    found = execute("SELECT owner FROM claims WHERE key = ?", (key,))
-    owner: str = found.fetchone()[0]
-    if owner != self._owner and self._lives(owner):
-      return _OTHERS
-    execute("DELETE FROM claims WHERE owner = ?", (owner,))
-    execute(claim, (key, self._owner))
-    return None
+    found = dict(
+      execute(
+        "SELECT key, response FROM answers WHERE key IN"
+        " (SELECT value FROM json_each(?))",
+        (json.dumps(keys),),
+      )
+    )
+    missing = json.dumps([key for key in keys if key not in found])
+    claim = (
+      "INSERT OR IGNORE INTO claims SELECT value, ? FROM json_each(?)",
+      (self._owner, missing),
+    )
+    execute(*claim)
+    others = execute(
+      "SELECT key, owner FROM claims WHERE owner != ? AND key IN"
+      " (SELECT value FROM json_each(?))",
+      (self._owner, missing),
+    ).fetchall()
+    dead = [owner for owner in {o for _, o in others} if not self._lives(owner)]
+    for owner in dead:
+      execute("DELETE FROM claims WHERE owner = ?", (owner,))
+    if dead:
+      execute(*claim)
+    found |= {key: _OTHERS for key, owner in others if owner not in dead}
+    return found
 
-  def _store(self, *row: str) -> None:
-    self._writer.execute(_INSERT, (*row, round(time.time(), 3)))
-    self._release(row[0])
+  def _store(self, rows: Sequence[Sequence[str]]) -> None:
+    now = round(time.time(), 3)
+    for first in range(0, len(rows), _ROWS_A_STATEMENT):
+      some = rows[first : first + _ROWS_A_STATEMENT]
+      places = ",".join(["(?, ?, ?, ?, ?)"] * len(some))
+      values = [value for row in some for value in (*row, now)]
+      insert = f"INSERT OR IGNORE INTO answers VALUES {places}"
+      self._writer.execute(insert, values)
 
-  def _release(self, key: str) -> None:
+  def _release(self, keys: Sequence[str]) -> None:
     self._writer.execute(
-      "DELETE FROM claims WHERE key = ? AND owner = ?", (key, self._owner)
+      "DELETE FROM claims WHERE owner = ? AND key IN"
+      " (SELECT value FROM json_each(?))",
+      (self._owner, json.dumps(keys)),
     )
 
   def _lock_path(self, owner: str) -> pathlib.Path:
