@@ -57,6 +57,12 @@ def make_parser() -> argparse.ArgumentParser:
   add("--output_dir", help="default: $DISTILL_DATA_DIR/<task>")
   add("--num_shards", type=int, help="default: one for 1,000 examples")
   add(
+    "--shard_index",
+    type=int,
+    help="only ask about this one of --num_shards, and write no cache: for"
+    " one of several machines; the command without it then writes the cache",
+  )
+  add(
     "--module",
     action="append",
     default=[],
@@ -117,6 +123,18 @@ def main(argv: Sequence[str]) -> None:
     if options.plan:
       plan = planning.make_plan(examples, collection)
       print(planning.report(plan, collection))
+      return
+    if options.shard_index is not None:
+      asked = caching.ask_shard(
+        family.dataset,
+        options.split,
+        collection,
+        options.shard_index,
+        options.num_shards or 1,
+        choice=choice,
+        display=status.display_on(sys.stderr, title),
+      )
+      print(f"{directory}: the answers to {asked:,} examples are journaled")
       return
     entry, written = caching.build_cache(
       family.dataset,

@@ -177,6 +177,41 @@ def build_cache(
   return entry, True
 
 
+def ask_shard(
+  dataset: Dataset,
+  split: str,
+  collection: Collection,
+  index: int,
+  num_shards: int,
+  *,
+  choice: Choice | None = None,
+  display: collecting.Display | None = None,
+) -> int:
+  """Asks about the examples of one shard, into the journal alone.
+
+  `build_cache` with the journals of all shards asks nobody any more, and
+  writes what a single run would have written.
+
+  Returns:
+    The number of examples.
+
+  Raises:
+    UserError: There is no such shard, or answers are missing.
+  """
+  if not 0 <= index < num_shards:
+    raise UserError(
+      "There is no such shard.",
+      expected=f"--shard_index from 0 to {num_shards - 1}, of --num_shards",
+      found=str(index),
+    )
+  choice = choice or Choice()
+  examples = choice.examples(dataset, split)
+  first, end = (i * len(examples) // num_shards for i in (index, index + 1))
+  name = f"failed-{dataset.name}-{split}-{index}.jsonl"
+  _ask(examples[first:end], collection, choice, name, display)
+  return end - first
+
+
 def _ask(
   examples: Sequence[Example],
   collection: Collection,

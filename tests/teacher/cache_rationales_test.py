@@ -136,6 +136,33 @@ def test_spending_stops_before_the_limit_and_goes_on(run, server, tmp_path):
   assert row["cost"] == round(spent, 6) and row["price"].endswith("2026-01-31")
 
 
+def test_shards_asked_apart_make_the_cache_of_a_single_run(
+  run, server, tmp_path
+):
+  flags = ["--limit=20", "--num_shards=3"]
+  for index in (2, 0, 1):
+    code, said = run(*flags, f"--shard_index={index}")
+    assert code == 0 and "are journaled" in said
+    assert not (tmp_path / "cache" / "manifest.json").exists()
+    # As if another machine had asked.
+    [ours] = (tmp_path / "cache/journal").glob("*[!0-9].sqlite")
+    ours.rename(ours.with_name(f"machine-{index}.sqlite"))
+  assert server.stats()["requests"] == 20
+  assert run(*flags, f"--output_dir={tmp_path}/one")[0] == 0
+  assert server.stats()["requests"] == 40
+  assert run(*flags)[0] == 0
+  assert server.stats()["requests"] == 40
+  names = sorted(p.name for p in (tmp_path / "one").iterdir() if p.is_file())
+  assert len(names) == 6
+  for name in names:
+    both = [
+      (tmp_path / folder / name).read_bytes() for folder in ("one", "cache")
+    ]
+    assert both[0] == both[1], name
+  code, said = run(*flags, "--shard_index=3")
+  assert code == errors.USER_ERROR_EXIT and "from 0 to 2" in said
+
+
 def test_asking_again_and_a_judge_by_flags(run, server, tmp_path):
   flags = ["--limit=3", "--retry_wrong=2", "--hint_gold"]
   judge = ["--verify_with=openai", "--verify_model=always-yes"]
