@@ -145,7 +145,9 @@ def survey(
     "examples_with_an_agreeing_answer": sum(
       records.AGREES in record.agrees for record in content
     ),
-    "hinted": sum(map(sum, (record.hinted for record in content))),
+    "hinted": sum(sum(record.hinted) for record in content),
+    "supported": _count(content, records.SUPPORTED),
+    "unsupported": _count(content, records.UNSUPPORTED),
     "without_a_label": sum(not answer.label for answer in found),
     "problems": {name: problems[name] for name in PROBLEMS},
     "empty_rationales": len(found) - len(rationales),
@@ -169,6 +171,10 @@ def survey(
       "near_train": sum(place >= 0 for place in places),
     }
   return report
+
+
+def _count(content: Sequence[records.Record], verdict: int) -> int:
+  return sum(record.verdicts.count(verdict) for record in content)
 
 
 def _lengths(some: Iterable[Answer]) -> dict[str, float]:
@@ -241,6 +247,8 @@ def as_text(report: Mapping[str, Any]) -> str:
     ("duplicates", "word for word the same as an earlier one"),
     ("near_duplicates", f"{_NEAR_RATIONALES:.0%} of their words are another's"),
     ("leaks", f"the answer in the first {_FIRST_WORDS} words"),
+    ("hinted", "the prompt showed the gold label"),
+    ("unsupported", "a second teacher found no support for the answer"),
   ):
     rows.append((f"  {name}", f"{_share(report[name], total)}: {what}"))
   for name, row in report["words"].items():

@@ -17,6 +17,7 @@ NLI = answers.ChoiceAnswer(("entailment", "neutral", "contradiction"))
 def record(*given, label="neutral", **fields):
   """Makes a record of (rationale, teacher's label, raw text) triples."""
   fields = {"finish": "stop", "input": "Is it?", "teacher": "t", **fields}
+  fields = {"hinted": 0, "verdict": records.NOT_JUDGED, **fields}
   return records.Record(
     id="7",
     input=fields["input"],
@@ -26,8 +27,8 @@ def record(*given, label="neutral", **fields):
     agrees=tuple(int(a == label) if label else -1 for _, a, _ in given),
     finish_reasons=(fields["finish"],) * len(given),
     teachers=(fields["teacher"],) * len(given),
-    hinted=(0,) * len(given),
-    verdicts=(-1,) * len(given),
+    hinted=(fields["hinted"],) * len(given),
+    verdicts=(fields["verdict"],) * len(given),
     completions=tuple(text for _, _, text in given),
   )
 
@@ -70,9 +71,11 @@ def test_labels_are_judged_without_raw_texts_too():
 
 def test_a_survey_counts():
   content = [
-    record(("It is so, a b c d e f.", "neutral", "x"), ("", "", "y")),
-    record(("It is so, a b c d e f.", "entailment", "x")),
-    record(("Neutral: it is so, a b c d e f.", "neutral", "x"), label=""),
+    record(("It is so, a b c d e f.", "neutral", "x"), ("", "", "y"), hinted=1),
+    record(("It is so, a b c d e f.", "entailment", "x"), verdict=0),
+    record(
+      ("Neutral: it is so, a b c d e f.", "neutral", "x"), label="", verdict=1
+    ),
     record(("a b c d e f It is so and", "neutral", "x"), teacher="u"),
   ]
   report = hygiene.survey(content, NLI, ["is IT", "Was it?"], samples=2)
@@ -81,6 +84,8 @@ def test_a_survey_counts():
   assert report["examples_with_an_agreeing_answer"] == 2
   assert report["without_a_label"] == report["problems"]["blank"] == 1
   assert report["empty_rationales"] == report["duplicates"] == 1
+  assert (report["hinted"], report["supported"]) == (2, 1)
+  assert report["unsupported"] == 1
   assert report["near_duplicates"] == 2 and report["leaks"] == 1
   assert report["words"]["right"]["rationales"] == 2
   assert report["words"]["right"]["p50"] == 9.5
