@@ -39,7 +39,7 @@ CREATE TABLE IF NOT EXISTS imported(file TEXT PRIMARY KEY, version TEXT);
 """
 _INSERT = "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?)"
 # How long the first that waits lets others join its transaction.
-_GATHER_SECONDS = 0.005
+_GATHER_SECONDS = 0.02
 # How often to look whether another process has its answer.
 _POLL_SECONDS = 0.2
 _USES_A_TRANSACTION = 1000

@@ -1,8 +1,9 @@
 """How much is asked at once: as much as the server takes, within given caps.
 
 Concurrency adapts as TCP's window does: it doubles until the server first
-pushes back (429, 503, a time-out), is halved then, and grows by one for each
-round of answers after that.
+pushes back (429, 503, a time-out), and grows by one for each round of answers
+after that. A round of push-backs alone halves it, and a part of one takes its
+part (Alizadeh et al. 2010), so that it stays just below what the server takes.
 """
 
 import asyncio
@@ -81,7 +82,6 @@ class Limiter:
     self._limits = limits
     self._window = float(min(_START, limits.max_concurrency))
     self._doubling = True
-    self._decreased = 0.0
     self._waiting: collections.deque[asyncio.Future[None]] = collections.deque()
     self._requests = _Pace(limits.requests_per_minute)
     self._tokens = _Pace(limits.tokens_per_minute)
@@ -103,12 +103,11 @@ class Limiter:
       wait = max(self._requests.take(1), self._tokens.take(tokens))
       if wait:
         await asyncio.sleep(wait)
-      begun = time.monotonic()
       yield
       self._grow()
     except AskingError as error:
       if error.kind in _PUSH_BACK:
-        self._shrink(begun)
+        self._shrink()
       raise
     finally:
       self._leave()
@@ -141,9 +140,6 @@ class Limiter:
       step = 1.0 if self._doubling else 1.0 / self._window
       self._window = min(self._window + step, self._limits.max_concurrency)
 
-  def _shrink(self, begun: float) -> None:
-    # Requests sent before the last decrease say nothing about it.
-    if begun > self._decreased:
-      self._decreased = time.monotonic()
-      self._doubling = False
-      self._window = max(1.0, self._window / 2)
+  def _shrink(self) -> None:
+    self._doubling = False
+    self._window = max(1.0, self._window - 0.5)
