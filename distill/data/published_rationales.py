@@ -4,6 +4,7 @@ Four formats: the folder of Distilling Step-by-Step, the completion files of
 Fine-tune-CoT, SCoTD's pools, and plain rows with a field map.
 """
 
+import contextlib
 import pathlib
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -186,22 +187,18 @@ def _value(row: Mapping[str, Any], field: str) -> str:
   return re.sub(r"\{([^{}]*)\}", lambda hole: str(row[hole[1]]), field)
 
 
-class _format:  # noqa: N801, a context manager
+@contextlib.contextmanager
+def _format(where: object, expected: str) -> Iterator[None]:
   """Says an error of a file's shape as a UserError that names the file."""
-
-  def __init__(self, where: object, expected: str) -> None:
-    self._where, self._expected = where, expected
-
-  def __enter__(self) -> None: ...
-
-  def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-    if isinstance(error, KeyError | TypeError | AttributeError | ValueError):
-      raise UserError(
-        f"{self._where} is not of this format.",
-        expected=self._expected,
-        found=f"{type(error).__name__}: {error}",
-        remedy="correct --format or --field",
-      ) from error
+  try:
+    yield
+  except (KeyError, TypeError, AttributeError, ValueError) as error:
+    raise UserError(
+      f"{where} is not of this format.",
+      expected=expected,
+      found=f"{type(error).__name__}: {error}",
+      remedy="correct --format or --field",
+    ) from error
 
 
 Answers = Iterator[Answer]
