@@ -83,6 +83,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
   add("--attempts", type=int, default=10, help="before a request has failed")
   add("--max_cost", type=float, help="stop before so many US dollars are spent")
   add("--prices", help="a price table of yours (docs/teachers.md)")
+  add("--batch_api", action="store_true", help="openai: ask by batch files")
+  add("--poll_seconds", type=float, default=30.0, help="between looks at it")
   add("--journal_dir", help="default: <output_dir>/journal")
   add("--plan", action="store_true", help="say what it would take, ask nobody")
   add(
@@ -167,6 +169,7 @@ def collection(
     options.max_cost,
     insistence,
     _judge(options),
+    options.poll_seconds if options.batch_api else None,
   )
 
 

@@ -6,16 +6,25 @@ It may be killed at any moment and repeated; `reading.py` is the second.
 import asyncio
 import collections
 import contextlib
+import dataclasses
 import functools
 import json
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 
+from distill.errors import UserError
 from distill.teacher.asking import Asker, run_jobs
 from distill.teacher.collection import Collection
 from distill.teacher.insisting import Answer, Question
-from distill.teacher.interface import AskingError, AskOne
+from distill.teacher.interface import (
+  AskingError,
+  AskOne,
+  Teacher,
+  printable,
+)
+from distill.teacher.journal import Journal
 from distill.teacher.prices import Budget, Purse
 
 # Called when asking begins: shows how the asker gets on with so many jobs,
@@ -69,10 +78,36 @@ def ask_all(
     with path.open("a", encoding="utf-8") as file:
       file.write(json.dumps(line) + "\n")
 
+  if collection.poll_seconds is not None:
+    # What failed there goes the way of all failures.
+    failures = asyncio.run(_ask_by_batches(questions, collection, journal))
+    collection = dataclasses.replace(collection, teacher=failures)
   stopped = asyncio.run(_ask_all(questions, collection, on_failure, display))
   if stopped is not None:
     raise stopped
   return failed
+
+
+async def _ask_by_batches(
+  questions: Sequence[Question], collection: Collection, journal: Journal
+) -> Teacher:
+  from distill.teacher import batching, openai
+
+  teacher = collection.teacher
+  alone = collection.judge is None and collection.max_cost is None
+  if not isinstance(teacher, openai.OpenAITeacher) or not alone:
+    raise UserError(
+      "--batch_api cannot ask this.",
+      expected="--teacher=openai, without --verify_with and --max_cost",
+      found=teacher.name,
+    )
+  return await batching.ask_by_batches(
+    questions,
+    collection,
+    teacher,
+    journal,
+    lambda line: print(printable(line), file=sys.stderr, flush=True),
+  )
 
 
 async def _ask_all(

@@ -27,6 +27,8 @@ class Collection:
     max_cost: The most US dollars to spend in this run.
     insistence: What to do about answers that are not the gold label.
     judge: Who judges the rationales.
+    poll_seconds: None asks one by one. Else it is asked by batch files, which
+      are looked at so often.
   """
 
   teacher: Teacher
@@ -40,6 +42,7 @@ class Collection:
   max_cost: float | None = None
   insistence: Insistence | None = None
   judge: Judge | None = None
+  poll_seconds: float | None = None
 
   async def answer(
     self, question: Question, sample: int, ask: AskOne, ask_judge: AskOne

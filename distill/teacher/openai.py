@@ -21,6 +21,7 @@ OPENAI_URL = "https://api.openai.com/v1"
 _LONGEST_REPLY = 4 << 20
 # Upper case only, so that a key given by mistake is refused and not stored.
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
+_JSON = {"Content-Type": "application/json"}
 _PATHS = {"chat": "chat/completions", "completion": "completions"}
 
 
@@ -76,21 +77,24 @@ class OpenAITeacher:
     Raises:
       AskingError: There is none; the kind says why.
     """
-    try:
+    status, headers, body = await self._post(request)
+    if status == 400 and b"max_completion_tokens" in body:
+      # What reasoning models call it; the server says so once.
+      self._length_field = "max_completion_tokens"
       status, headers, body = await self._post(request)
-      if status == 400 and b"max_completion_tokens" in body:
-        # What reasoning models call it; the server says so once.
-        self._length_field = "max_completion_tokens"
-        status, headers, body = await self._post(request)
-    except TimeoutError:
-      raise AskingError("timeout", "no answer in time", True) from None
-    except (aiohttp.ClientError, OSError) as error:
-      # Neither chained nor printed whole: it holds the request's headers.
-      detail = self._hide(f"{type(error).__name__}: {error}")
-      raise AskingError("connection", detail, True) from None
     if status == 200:
-      return read_response(body, request, self.served_model or self.model)
+      return read_response(body, request, self.expected_model)
     raise read_error(status, headers, body)
+
+  @property
+  def expected_model(self) -> str:
+    """Returns what the server calls the model."""
+    return self.served_model or self.model
+
+  @property
+  def path(self) -> str:
+    """Returns the endpoint's path, after the base URL."""
+    return _PATHS[self.endpoint]
 
   async def close(self) -> None:
     """Closes the connections."""
@@ -98,42 +102,76 @@ class OpenAITeacher:
       await self._session.close()
       self._session = None
 
-  async def _post(self, request: Request) -> tuple[int, Any, bytes]:
-    """Returns the status, headers and body of the server's reply."""
+  async def exchange(
+    self,
+    method: str,
+    path: str,
+    data: bytes | aiohttp.FormData | None = None,
+    longest: int = _LONGEST_REPLY,
+  ) -> tuple[int, Any, bytes]:
+    """Returns the status, headers and body of the server's reply.
+
+    Args:
+      method: GET or POST.
+      path: After the base URL.
+      data: JSON, or a form.
+      longest: The most bytes that a reply may have.
+
+    Raises:
+      AskingError: There is no whole reply.
+    """
+    try:
+      return await self._exchange(method, path, data, longest)
+    except TimeoutError:
+      raise AskingError("timeout", "no answer in time", True) from None
+    except (aiohttp.ClientError, OSError) as error:
+      # Neither chained nor printed whole: it holds the request's headers.
+      detail = self._hide(f"{type(error).__name__}: {error}")
+      raise AskingError("connection", detail, True) from None
+
+  async def _exchange(
+    self,
+    method: str,
+    path: str,
+    data: bytes | aiohttp.FormData | None,
+    longest: int,
+  ) -> tuple[int, Any, bytes]:
     if self._session is None:
-      headers = {"Content-Type": "application/json"}
-      if self._key:
-        headers["Authorization"] = f"Bearer {self._key}"
+      authorization = {"Authorization": f"Bearer {self._key}"}
       self._session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),
-        headers=headers,
+        headers=authorization if self._key else {},
         # Whoever asks limits the whole of it; connecting has its own limit.
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=30),
         cookie_jar=aiohttp.DummyCookieJar(),
       )
-    async with self._session.post(
-      f"{self.base_url.rstrip('/')}/{_PATHS[self.endpoint]}",
-      data=json.dumps(self._payload(request)).encode("ascii"),
+    async with self._session.request(
+      method,
+      f"{self.base_url.rstrip('/')}/{path}",
+      data=data,
+      headers=_JSON if isinstance(data, bytes) else None,
       allow_redirects=False,
     ) as reply:
       body = bytearray()
       async for chunk in reply.content.iter_any():
         body += chunk
-        if len(body) > _LONGEST_REPLY:
+        if len(body) > longest:
           reply.close()
           raise AskingError(
-            "too_large", f"a reply of over {_LONGEST_REPLY:,} bytes", True
+            "too_large", f"a reply of over {longest:,} bytes", True
           )
-      if self._key and self._key.encode() in body:
-        # A server that repeats the key must not get it into the journal.
-        return (
-          reply.status,
-          reply.headers,
-          self._hide(body.decode("utf-8", "replace")).encode(),
-        )
-      return reply.status, reply.headers, bytes(body)
+    said = bytes(body)
+    if self._key and self._key.encode() in said:
+      # A server that repeats the key must not get it into the journal.
+      said = self._hide(said.decode("utf-8", "replace")).encode()
+    return reply.status, reply.headers, said
 
-  def _payload(self, request: Request) -> dict[str, Any]:
+  async def _post(self, request: Request) -> tuple[int, Any, bytes]:
+    content = json.dumps(self.payload(request)).encode("ascii")
+    return await self.exchange("POST", self.path, content)
+
+  def payload(self, request: Request) -> dict[str, Any]:
+    """Returns the body that asks a request."""
     chat = self.endpoint == "chat"
     payload: dict[str, Any] = {
       "model": self.model,

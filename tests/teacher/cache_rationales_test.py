@@ -5,6 +5,9 @@ import json
 import pathlib
 import re
 import sqlite3
+import subprocess
+import sys
+import time
 
 import pytest
 import tensorflow_datasets as tfds
@@ -161,6 +164,39 @@ def test_shards_asked_apart_make_the_cache_of_a_single_run(
     assert both[0] == both[1], name
   code, said = run(*flags, "--shard_index=3")
   assert code == errors.USER_ERROR_EXIT and "from 0 to 2" in said
+
+
+def test_batch_files_make_the_same_cache(run, server, tmp_path):
+  flags = ["--limit=9", "--num_shards=1"]
+  assert run(*flags)[0] == 0
+  code, said = run(
+    *flags, "--batch_api", "--poll_seconds=0", f"--output_dir={tmp_path}/batch"
+  )
+  assert code == 0 and "in_progress" in said and "submitting" in said
+  assert server.stats()["requests"] == 18
+  name = "coin_flip-test.tfrecord-00000-of-00001"
+  both = [(tmp_path / each / name).read_bytes() for each in ("cache", "batch")]
+  assert both[0] == both[1]
+
+
+def test_a_polite_stop_keeps_what_is_under_way(start_server, tmp_path):
+  slow = start_server("--delay=0.3")
+  script = pathlib.Path(ROOT / "scripts" / "cache_rationales.py")
+  flags = ["--task=coin_flip", "--teacher=openai", "--model=steady"]
+  flags += ["--max_concurrency=8", f"--output_dir={tmp_path}/cache"]
+  command = [sys.executable, script, *flags, f"--base_url={slow.url}"]
+  process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+  while slow.stats()["answered"] < 12:
+    assert process.poll() is None
+    time.sleep(0.01)
+  process.terminate()
+  _, said = process.communicate(timeout=60)
+  assert process.returncode == errors.USER_ERROR_EXIT and "SIGTERM" in said
+  answered = slow.stats()["answered"]
+  [path] = (tmp_path / "cache/journal").glob("*.sqlite")
+  with contextlib.closing(sqlite3.connect(path)) as connection:
+    [kept] = connection.execute("SELECT count(*) FROM answers").fetchone()
+  assert kept == answered < 200
 
 
 def test_asking_again_and_a_judge_by_flags(run, server, tmp_path):

@@ -39,9 +39,12 @@ class Server:
     self.delay, self.slots = delay, slots
     self.under_way = self.most = self.requests = self.refused = 0
     self.asked = {}
+    self.files, self.batches = {}, {}
     self.answered = {}
 
   async def handle(self, request):
+    if "/batches" in request.path or "/files" in request.path:
+      return await self.batch(request)
     if request.method == "GET":
       return web.json_response(self.stats())
     body = await request.json()
@@ -58,6 +61,44 @@ class Server:
       return await self.reply(request, body, key)
     finally:
       self.under_way -= 1
+
+  async def batch(self, request):
+    """The batch API: a batch is done when it is looked at the second time."""
+    *_, kind, last = request.path.removesuffix("/content").split("/")
+    if request.method == "GET" and request.path.endswith("/content"):
+      return web.Response(text=self.files[last])
+    if request.method == "GET" and last == "batches":
+      return web.json_response({"data": list(self.batches.values())})
+    if request.method == "GET":
+      batch = self.batches[last]
+      reply = web.json_response(batch)
+      batch["status"] = "completed"
+      return reply
+    id = f"{last}-{len(self.files) + len(self.batches)}"
+    if last == "files":
+      self.files[id] = (await request.post())["file"].file.read().decode()
+      return web.json_response({"id": id})
+    asked = await request.json()
+    lines = self.files[asked["input_file_id"]].splitlines()
+    done, failed = [], []
+    for row in map(json.loads, lines):
+      self.requests += 1
+      body, key = row["body"], row["custom_id"]
+      bad = body["model"] == "some-400" and not int(key[:8], 16) % 4
+      reply = {"error": {"message": "bad"}} if bad else completion(body, "")
+      response = {"status_code": 400 if bad else 200, "body": reply}
+      line = json.dumps({"custom_id": key, "response": response})
+      (failed if bad else done).append(line)
+    self.files[f"{id}-out"] = "\n".join(reversed(done))
+    self.files[f"{id}-err"] = "\n".join(failed)
+    self.batches[id] = {
+      "id": id,
+      "status": "in_progress",
+      "metadata": asked["metadata"],
+      "output_file_id": f"{id}-out",
+      "error_file_id": f"{id}-err" if failed else None,
+    }
+    return web.json_response(self.batches[id])
 
   def stats(self):
     return {

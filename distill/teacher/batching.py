@@ -1,0 +1,268 @@
+"""Asks by OpenAI's batch files: half the price, hours later.
+
+Rounds of three steps, each of which a killed run takes up where it was: find
+the requests that the journal cannot answer, submit them as one file, poll and
+store what comes. A style of two steps takes two rounds. The files, which
+`vllm run-batch` takes too, stay in the journal's folder.
+"""
+
+import asyncio
+import json
+import pathlib
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import aiohttp
+
+from distill.teacher.collection import Collection
+from distill.teacher.insisting import Question
+from distill.teacher.interface import (
+  AskingError,
+  Request,
+  Response,
+  content_key,
+)
+from distill.teacher.journal import Journal
+from distill.teacher.openai import OpenAITeacher
+from distill.teacher.openai_replies import read_error, read_response
+
+_UNDER_WAY = ("validating", "in_progress", "finalizing", "cancelling")
+# OpenAI's own bound for one file.
+_MOST_REQUESTS = 50_000
+_LONGEST_FILE = 1 << 30
+_STATE = "batch.json"
+
+Say = Callable[[str], None]
+
+
+class Failed:
+  """Stands in for a teacher after its batches: it repeats their failures."""
+
+  def __init__(self, name: str, failures: dict[str, AskingError]) -> None:
+    self.name = name
+    self._failures = failures
+
+  async def complete(self, request: Request) -> Response:
+    """Raises what became of a request."""
+    missing = AskingError("missing", "not in any batch", False)
+    raise self._failures.get(request.key(self.name), missing)
+
+
+async def ask_by_batches(
+  questions: Sequence[Question],
+  collection: Collection,
+  teacher: OpenAITeacher,
+  journal: Journal,
+  say: Say,
+) -> Failed:
+  """Asks until nothing is missing that the server would answer.
+
+  Args:
+    questions: What to ask about.
+    collection: How; its teacher is `teacher`.
+    teacher: The server.
+    journal: Where answers go, and what is known of batches.
+    say: Told what happens, a line each time.
+
+  Raises:
+    AskingError: The server refused a file or a batch.
+  """
+  failures: dict[str, AskingError] = {}
+  try:
+    while True:
+      state = _read_state(journal.folder)
+      if not state:
+        found = await _find_missing(questions, collection, journal)
+        wanted = {k: w for k, w in found.items() if k not in failures}
+        if not wanted:
+          return Failed(teacher.name, failures)
+        state = _write_files(wanted, teacher, journal.folder)
+      if "batch" not in state:
+        state = await _submit(state, teacher, journal.folder, say)
+      seconds = collection.poll_seconds or 0.0
+      failures |= await _collect(state, teacher, journal, seconds, say)
+  finally:
+    await teacher.close()
+
+
+async def _find_missing(
+  questions: Sequence[Question], collection: Collection, journal: Journal
+) -> dict[str, Request]:
+  """Returns, by key, the next requests that the journal cannot answer."""
+  missing: dict[str, Request] = {}
+
+  async def look(request: Request) -> Response:
+    key = request.key(collection.teacher.name)
+    found = journal.look_up(key)
+    if found is None:
+      missing[key] = request
+      raise AskingError("missing", "to be asked", False)
+    if isinstance(found, AskingError):
+      raise found
+    return found
+
+  for question in questions:
+    for sample in range(collection.samples):
+      try:
+        await collection.answer(question, sample, look, look)
+      except AskingError:
+        if len(missing) == _MOST_REQUESTS:
+          return missing
+  return missing
+
+
+def _read_state(folder: pathlib.Path) -> dict[str, str]:
+  """Returns the name and, once it has one, the id of the batch under way."""
+  path = folder / _STATE
+  return json.loads(path.read_text()) if path.exists() else {}
+
+
+def _note(folder: pathlib.Path, state: dict[str, str]) -> dict[str, str]:
+  draft = folder / f"{_STATE}.draft"
+  draft.write_text(json.dumps(state))
+  draft.rename(folder / _STATE)
+  return state
+
+
+def _write_files(
+  wanted: dict[str, Request], teacher: OpenAITeacher, folder: pathlib.Path
+) -> dict[str, str]:
+  """Writes a batch file, and the contents that its answers are stored by."""
+  name = f"batch-{uuid.uuid4().hex[:12]}"
+  with (folder / f"{name}.contents").open("w") as contents:
+    contents.writelines(
+      request.content(teacher.name) + "\n" for request in wanted.values()
+    )
+  with (folder / f"{name}.jsonl").open("w") as file:
+    for key, request in wanted.items():
+      line = {
+        "custom_id": key,
+        "method": "POST",
+        "url": f"/v1/{teacher.path}",
+        "body": teacher.payload(request),
+      }
+      file.write(json.dumps(line) + "\n")
+  return _note(folder, {"name": name})
+
+
+async def _submit(
+  state: dict[str, str], teacher: OpenAITeacher, folder: pathlib.Path, say: Say
+) -> dict[str, str]:
+  """Returns the state with the id of the batch, submitted now or before."""
+  name = state["name"]
+  # Killed around the submission, only the server knows whether it was made.
+  listed = await _call(teacher, "GET", "batches?limit=100")
+  for batch in listed["data"]:
+    if (batch.get("metadata") or {}).get("journal") == name:
+      return _note(folder, {**state, "batch": batch["id"]})
+  path = folder / f"{name}.jsonl"
+  say(f"submitting {path}")
+  form = aiohttp.FormData({"purpose": "batch"})
+  form.add_field("file", path.read_bytes(), filename=path.name)
+  file = await _call(teacher, "POST", "files", form)
+  batch = await _call(
+    teacher,
+    "POST",
+    "batches",
+    json.dumps(
+      {
+        "input_file_id": file["id"],
+        "endpoint": f"/v1/{teacher.path}",
+        "completion_window": "24h",
+        "metadata": {"journal": name},
+      }
+    ).encode(),
+  )
+  return _note(folder, {**state, "batch": batch["id"]})
+
+
+async def _collect(
+  state: dict[str, str],
+  teacher: OpenAITeacher,
+  journal: Journal,
+  poll_seconds: float,
+  say: Say,
+) -> dict[str, AskingError]:
+  """Waits for a batch and stores its answers; returns the failures."""
+  id = state["batch"]
+  while True:
+    batch = await _call(teacher, "GET", f"batches/{id}")
+    counts = json.dumps(batch.get("request_counts") or {})
+    say(f"{id} {batch['status']} {counts}")
+    if batch["status"] not in _UNDER_WAY:
+      break
+    await asyncio.sleep(poll_seconds)
+  contents = journal.folder / f"{state['name']}.contents"
+  wanted = {content_key(c): c for c in contents.read_text().splitlines()}
+  reason = AskingError("missing", f"the batch {batch['status']}", False)
+  failures, stores = dict.fromkeys(wanted, reason), []
+  for field in ("output_file_id", "error_file_id"):
+    if batch.get(field):
+      body = await _fetch(teacher, f"files/{batch[field]}/content")
+      for line in body.splitlines():
+        key, outcome = _read_line(line, wanted, teacher)
+        if isinstance(outcome, AskingError):
+          failures[key] = outcome
+        else:
+          failures.pop(key, None)
+          stores.append(journal.store(key, wanted[key], outcome))
+  await asyncio.gather(*stores)
+  (journal.folder / _STATE).unlink()
+  return failures
+
+
+def _read_line(
+  line: bytes, wanted: dict[str, str], teacher: OpenAITeacher
+) -> tuple[str, Response | AskingError]:
+  """Returns a line's key, '' where nobody asked for it, and its outcome."""
+  try:
+    row = json.loads(line)
+    key, reply = row["custom_id"], row.get("response") or {}
+    body = json.dumps(reply.get("body") or row).encode()
+    status = int(reply.get("status_code") or 500)
+    fields = json.loads(wanted[key])
+  except (ValueError, LookupError, TypeError, AttributeError):
+    return "", AskingError("malformed", "a line that is no answer", False)
+  try:
+    if status != 200:
+      raise read_error(status, {}, body)
+    asked = Request(fields["prompt"])
+    return key, read_response(body, asked, teacher.expected_model)
+  except AskingError as error:
+    return key, error
+
+
+async def _call(
+  teacher: OpenAITeacher,
+  method: str,
+  path: str,
+  data: bytes | aiohttp.FormData | None = None,
+) -> dict[str, Any]:
+  """Returns the object that the server replies with."""
+  try:
+    return dict(json.loads(await _fetch(teacher, path, method, data)))
+  except (ValueError, TypeError):
+    raise AskingError("malformed", f"the reply to {path}", False) from None
+
+
+async def _fetch(
+  teacher: OpenAITeacher,
+  path: str,
+  method: str = "GET",
+  data: bytes | aiohttp.FormData | None = None,
+) -> bytes:
+  """Returns a reply's body; what can be repeated safely is."""
+  for seconds in (1, 4, 15, 60, None):
+    try:
+      status, headers, body = await teacher.exchange(
+        method, path, data, _LONGEST_FILE
+      )
+      if status != 200:
+        raise read_error(status, headers, body)
+      return body
+    except AskingError as error:
+      if seconds is None or method != "GET" or not error.retryable:
+        raise
+      await asyncio.sleep(error.retry_after or seconds)
+  raise AssertionError("unreachable")

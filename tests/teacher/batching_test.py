@@ -1,0 +1,107 @@
+"""Batch files: submitted once, whatever dies, and stored like any answer."""
+
+import asyncio
+import json
+
+import pytest
+
+from distill.data.examples import Example
+from distill.errors import UserError
+from distill.teacher import batching, collecting, styles
+from distill.teacher.answers import NumberAnswer
+from distill.teacher.collection import Collection
+from distill.teacher.journal import Journal
+from distill.teacher.openai import OpenAITeacher
+from distill.teacher.reading import Reading
+
+QUESTIONS = [Example(str(i), f"What is {i}?", "") for i in range(20)]
+
+
+class DiedError(Exception):
+  """The process was killed here."""
+
+
+def ask(server, folder, model="steady", dies_at=None):
+  """Runs until it ends or 'dies'; returns failures and what was said."""
+  said = []
+
+  def say(line):
+    said.append(line)
+    if len(said) == dies_at:
+      raise DiedError
+
+  teacher = OpenAITeacher(model, server.url)
+  with Journal(folder) as journal:
+    collection = Collection(
+      teacher,
+      styles.ZeroShotTwoSteps(NumberAnswer()),
+      journal=journal,
+      poll_seconds=0.0,
+    )
+    asyncio.run(
+      batching.ask_by_batches(QUESTIONS, collection, teacher, journal, say)
+    )
+    return [len(found) for found in Reading(QUESTIONS, collection, "t")], said
+
+
+def test_a_style_of_two_steps_takes_two_batches(server, tmp_path):
+  found, said = ask(server, tmp_path)
+  assert found == [1] * 20 and server.stats()["requests"] == 40
+  assert sum("submitting" in line for line in said) == 2
+  assert ask(server, tmp_path) == (found, [])
+  # The files are those that `vllm run-batch` reads.
+  first, *_ = sorted(tmp_path.glob("batch-*.jsonl"))
+  rows = [json.loads(line) for line in first.read_text().splitlines()]
+  assert len({row["custom_id"] for row in rows}) == 20
+  assert rows[0]["url"] == "/v1/chat/completions"
+  assert rows[0]["body"]["model"] == "steady"
+
+
+def test_wherever_it_dies_nothing_is_submitted_twice(server, tmp_path):
+  # At the first submission, at a look, at the second submission, …
+  for moment in (1, 2, 1, 2, 3, 1):
+    with pytest.raises(DiedError):
+      ask(server, tmp_path, dies_at=moment)
+  assert ask(server, tmp_path)[0] == [1] * 20
+  assert server.stats()["requests"] == 40
+
+
+def test_killed_before_its_id_was_noted_the_batch_is_found(server, tmp_path):
+  with pytest.raises(DiedError):
+    ask(server, tmp_path, dies_at=2)
+  path = tmp_path / "batch.json"
+  state = json.loads(path.read_text())
+  path.write_text(json.dumps({"name": state["name"]}))
+  assert ask(server, tmp_path)[0] == [1] * 20
+  assert server.stats()["requests"] == 40
+
+
+def test_what_fails_in_a_batch_is_a_failure_like_any_other(server, tmp_path):
+  teacher = OpenAITeacher("some-400", server.url)
+  with Journal(tmp_path) as journal:
+    collection = Collection(
+      teacher,
+      styles.ZeroShotOneStep(NumberAnswer()),
+      journal=journal,
+      poll_seconds=0.0,
+    )
+    failed = collecting.ask_all(QUESTIONS, collection, "failed.jsonl")
+  lines = (tmp_path / "failed.jsonl").read_text().splitlines()
+  assert 0 < failed.total() == len(lines) < 20
+  assert json.loads(lines[0])["said"] == "HTTP 400: bad"
+  assert server.stats()["requests"] == 20
+
+
+def test_only_servers_with_batches_can_be_asked_so(tmp_path):
+  class Other:
+    name = "other"
+
+  with Journal(tmp_path) as journal:
+    collection = Collection(
+      Other(),
+      styles.ZeroShotOneStep(NumberAnswer()),
+      journal=journal,
+      poll_seconds=0.0,
+    )
+    with pytest.raises(UserError, match="teacher=openai"):
+      collecting.ask_all(QUESTIONS, collection, "failed.jsonl")
