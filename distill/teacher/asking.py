@@ -62,7 +62,6 @@ class Asker:
     self._journal = journal
     self._policy = policy or RetryPolicy()
     self._under_way: dict[str, asyncio.Future[Response]] = {}
-    self._stopped = asyncio.Event()
     self._reason: AskingError | None = None
     self.limits = limits or Limits()
     self.limiter = Limiter(self.limits)
@@ -73,7 +72,7 @@ class Asker:
   def stop(self, reason: AskingError) -> None:
     """Sends nothing from now on; what is under way is still waited for."""
     self._reason = self._reason or reason
-    self._stopped.set()
+    self.limiter.stopped.set()
     self.budget.purse.wake()
 
   @property
@@ -154,7 +153,7 @@ class Asker:
           raise
         self.tally.retried += 1
         try:
-          await asyncio.wait_for(self._stopped.wait(), delay)
+          await asyncio.wait_for(self.limiter.stopped.wait(), delay)
         except TimeoutError:
           continue
         raise

@@ -8,9 +8,9 @@ part (Alizadeh et al. 2010), so that it stays just below what the server takes.
 
 import asyncio
 import collections
+import contextlib
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from distill.errors import UserError
@@ -76,6 +76,7 @@ class Limiter:
   Attributes:
     concurrency: How many requests may be under way now.
     active: How many are.
+    stopped: Set where nobody need wait for the rates any more.
   """
 
   def __init__(self, limits: Limits) -> None:
@@ -86,13 +87,14 @@ class Limiter:
     self._requests = _Pace(limits.requests_per_minute)
     self._tokens = _Pace(limits.tokens_per_minute)
     self.active = 0
+    self.stopped = asyncio.Event()
 
   @property
   def concurrency(self) -> int:
     """Returns how many requests may be under way now."""
     return int(self._window)
 
-  @asynccontextmanager
+  @contextlib.asynccontextmanager
   async def place(self, tokens: int) -> AsyncIterator[None]:
     """Holds a place while a request of about `tokens` tokens is under way.
 
@@ -102,7 +104,8 @@ class Limiter:
     try:
       wait = max(self._requests.take(1), self._tokens.take(tokens))
       if wait:
-        await asyncio.sleep(wait)
+        with contextlib.suppress(TimeoutError):
+          await asyncio.wait_for(self.stopped.wait(), wait)
       yield
       self._grow()
     except AskingError as error:

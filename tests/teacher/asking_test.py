@@ -196,6 +196,16 @@ def test_given_limits_are_kept():
     Limits(max_concurrency=0)
 
 
+def test_a_stop_does_not_wait_for_the_rates():
+  teacher = CountingTeacher(failure=AskingError("quota", "", False))
+  limits = Limits(requests_per_minute=120)
+  begun = time.monotonic()
+  prompts = ["bad", *map(str, range(300))]
+  _, _, asker = run(teacher, prompts, limits=limits)
+  assert asker.stopped.kind == "quota" and time.monotonic() - begun < 10
+  assert len(teacher.asked) < 20
+
+
 def test_a_server_s_wish_is_kept_and_attempts_are_spread():
   policy = RetryPolicy(attempts=3, first=1.0, longest=4.0)
   error = AskingError("overloaded", "", True)
