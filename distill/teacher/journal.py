@@ -72,7 +72,7 @@ class Journal:
         remedy="give one by --journal_dir, and keep it",
       )
     self.folder = pathlib.Path(folder)
-    self.path = self.folder / f"{socket.gethostname()}.sqlite"
+    self.path = self.folder / f"{_machine()}.sqlite"
     self._owner = uuid.uuid4().hex
     self._waiting: list[tuple[_Action, asyncio.Future[str | None]]] = []
     self._busy = False
@@ -311,6 +311,15 @@ class Journal:
         "INSERT OR REPLACE INTO imported VALUES (?, ?)", (path.name, version)
       )
       self._writer.execute("COMMIT")
+
+
+def _machine() -> str:
+  """Returns a name that no two machines share: cloned ones have one name."""
+  address = uuid.getnode()
+  # Python makes one up where there is none, and sets this bit.
+  made_up = address >> 40 & 1
+  name = socket.gethostname()
+  return name if made_up else f"{name}-{address:012x}"
 
 
 def _broken(path: pathlib.Path, error: BaseException) -> UserError:

@@ -148,7 +148,8 @@ def test_shards_asked_apart_make_the_cache_of_a_single_run(
     assert code == 0 and "are journaled" in said
     assert not (tmp_path / "cache" / "manifest.json").exists()
     # As if another machine had asked.
-    [ours] = (tmp_path / "cache/journal").glob("*[!0-9].sqlite")
+    found = (tmp_path / "cache/journal").glob("*.sqlite")
+    [ours] = (path for path in found if "machine-" not in path.name)
     ours.rename(ours.with_name(f"machine-{index}.sqlite"))
   assert server.stats()["requests"] == 20
   assert run(*flags, f"--output_dir={tmp_path}/one")[0] == 0
