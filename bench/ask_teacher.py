@@ -1,6 +1,6 @@
 """Measures asking: requests a second, with every answer durable and parsed.
 
-`python -m bench.ask_teacher` starts the tests' server (50 ms an answer, 256 at
+`python bench/ask_teacher.py` starts the tests' server (50 ms an answer, 256 at
 once) in a process of its own and asks it through the journal, as `distill
 cache_rationales` does. `--openai_python=PATH` measures the openai SDK beside
 it, with a Python that has it; it is no dependency of this project.
@@ -15,7 +15,8 @@ import tempfile
 import time
 from collections.abc import Sequence
 
-from bench import measure
+import measure
+
 from distill.data.examples import Example
 from distill.teacher import collecting, prompts, styles
 from distill.teacher.answers import NumberAnswer
