@@ -1,5 +1,7 @@
 """`distill cache_rationales`: asks a teacher and caches its answers."""
 
+from __future__ import annotations
+
 import argparse
 import contextlib
 import dataclasses
@@ -7,10 +9,13 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from distill import errors, report_rationales, teacher_flags
 from distill.teacher import planning, prices, status
+
+if TYPE_CHECKING:
+  from distill.data.manifest import SplitEntry
 
 
 class ProgressLine:
@@ -150,6 +155,21 @@ def main(argv: Sequence[str]) -> None:
       display=status.display_on(sys.stderr, title),
       on_record=ProgressLine(sys.stderr, title),
     )
+  _print_entry(directory, entry, written)
+  if options.report:
+    report_rationales.main(
+      [
+        f"--task={options.task}",
+        f"--split={options.split}",
+        f"--input_dir={directory}",
+        f"--json={options.report}",
+        *(f"--module={name}" for name in options.module),
+      ]
+    )
+
+
+def _print_entry(directory: str, entry: SplitEntry, written: bool) -> None:
+  """Prints what is in a cached split, and what it cost."""
   # Of several samples each is counted.
   labeled = entry.labeled * entry.answers // max(entry.examples, 1)
   print(f"{directory}: {'written' if written else 'already complete'}")
@@ -164,16 +184,6 @@ def main(argv: Sequence[str]) -> None:
     )
   if entry.failed:
     print(f"  missing     {entry.failed:,} samples: run again to ask for them")
-  if options.report:
-    report_rationales.main(
-      [
-        f"--task={options.task}",
-        f"--split={options.split}",
-        f"--input_dir={directory}",
-        f"--json={options.report}",
-        *(f"--module={name}" for name in options.module),
-      ]
-    )
 
 
 def _cost(cost: float | None) -> str:

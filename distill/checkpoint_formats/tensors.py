@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from flax import traverse_util
 
 Index = tuple[slice, ...]
 
@@ -84,16 +83,6 @@ class Tensor:
 def in_memory(array: np.ndarray, place: str) -> Tensor:
   """Returns an array that has been read already as a `Tensor`."""
   return Tensor(array.shape, array.dtype, place, array.__getitem__)
-
-
-def of_params(params: Any, path: str = "memory") -> "Checkpoint":
-  """Returns a tree of parameters on this host as a `Checkpoint`."""
-  flat = traverse_util.flatten_dict(params, sep="/")
-  tensors = {
-    name: in_memory(np.asarray(array), f"{path}: {name}")
-    for name, array in flat.items()
-  }
-  return Checkpoint(path, "parameters in memory", tensors)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -84,12 +84,6 @@ def check_vocabulary(config: DatasetConfig, vocab_size: int) -> None:
   dataset_checks.check_vocabulary(config.provider(), vocab_size)
 
 
-def padding_fraction(batch: Mapping[str, np.ndarray]) -> float:
-  """Returns the share of padding among input and target tokens of a batch."""
-  tokens = [batch["encoder_input_tokens"], batch["decoder_target_tokens"]]
-  return sum((t == 0).sum() for t in tokens) / sum(t.size for t in tokens)
-
-
 class TrainBatches(Iterator[Mapping[str, np.ndarray]]):
   """Endless global batches of `[batch, length]` int32 arrays by T5X's names.
 

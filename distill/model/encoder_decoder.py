@@ -114,10 +114,6 @@ class EncoderDecoderModel:
     )
     return jnp.sum(coefficients * token_losses), sums
 
-  def predict_batch(self, params: Params, batch: losses.Batch) -> jax.Array:
-    """Returns the best decodes [batch, targets length], 0 after EOS."""
-    return self.decode_batch(params, batch).tokens[:, 0]
-
   def decode_batch(self, params: Params, batch: losses.Batch) -> Decodes:
     """Decodes as `decoding` says, encoding each input once.
 

@@ -8,7 +8,7 @@ import pytest
 import tiny_networks
 
 from distill import errors
-from distill.checkpoint_formats import loading, tensors
+from distill.checkpoint_formats import loading
 
 CONFIG = tiny_networks.t5_config()
 KERNEL = "encoder/layers_0/mlp/wi_0/kernel"
@@ -23,7 +23,9 @@ def changed(**arrays):
   """Returns a checkpoint of `CONFIG` with some arrays replaced, None: none."""
   params = tiny_networks.flat(tiny_networks.random_params(CONFIG))
   params |= {name.replace("__", "/"): a for name, a in arrays.items()}
-  return tensors.of_params({k: v for k, v in params.items() if v is not None})
+  return tiny_networks.of_params(
+    {k: v for k, v in params.items() if v is not None}
+  )
 
 
 def test_each_device_gets_its_part_and_a_host_reads_no_more():
@@ -38,7 +40,7 @@ def test_each_device_gets_its_part_and_a_host_reads_no_more():
 
     return dataclasses.replace(tensor, read_part=part)
 
-  checkpoint = tensors.of_params(whole)
+  checkpoint = tiny_networks.of_params(whole)
   checkpoint = dataclasses.replace(
     checkpoint,
     tensors={name: watched(t) for name, t in checkpoint.tensors.items()},

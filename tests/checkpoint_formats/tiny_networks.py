@@ -51,7 +51,16 @@ def random_params(t5, dtype="float32", seed=0):
 
 
 def checkpoint(t5, dtype="float32"):
-  return tensors.of_params(random_params(t5, dtype))
+  return of_params(random_params(t5, dtype))
+
+
+def of_params(params, path="memory"):
+  """Returns a tree of parameters on this host as a checkpoint."""
+  arrays = {
+    name: tensors.in_memory(np.asarray(array), f"{path}: {name}")
+    for name, array in flat(params).items()
+  }
+  return tensors.Checkpoint(path, "parameters in memory", arrays)
 
 
 def flat(params):

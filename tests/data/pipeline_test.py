@@ -162,14 +162,6 @@ def test_another_dataset_does_not_take_the_saved_iterator(caplog):
   assert next(larger)["encoder_input_tokens"].shape == (8, 32)
 
 
-def test_padding_fraction_counts_inputs_and_targets():
-  batch = {
-    "encoder_input_tokens": np.array([[5, 6, 7, 0], [5, 0, 0, 0]]),
-    "decoder_target_tokens": np.array([[4, 1], [1, 0]]),
-  }
-  assert pipeline.padding_fraction(batch) == pytest.approx(5 / 12)
-
-
 @pytest.mark.parametrize(
   "changes, words",
   [

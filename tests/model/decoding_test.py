@@ -80,7 +80,7 @@ def test_the_cache_decodes_what_whole_forward_passes_do(tiny_t5, variant):
     best = np.argmax(forward(params, expected)[:, i], axis=-1)
     expected[:, i] = np.where(ended, 0, best)
     ended |= best == 1
-  decoded = jax.jit(model.predict_batch)(params, batch)
+  decoded = jax.jit(model.decode_batch)(params, batch).tokens[:, 0]
   np.testing.assert_array_equal(decoded, expected)
   assert len({tuple(row) for row in expected}) > 2, "the inputs must matter"
 
@@ -88,7 +88,7 @@ def test_the_cache_decodes_what_whole_forward_passes_do(tiny_t5, variant):
 def test_a_step_projects_no_inputs(tiny_t5):
   model, params = student(tiny_t5)
   batch = tiny_t5.batch([11, 3], [LENGTH] * 2)
-  jaxpr = jax.make_jaxpr(model.predict_batch)(params, batch).jaxpr
+  jaxpr = jax.make_jaxpr(model.decode_batch)(params, batch).jaxpr
   (loop,) = [eqn for eqn in jaxpr.eqns if eqn.primitive.name == "while"]
   products = tiny_t5.count(loop.params["body_jaxpr"].jaxpr, "dot_general")
   # A layer has four own kernels, two to the inputs, three of the MLP, and two
