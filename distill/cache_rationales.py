@@ -15,7 +15,7 @@ from distill import errors, report_rationales, teacher_flags
 from distill.teacher import planning, prices, status
 
 if TYPE_CHECKING:
-  from distill.data.manifest import SplitEntry
+  from distill.data.cache.manifest import SplitEntry
 
 
 class ProgressLine:
@@ -105,7 +105,8 @@ def main(argv: Sequence[str]) -> None:
     )
   teacher = teacher_flags.create_teacher(options)
   # These bring TensorFlow, which `--help` and wrong flags do without.
-  from distill.data import caching, registration
+  from distill.data import registration
+  from distill.data.cache import caching
 
   family = registration.find_family(options.task, options.module)
   directory = options.output_dir or os.path.join(

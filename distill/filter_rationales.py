@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from distill import errors
 
 if TYPE_CHECKING:
-  from distill.data import records
+  from distill.data.cache import records
 
 
 def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
@@ -83,13 +83,8 @@ def main(argv: Sequence[str]) -> None:
       expected="either --output_dir or --output_jsonl",
     )
   # These bring TensorFlow, which `--help` and wrong flags do without.
-  from distill.data import (
-    answering,
-    cache_writing,
-    filters,
-    registration,
-    verification,
-  )
+  from distill.data import filters, registration
+  from distill.data.cache import answering, verification, writing
 
   family = registration.find_family(flags.task, flags.module)
   names = filters.Filters.__dataclass_fields__
@@ -112,7 +107,7 @@ def main(argv: Sequence[str]) -> None:
     _write_jsonl(flags.output_jsonl, content)
   else:
     shards = ",".join(shard.sha256 for shard in source.shards)
-    cache_writing.write_records(
+    writing.write_records(
       flags.output_dir,
       flags.task,
       flags.split,

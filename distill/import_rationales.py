@@ -55,13 +55,8 @@ def main(argv: Sequence[str]) -> None:
   flags = parse_arguments(argv)
   fields = _fields(flags)
   # These bring TensorFlow, which `--help` and wrong flags do without.
-  from distill.data import (
-    cache_writing,
-    caching,
-    importing,
-    published_rationales,
-    registration,
-  )
+  from distill.data import importing, published_rationales, registration
+  from distill.data.cache import caching, writing
   from distill.teacher import parsers
 
   family = registration.find_family(flags.task, flags.module)
@@ -78,7 +73,7 @@ def main(argv: Sequence[str]) -> None:
   directory = flags.output_dir or os.path.join(caching.cache_root(), flags.task)
   source = f"{folder} (sha256 {importing.files_sha256(folder)})"
   for split, groups in found.items():
-    entry = cache_writing.write_records(
+    entry = writing.write_records(
       directory,
       flags.task,
       split,

@@ -33,7 +33,8 @@ def main(argv: Sequence[str]) -> None:
   """Prints the report of one split."""
   flags = parse_arguments(argv)
   # These bring TensorFlow, which `--help` and wrong flags do without.
-  from distill.data import answering, caching, hygiene, registration
+  from distill.data import hygiene, registration
+  from distill.data.cache import answering, caching
 
   family = registration.find_family(flags.task, flags.module)
   directory = flags.input_dir or os.path.join(caching.cache_root(), flags.task)

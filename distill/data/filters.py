@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from distill.data import neighbours, records
+from distill.data import neighbours
+from distill.data.cache import records
 from distill.errors import UserError
 from distill.teacher.answers import AnswerRule
 

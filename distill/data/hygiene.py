@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from distill.data import neighbours, records
+from distill.data import neighbours
+from distill.data.cache import records
 from distill.teacher.answers import AnswerRule, ChoiceAnswer, rule_for
 from distill.teacher.completions import parse_completion
 from distill.teacher.interface import printable

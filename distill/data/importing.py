@@ -4,7 +4,7 @@ import hashlib
 import pathlib
 from collections.abc import Iterable, Sequence
 
-from distill.data import records
+from distill.data.cache import records
 from distill.data.examples import Dataset, Example, example_id
 from distill.data.published_rationales import Answer
 from distill.errors import UserError

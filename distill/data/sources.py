@@ -13,7 +13,7 @@ import seqio
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from distill.data import caching, verification
+from distill.data.cache import caching, verification
 from distill.data.examples import Dataset, Example
 from distill.errors import UserError
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import seqio
 import tensorflow as tf
 
-from distill.data import records
+from distill.data.cache import records
 from distill.data.feature_converters import AddLossGroup
 from distill.data.metrics import ANSWER_ARROW
 

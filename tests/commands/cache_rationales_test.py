@@ -13,7 +13,7 @@ import time
 import pytest
 
 from distill import cache_rationales, errors
-from distill.data import verification
+from distill.data.cache import verification
 from distill.errors import UserError
 
 ROOT = pathlib.Path(__file__).parents[2]

@@ -7,7 +7,7 @@ import seqio
 import tensorflow_datasets as tfds
 
 from distill import cache_rationales, errors, filter_rationales
-from distill.data import manifest, verification
+from distill.data.cache import manifest, verification
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from distill import errors, import_rationales
-from distill.data import manifest, verification
+from distill.data.cache import manifest, verification
 
 
 def run(*argv):

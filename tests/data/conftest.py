@@ -8,7 +8,8 @@ import gin
 import pytest
 import seqio
 
-from distill.data import caching, registration
+from distill.data import registration
+from distill.data.cache import caching
 from distill.data.examples import Example
 from distill.teacher import styles
 from distill.teacher.answers import TextAnswer

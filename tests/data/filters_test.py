@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distill.data import records
+from distill.data.cache import records
 from distill.data.filters import Filters, choose, select, split_up
 from distill.errors import UserError
 from distill.teacher.answers import NumberAnswer

@@ -6,7 +6,8 @@ import pathlib
 
 import pytest
 
-from distill.data import hygiene, importing, published_rationales, records
+from distill.data import hygiene, importing, published_rationales
+from distill.data.cache import records
 from distill.data.published.commonsense_qa import CommonsenseQa
 from distill.teacher import answers, parsers
 

@@ -6,7 +6,8 @@ import pathlib
 
 import pytest
 
-from distill.data import cache_writing, importing, records
+from distill.data import importing
+from distill.data.cache import records, writing
 from distill.data.examples import with_ids
 from distill.data.published import commonsense_qa, svamp
 from distill.data.published_rationales import FORMATS, Answer
@@ -168,13 +169,11 @@ def test_an_import_is_a_cache_that_says_what_it_is_from(toy, tmp_path):
   ]
   write = {"command": "import_rationales", "flags": "", "overwrite": False}
   write |= {"family": "toy", "split": "train", "content": content}
-  entry = cache_writing.write_records(str(tmp_path), source="s", **write)
+  entry = writing.write_records(str(tmp_path), source="s", **write)
   assert (entry.examples, entry.agreeing, entry.teacher) == (1, 1, "x")
-  assert (
-    cache_writing.write_records(str(tmp_path), source="s", **write) == entry
-  )
+  assert writing.write_records(str(tmp_path), source="s", **write) == entry
   with pytest.raises(UserError, match="--overwrite"):
-    cache_writing.write_records(str(tmp_path), source="t", **write)
+    writing.write_records(str(tmp_path), source="t", **write)
 
 
 needs_release = pytest.mark.skipif(

@@ -13,7 +13,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 from distill import cache_rationales, errors, journal
-from distill.data import answering
+from distill.data.cache import answering
 
 ROOT = pathlib.Path(__file__).parents[2]
 KEY = "sk-NeverToBeSeen0123456789"

@@ -8,7 +8,7 @@ import pytest
 import seqio
 import tensorflow_datasets as tfds
 
-from distill.data import records, shards
+from distill.data.cache import records, shards
 from distill.data.procedural.last_letters import LastLetters
 from distill.errors import UserError
 

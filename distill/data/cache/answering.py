@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
-from distill.data import manifest, records, verification
+from distill.data.cache import manifest, records, verification
 from distill.data.examples import Example
 from distill.teacher.answers import AnswerRule, rule_for
 from distill.teacher.collection import Collection

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from distill.data import manifest, records
+from distill.data.cache import manifest, records
 from distill.errors import UserError
 
 # Shards (path, SHA-256, time of change) whose contents this process has read.

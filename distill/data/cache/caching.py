@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from distill.data import (
+from distill.data.cache import (
   answering,
-  cache_writing,
   manifest,
   records,
   shards,
   verification,
+  writing,
 )
 from distill.data.examples import Dataset, Example
 from distill.errors import UserError
@@ -135,11 +135,11 @@ def build_cache(
     "prompt": collection.style.name,
     "prompt_sha256": collection.style.sha256,
     "sampling": answering.sampling(collection),
-    "data_sha256": cache_writing.data_sha256(examples),
+    "data_sha256": writing.data_sha256(examples),
   }
-  with cache_writing.writing(directory):
+  with writing.writing(directory):
     tf.io.gfile.makedirs(directory)
-    known = cache_writing.open_cache(directory, dataset.name)
+    known = writing.open_cache(directory, dataset.name)
   earlier = None if overwrite else known.splits.get(split)
   if earlier is not None and answering.holds(earlier, origin, num_shards):
     if not earlier.failed or len(earlier.ledger) > 1:
@@ -147,7 +147,7 @@ def build_cache(
     earlier = None  # Written again, with what failed then.
   elif earlier is not None:
     wanted = {"data_sha256": origin["data_sha256"]} if append else origin
-    cache_writing.check_same(directory, split, earlier, wanted, num_shards)
+    writing.check_same(directory, split, earlier, wanted, num_shards)
   name = f"failed-{dataset.name}-{split}.jsonl"
   failed = _ask(examples, collection, choice, name, display)
   before = {}
@@ -163,7 +163,7 @@ def build_cache(
   answers = answering.Answers(
     found, collection, answer_rule, f"{place}/{split}", before
   )
-  with cache_writing.writing(directory):
+  with writing.writing(directory):
     staged, size = shards.stage(
       directory,
       dataset.name,
@@ -173,7 +173,7 @@ def build_cache(
       len(found),
     )
     entry = answers.entry(origin, earlier, failed.total(), flags, size, staged)
-    cache_writing.commit(directory, split, entry)
+    writing.commit(directory, split, entry)
   return entry, True
 
 

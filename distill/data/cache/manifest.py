@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from distill.data import records
+from distill.data.cache import records
 from distill.errors import UserError
 
 FILE_NAME = "manifest.json"

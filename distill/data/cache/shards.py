@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from distill.data import manifest, records, verification
+from distill.data.cache import manifest, records, verification
 
 _EXAMPLES_A_SHARD = 1000
 _MOST_SHARDS = 128

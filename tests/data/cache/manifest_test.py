@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from distill.data import manifest
+from distill.data.cache import manifest
 from distill.errors import UserError
 
 SHARDS = (

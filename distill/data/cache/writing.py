@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import tensorflow as tf
 
-from distill.data import manifest, records, shards
+from distill.data.cache import manifest, records, shards
 from distill.data.examples import Example
 from distill.errors import UserError
 

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from distill.data import records
+from distill.data.cache import records
 
 RECORD = records.Record(
   id="7",

@@ -1,0 +1,1 @@
+"""The cache of rationales: its schema, its manifest, its shards."""
