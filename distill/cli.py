@@ -17,6 +17,7 @@ COMMANDS = {
   "evaluate": "score a checkpoint on the test split",
   "infer": "write a checkpoint's predictions as JSONL, or answer a terminal",
   "convert": "write weights in the format of T5X or Hugging Face",
+  "compare": "run a grid of students and say who does better",
   "score": "write log-likelihoods of given targets as JSONL",
 }
 

@@ -18,6 +18,7 @@ ORDER = [
   "checkpoint_formats",
   "training",
   "evaluation",
+  "comparison",
 ]
 HEAVY = {"jax", "flax", "optax", "orbax", "tensorflow", "seqio", "matplotlib"}
 SOURCES = sorted(

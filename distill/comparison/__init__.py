@@ -1,0 +1,1 @@
+"""Grids of students, side by side: run, judged, drawn and written down."""

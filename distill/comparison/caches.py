@@ -1,0 +1,76 @@
+"""The teachers' caches of a comparison: made if need be, and accounted for."""
+
+import importlib
+import os
+import pathlib
+import shlex
+
+from distill import errors
+from distill.comparison.grid import Grid
+from distill.comparison.results import Teacher
+
+_COMMANDS = ("cache_rationales", "import_rationales")
+
+
+def folder_of(folder: pathlib.Path, grid: Grid, teacher: str) -> str:
+  """Returns DISTILL_DATA_DIR for what one teacher gives."""
+  if not grid.teachers[teacher]:
+    return os.environ.get("DISTILL_DATA_DIR", "")
+  return str(folder / "data" / teacher)
+
+
+def make(
+  grid: Grid, teacher: str, family: str, folder: pathlib.Path
+) -> list[Teacher]:
+  """Caches a teacher's answers unless they are there; says what they took.
+
+  Raises:
+    UserError: There is no cache and no command, or the command failed.
+  """
+  home = os.path.join(folder_of(folder, grid, teacher), family)
+  if grid.teachers[teacher]:
+    command = grid.teachers[teacher].replace("{family}", family)
+    name, *flags = map(os.path.expandvars, shlex.split(command))
+    if name not in _COMMANDS:
+      raise errors.UserError(
+        f"'{name}' makes no cache.",
+        expected=" or ".join(_COMMANDS) + ", then its flags",
+        remedy="mend TEACHERS",
+      )
+    main = importlib.import_module(f"distill.{name}").main
+    for split in grid.teacher_splits:
+      where = f"--task={family}", f"--split={split}", f"--output_dir={home}"
+      main([*where, *flags])
+  from distill.data.cache import manifest
+
+  found = manifest.read(home)
+  if found is None:
+    raise errors.UserError(
+      f"There is no cache of '{family}' by '{teacher}'.",
+      expected=f"a cache in {home}",
+      remedy="make it, or say in TEACHERS how it is made",
+    )
+  return [
+    Teacher(
+      name=teacher,
+      model=entry.teacher,
+      task=family,
+      split=split,
+      examples=entry.examples,
+      answers=entry.answers,
+      accuracy=100 * entry.agreeing / entry.answers if entry.labeled else None,
+      prompt_tokens=entry.prompt_tokens,
+      completion_tokens=entry.completion_tokens,
+      cost=_cost(entry),
+      parameters=grid.teacher_parameters.get(teacher),
+    )
+    for split, entry in found.splits.items()
+  ]
+
+
+def _cost(entry: object) -> float | None:
+  """Returns US dollars, None where a price is not known."""
+  costs = []
+  for row in entry.ledger:  # type: ignore[attr-defined]
+    costs.append(0.0 if row.teacher.startswith("builtin") else row.cost)
+  return sum(costs) if costs and None not in costs else None

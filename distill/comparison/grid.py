@@ -1,0 +1,209 @@
+"""What a comparison runs: the macros of one gin file, and the cells of them."""
+
+import dataclasses
+import itertools
+import typing
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from distill import errors, gin_checks, gin_survey
+from distill.data.methods import METHODS, Method
+
+# The honest protocol, and the papers' optimistic one, which only its name runs.
+HONEST, OPTIMISTIC = "best_on_validation", "best_on_test"
+_KINDS = {Sequence: "a tuple, as in (0, 1)", Mapping: "as in {'name': value}"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+  """One student: what it learns from, and how.
+
+  Attributes:
+    family: The dataset.
+    method: A name of `METHODS`.
+    model: A name of the grid's models.
+    teacher: A name of the grid's teachers, '' for a method without one.
+    size: A share of the training examples (float), or how many (int).
+    coverage: Share of those that have rationales.
+    seed: Of weights, dropout, order, and of which examples are chosen.
+    tokens_of: The method whose target tokens this one is trained for, '' to
+      train for the given steps.
+  """
+
+  family: str
+  method: str
+  model: str
+  teacher: str
+  size: float | int
+  coverage: float
+  seed: int
+  tokens_of: str = ""
+
+  @property
+  def label(self) -> str:
+    """The method's name in tables."""
+    return f"{self.method}_equal_tokens" if self.tokens_of else self.method
+
+  @property
+  def name(self) -> str:
+    """A folder's name, another one for each cell of a grid."""
+    size = f"n{self.size}" if isinstance(self.size, int) else f"f{self.size:g}"
+    parts = (self.family, self.label, self.model, self.teacher, size)
+    rest = f"c{self.coverage:g}", f"s{self.seed}"
+    return "-".join(filter(None, (*parts, *rest)))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Grid:
+  """A comparison; each attribute is a macro of its file, in capitals.
+
+  Attributes:
+    name: The file's, without `.gin`.
+    families: Datasets.
+    methods: Names of `METHODS`, the cheapest first.
+    models: Name → experiment or model file, where {family} and {method} stand
+      for a cell's; several are students of several sizes, the smallest first.
+    fractions: Shares of the training examples, nested for a seed.
+    counts: Further sizes, in examples.
+    coverages: Shares of the examples that keep their rationales, for methods
+      that learn labels and rationales apart; the others run at 1.0.
+    seeds: Of weights, dropout, order and choice of examples.
+    teachers: Name → the command that makes its cache but for --task and
+      --output_dir, such as 'cache_rationales --teacher=builtin'; '' takes the
+      caches that are in DISTILL_DATA_DIR.
+    teacher_splits: The splits that these commands are run for; with 'test' the
+      teacher's own accuracy is of the students' test split.
+    macros: Macros of all cells ('all'), or of those of a model, a family or a
+      method; what is named later in this list wins.
+    equal_tokens: Method → a method whose target tokens it is given, as one
+      more method.
+    transfer_to: Families that every student is tested on too, where their
+      answers are of the same kind as its own.
+    protocol: 'best_on_validation', or the papers' 'best_on_test'.
+    teacher_parameters: Teacher → its parameters, for FLOPs.
+    cpu_hour_price: US dollars for a CPU core and hour, for costs.
+  """
+
+  name: str
+  families: Sequence[str]
+  methods: Sequence[str]
+  models: Mapping[str, str]
+  fractions: Sequence[float] = (1.0,)
+  counts: Sequence[int] = ()
+  coverages: Sequence[float] = (1.0,)
+  seeds: Sequence[int] = (0,)
+  teachers: Mapping[str, str] = dataclasses.field(
+    default_factory=lambda: {"builtin": "cache_rationales --teacher=builtin"}
+  )
+  macros: Mapping[str, Mapping[str, Any]] = dataclasses.field(
+    default_factory=dict
+  )
+  equal_tokens: Mapping[str, str] = dataclasses.field(default_factory=dict)
+  transfer_to: Sequence[str] = ()
+  teacher_splits: Sequence[str] = ("train",)
+  protocol: str = HONEST
+  teacher_parameters: Mapping[str, float] = dataclasses.field(
+    default_factory=dict
+  )
+  cpu_hour_price: float | None = None
+
+  def __post_init__(self) -> None:
+    for field in dataclasses.fields(self):
+      kind = typing.get_origin(field.type)
+      value = getattr(self, field.name)
+      if kind in _KINDS and (
+        isinstance(value, str) or not isinstance(value, kind)
+      ):
+        raise errors.UserError(
+          f"The macro {field.name.upper()} of '{self.name}' cannot be used.",
+          expected=_KINDS[kind],
+          found=repr(value),
+        )
+    pairs = list(itertools.chain(*self.equal_tokens.items()))
+    _check_names("method", [*self.methods, *pairs], METHODS)
+    keys = ["all", *self.models, *self.families, *self.transfer_to, *METHODS]
+    _check_names("key of MACROS", self.macros, keys)
+    _check_names("PROTOCOL", [self.protocol], [HONEST, OPTIMISTIC])
+    _check_names("method of EQUAL_TOKENS", pairs, self.methods)
+    if not self.cells():
+      raise errors.UserError(
+        f"The grid '{self.name}' has no cell.",
+        remedy="name at least one family, method, model, size and seed",
+      )
+
+  def cells(self) -> list[Cell]:
+    """Returns the cells in the order of tables."""
+    sizes = [*map(int, self.counts), *map(float, self.fractions)]
+    named = [(method, "") for method in self.methods]
+    cells = []
+    for family, model, (method, tokens_of), size, seed in itertools.product(
+      self.families,
+      self.models,
+      [*named, *self.equal_tokens.items()],
+      sizes,
+      self.seeds,
+    ):
+      entry = METHODS[method]
+      teachers = list(self.teachers) if entry.needs_teacher else [""]
+      coverages = self.coverages if _splits_tasks(entry) else [1.0]
+      cells += [
+        Cell(family, method, model, *rest, seed, tokens_of)
+        for rest in itertools.product(teachers, [size], map(float, coverages))
+      ]
+    return cells
+
+  def gin_file(self, cell: Cell) -> str:
+    """Returns the file of a cell's model."""
+    return self.models[cell.model].format(
+      family=cell.family, method=cell.method
+    )
+
+  def macros_of(self, cell: Cell, family: str = "") -> dict[str, Any]:
+    """Returns the macros of a cell, or of its test on another family."""
+    found: dict[str, Any] = dict(METHODS[cell.method].macros)
+    for key in ("all", cell.model, family or cell.family, cell.method):
+      found |= self.macros.get(key, {})
+    return found
+
+
+def read_grid(
+  file: str, bindings: Sequence[str], search_path: Sequence[str]
+) -> Grid:
+  """Reads a grid from its gin file and the bindings of a command line.
+
+  Raises:
+    UserError: The file is absent, is no grid, or names what there is not.
+  """
+  survey = gin_survey.Survey(search_path)
+  survey.add_file(file)
+  fields = {f.name.upper(): f for f in dataclasses.fields(Grid)}
+  fields.pop("NAME")
+  for name in fields.keys() - survey.defined.keys():
+    survey.read.add(name)
+  for text in bindings:
+    gin_checks.checked_binding(text, survey)
+  _check_names("macro of a grid", survey.defined, fields)
+  values = {n.lower(): macro.value for n, macro in survey.defined.items()}
+  lacking = {"families", "methods", "models"} - values.keys()
+  if lacking:
+    raise errors.UserError(
+      f"{file} is not a whole grid.",
+      expected="FAMILIES, METHODS and MODELS (gin_configs/grids has examples)",
+      found="no " + ", ".join(sorted(lacking)).upper(),
+    )
+  name = file.rpartition("/")[2].removesuffix(".gin")
+  return Grid(name=name, **values)
+
+
+def _splits_tasks(method: Method) -> bool:
+  return "step_by_step" in method.train
+
+
+def _check_names(what: str, names: Any, known: Any) -> None:
+  for name in names:
+    if name not in known:
+      raise errors.UserError(
+        f"There is no {what} '{name}'.",
+        expected="one of " + ", ".join(known),
+        remedy=f"did you mean '{gin_survey.nearest(name, known)}'?",
+      )

@@ -1,0 +1,190 @@
+"""Runs a grid's cells in worker processes, and skips what is done."""
+
+import concurrent.futures
+import dataclasses
+import fcntl
+import json
+import multiprocessing
+import pathlib
+import sys
+import time
+from collections.abc import Sequence
+
+from distill import errors
+from distill.comparison import flags, results, student, worker
+from distill.comparison.grid import Cell, Grid
+from distill.comparison.results import Results, Teacher
+
+_SECONDS_BETWEEN_LINES = 60.0
+
+
+def run(grid: Grid, folder: pathlib.Path, jobs: int, command: str) -> Results:
+  """Runs what is not done yet, and keeps `results.json` up to date.
+
+  A killed run goes on where it was: finished cells are read from `cells/`,
+  interrupted ones resume from their last checkpoint.
+
+  Args:
+    grid: What to run.
+    folder: Where all of it goes.
+    jobs: Cells at a time, each in a process that keeps one core busy.
+    command: What made the results, to be said in their file.
+
+  Raises:
+    UserError: A cell failed, `folder` is in use, or it has cells that were
+      told otherwise.
+  """
+  folder = folder.absolute()
+  (folder / "cells").mkdir(parents=True, exist_ok=True)
+  with (folder / "lock").open("w") as lock:
+    try:
+      fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+      raise errors.UserError(
+        f"Another run is at work in {folder}.",
+        remedy="wait for it, or give another --output_dir",
+      ) from error
+    for cell in grid.cells():
+      _check_settings(grid, cell, student.home_of(folder, cell))
+    return _Run(grid, folder, jobs, command).finish()
+
+
+def _check_settings(grid: Grid, cell: Cell, home: pathlib.Path) -> None:
+  """Notes what a cell is told, or checks that it was told the same before."""
+  told = {
+    "train": flags.flags_of(grid, cell, "train"),
+    "evaluate": flags.flags_of(grid, cell, "evaluate"),
+    "teacher": grid.teachers.get(cell.teacher, ""),
+    "protocol": grid.protocol,
+  }
+  path = home / "settings.json"
+  if path.exists():
+    found = json.loads(path.read_text())
+    if found != told:
+      differing = [key for key in told if told[key] != found.get(key)]
+      raise errors.UserError(
+        f"{home} was made with other settings.",
+        expected="; ".join(str(found.get(key)) for key in differing),
+        found="; ".join(str(told[key]) for key in differing),
+        remedy="give another --output_dir, or remove that folder",
+      )
+  else:
+    home.mkdir(parents=True, exist_ok=True)
+    results.write_json(told, path)
+
+
+class _Run:
+  """A run under way."""
+
+  def __init__(
+    self, grid: Grid, folder: pathlib.Path, jobs: int, command: str
+  ) -> None:
+    self.grid, self.folder, self.command = grid, folder, command
+    self.cells = grid.cells()
+    kept = {cell: student.kept_rows(folder, cell) for cell in self.cells}
+    self.rows = {cell: rows for cell, rows in kept.items() if rows}
+    self.kept = len(self.rows)
+    self.begun = time.monotonic()
+    self.pool = concurrent.futures.ProcessPoolExecutor(
+      jobs,
+      multiprocessing.get_context("spawn"),
+      initializer=worker.start,
+      initargs=(folder,),
+    )
+
+  def finish(self) -> Results:
+    """Makes the caches, then runs the cells."""
+    if self.kept:
+      _say(f"{self.kept} of {len(self.cells)} cells kept from an earlier run")
+    try:
+      teachers = self._caches()
+      # Those that are given others' target tokens need the others first.
+      for last in (False, True):
+        self._run(
+          [
+            cell
+            for cell in self.cells
+            if bool(cell.tokens_of) == last and cell not in self.rows
+          ],
+          teachers,
+        )
+    finally:
+      self.pool.shutdown(wait=False, cancel_futures=True)
+    return self._write(teachers)
+
+  def _caches(self) -> list[Teacher]:
+    """Makes the caches that cells to run need; returns what all took."""
+    path = self.folder / "teachers.json"
+    known = json.loads(path.read_text()) if path.exists() else []
+    teachers = [Teacher(**row) for row in known]
+    there = {(row.name, row.task) for row in teachers}
+    needed = {(cell.teacher, cell.family) for cell in self.cells}
+    futures = [
+      self.pool.submit(worker.make_cache, self.grid, *pair, self.folder)
+      for pair in sorted(needed - there)
+      if pair[0]
+    ]
+    for future in futures:
+      teachers += future.result()
+    results.write_json([dataclasses.asdict(row) for row in teachers], path)
+    return teachers
+
+  def _run(self, cells: Sequence[Cell], teachers: Sequence[Teacher]) -> None:
+    """Runs cells, seed by seed and the dearest method first."""
+    order = sorted(reversed(cells), key=lambda cell: cell.seed)
+    futures = {
+      self.pool.submit(worker.run_cell, self.grid, cell, self.folder): cell
+      for cell in order
+    }
+    pending = set(futures)
+    while pending:
+      done, pending = concurrent.futures.wait(
+        pending, _SECONDS_BETWEEN_LINES, concurrent.futures.FIRST_COMPLETED
+      )
+      for future in done:
+        cell = futures[future]
+        try:
+          self.rows[cell] = future.result()
+        except errors.UserError as error:
+          raise errors.UserError(
+            f"The cell {cell.name} failed.\n{error}",
+            remedy="mend that and run the same command again; it goes on"
+            f" where it was. All it said: {student.home_of(self.folder, cell)}",
+          ) from error
+        self._write(teachers)
+        _say(f"{cell.name}: accuracy {self.rows[cell][0].accuracy:.1f}")
+      _say(f"  {self._progress()}")
+
+  def _progress(self) -> str:
+    """Says how far the run is, with the parts of the cells under way."""
+    under_way = []
+    for cell in self.cells:
+      log = student.home_of(self.folder, cell) / "model/train/metrics.jsonl"
+      if cell not in self.rows and log.exists():
+        lines = log.read_text().splitlines()
+        if lines:
+          under_way.append(
+            f"{cell.name} at step {json.loads(lines[-1])['step']}"
+          )
+    done = len(self.rows)
+    text = f"{done} of {len(self.cells)} done"
+    if done > self.kept:
+      rate = (time.monotonic() - self.begun) / (done - self.kept)
+      text += f", about {rate * (len(self.cells) - done) / 60:.0f} minutes left"
+    return "; ".join([text, *under_way])
+
+  def _write(self, teachers: Sequence[Teacher]) -> Results:
+    """Writes and returns what is there, in the order of the grid."""
+    found = Results(
+      grid=self.grid.name,
+      command=self.command,
+      rows=[row for cell in self.cells for row in self.rows.get(cell, [])],
+      teachers=teachers,
+      cpu_hour_price=self.grid.cpu_hour_price,
+    )
+    results.write_results(found, self.folder / "results.json")
+    return found
+
+
+def _say(text: str) -> None:
+  print(text, file=sys.stderr, flush=True)
