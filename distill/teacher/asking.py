@@ -160,18 +160,36 @@ class Asker:
     raise AssertionError("unreachable")
 
   async def _attempt(self, request: Request) -> Response:
+    """Returns the teacher's answer to one attempt, within all limits."""
     expected = len(request.prompt) // _CHARACTERS_A_TOKEN + request.max_tokens
-    async with self.limiter.place(expected), self.budget.reserved(request) as r:
+    failure: AskingError | None = None
+    await self.limiter.enter(expected)
+    try:
+      return await self._paid(request)
+    except AskingError as error:
+      failure = error
+      raise
+    finally:
+      self.limiter.leave(failure)
+
+  async def _paid(self, request: Request) -> Response:
+    outcome: Response | AskingError | None = None
+    most = await self.budget.reserve(request)
+    try:
       if self._reason:
         raise self._reason
-      try:
-        async with asyncio.timeout(self._policy.timeout):
-          response = await self._teacher.complete(request)
-      except TimeoutError:
-        seconds = f"no whole answer in {self._policy.timeout:g} s"
-        raise AskingError("timeout", seconds, True) from None
-      r.pay(response)
-      return response
+      async with asyncio.timeout(self._policy.timeout):
+        outcome = await self._teacher.complete(request)
+      return outcome
+    except TimeoutError:
+      seconds = f"no whole answer in {self._policy.timeout:g} s"
+      outcome = AskingError("timeout", seconds, True)
+      raise outcome from None
+    except AskingError as error:
+      outcome = error
+      raise
+    finally:
+      self.budget.settle(most, outcome)
 
 
 async def run_jobs(

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from distill.errors import UserError
+from distill.teacher import event_loop
 from distill.teacher.asking import Asker, run_jobs
 from distill.teacher.collection import Collection
 from distill.teacher.insisting import Answer, Question
@@ -80,9 +81,9 @@ def ask_all(
 
   if collection.poll_seconds is not None:
     # What failed there goes the way of all failures.
-    failures = asyncio.run(_ask_by_batches(questions, collection, journal))
+    failures = event_loop.run(_ask_by_batches(questions, collection, journal))
     collection = dataclasses.replace(collection, teacher=failures)
-  stopped = asyncio.run(_ask_all(questions, collection, on_failure, display))
+  stopped = event_loop.run(_ask_all(questions, collection, on_failure, display))
   if stopped is not None:
     raise stopped
   return failed

@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+_ENCODE = json.JSONEncoder(sort_keys=True).encode
+
 
 def content_key(content: str) -> str:
   """Returns the SHA-256, in hex, of a request's content."""
@@ -41,8 +43,7 @@ class Request:
 
   def content(self, teacher: str) -> str:
     """Returns all that decides the answer, as JSON in one order."""
-    content = {"teacher": teacher, **self.__dict__}
-    return json.dumps(content, sort_keys=True, ensure_ascii=True)
+    return _ENCODE({"teacher": teacher, **self.__dict__})
 
   def key(self, teacher: str) -> str:
     """Returns the SHA-256 of `content`, in hex."""

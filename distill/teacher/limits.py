@@ -8,9 +8,7 @@ part (Alizadeh et al. 2010), so that it stays just below what the server takes.
 
 import asyncio
 import collections
-import contextlib
 import time
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from distill.errors import UserError
@@ -94,26 +92,34 @@ class Limiter:
     """Returns how many requests may be under way now."""
     return int(self._window)
 
-  @contextlib.asynccontextmanager
-  async def place(self, tokens: int) -> AsyncIterator[None]:
-    """Holds a place while a request of about `tokens` tokens is under way.
+  async def enter(self, tokens: int) -> None:
+    """Returns once a request of about `tokens` tokens may be sent.
 
-    The server's push-back is read from the AskingError that passes through.
+    It holds a place until `leave`.
     """
     await self._enter()
+    wait = max(self._requests.take(1), self._tokens.take(tokens))
+    if not wait:
+      return
     try:
-      wait = max(self._requests.take(1), self._tokens.take(tokens))
-      if wait:
-        with contextlib.suppress(TimeoutError):
-          await asyncio.wait_for(self.stopped.wait(), wait)
-      yield
-      self._grow()
-    except AskingError as error:
-      if error.kind in _PUSH_BACK:
-        self._shrink()
+      await asyncio.wait_for(self.stopped.wait(), wait)
+    except TimeoutError:
+      return
+    except asyncio.CancelledError:
+      self.leave()
       raise
-    finally:
-      self._leave()
+
+  def leave(self, failure: AskingError | None = None) -> None:
+    """Gives a place back; those that have waited longest get what is free.
+
+    Args:
+      failure: Says whether the server pushed back.
+    """
+    if failure is None:
+      self._grow()
+    elif failure.kind in _PUSH_BACK:
+      self._shrink()
+    self._leave()
 
   async def _enter(self) -> None:
     if self.active < self.concurrency and not self._waiting:
@@ -129,7 +135,6 @@ class Limiter:
       raise
 
   def _leave(self) -> None:
-    """Gives a place back; those that have waited longest get what is free."""
     self.active -= 1
     while self._waiting and self.active < self.concurrency:
       turn = self._waiting.popleft()

@@ -8,8 +8,6 @@ import datetime
 import pathlib
 import re
 import tomllib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from distill.errors import UserError
@@ -70,18 +68,6 @@ def dollars(amount: float | None) -> str:
   if amount is None:
     return "unknown"
   return f"${amount:,.2f}" if amount >= 1 else f"${amount:.4f}"
-
-
-class Reservation:
-  """The most that a request under way can cost."""
-
-  def __init__(self, most: float) -> None:
-    self.most = most
-    self.answered: Response | None = None
-
-  def pay(self, response: Response) -> None:
-    """Says what came for it."""
-    self.answered = response
 
 
 class Purse:
@@ -150,30 +136,29 @@ class Budget:
     """Returns the US dollars so far, None where the price is unknown."""
     return None if self._price is None else self.purse.spent
 
-  @asynccontextmanager
-  async def reserved(self, request: Request) -> AsyncIterator[Reservation]:
-    """Holds the money for a request while it is under way.
+  async def reserve(self, request: Request) -> float:
+    """Returns the most that a request can cost, held until `settle`.
 
     Raises:
       AskingError: 'budget': there is not enough.
     """
     if self._price is None:
-      yield Reservation(0.0)
-      return
+      return 0.0
     # No token is shorter than a byte.
     longest = len(request.prompt.encode("utf-8", "replace")) + _OVERHEAD_TOKENS
-    reservation = Reservation(self._price.cost(longest, request.max_tokens))
-    await self.purse.take(reservation.most)
+    most = self._price.cost(longest, request.max_tokens)
+    await self.purse.take(most)
+    return most
+
+  def settle(self, most: float, outcome: Response | AskingError | None) -> None:
+    """Pays for what came of a request, None for nothing, and frees the rest."""
+    if self._price is None:
+      return
     charged = 0.0
-    try:
-      yield reservation
-    except AskingError as error:
-      charged = reservation.most if error.kind in _MAYBE_CHARGED else 0.0
-      raise
-    finally:
-      answer = reservation.answered
-      if answer is not None:
-        charged = self._price.cost(
-          answer.prompt_tokens, answer.completion_tokens
-        )
-      self.purse.give_back(reservation.most, charged)
+    if isinstance(outcome, Response):
+      charged = self._price.cost(
+        outcome.prompt_tokens, outcome.completion_tokens
+      )
+    elif outcome is not None and outcome.kind in _MAYBE_CHARGED:
+      charged = most
+    self.purse.give_back(most, charged)
