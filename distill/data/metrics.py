@@ -1,31 +1,134 @@
 """The students' accuracy, by the answer rule that judges the teacher too."""
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from distill.teacher.answers import AnswerRule
 
 # Between rationale and answer in one target (Ho et al. 2023, table 8).
 ANSWER_ARROW = " --> "
+# One text, or several samples of one input, the most likely first.
+Prediction = str | Sequence[str]
+
+
+@dataclass(frozen=True)
+class Judged:
+  """The predictions for one example: what they answer, and whether rightly.
+
+  Attributes:
+    answers: As the rule read them, None where it could not.
+    right: Whether each is the target.
+    voted: The place of the answer that most of them give, the first of those
+      with as many votes; None where nothing could be read.
+  """
+
+  answers: tuple[str | None, ...]
+  right: tuple[bool, ...]
+  voted: int | None
+
+
+@dataclass(frozen=True)
+class Accuracy:
+  """A SeqIO metric: percentages, 0 to 100, of right answers.
+
+  `accuracy` judges the first prediction, which is the most likely one. Of
+  several there are also `majority_accuracy` (self-consistency: Wang et al.
+  2023; Li et al. 2023, SCoTD), `oracle_accuracy` (any is right),
+  `best_likelihood_accuracy` (by another name, `accuracy`) and
+  `mean_accuracy`.
+
+  Attributes:
+    rule: Reads and compares the answers.
+    rules: More rules, each reported as `<name>_accuracy` of the first.
+  """
+
+  rule: AnswerRule
+  rules: Mapping[str, AnswerRule] = field(default_factory=dict)
+
+  def __call__(
+    self, targets: Sequence[str], predictions: Sequence[Prediction]
+  ) -> dict[str, float]:
+    """Returns the percentages by name."""
+    pairs = list(zip(targets, map(_several, predictions), strict=True))
+    found = [judge(self.rule, *pair) for pair in pairs]
+    scores = {"accuracy": _percent([one.right[0] for one in found])}
+    if any(len(one.right) > 1 for one in found):
+      scores["best_likelihood_accuracy"] = scores["accuracy"]
+      scores["majority_accuracy"] = _percent(
+        [one.voted is not None and one.right[one.voted] for one in found]
+      )
+      scores["oracle_accuracy"] = _percent([any(one.right) for one in found])
+      scores["mean_accuracy"] = _percent(
+        [sum(one.right) / len(one.right) for one in found]
+      )
+    for name, rule in self.rules.items():
+      rights = [
+        judge(rule, wanted, said[:1]).right[0] for wanted, said in pairs
+      ]
+      scores[f"{name}_accuracy"] = _percent(rights)
+    return scores
+
+  def line(self, target: str, prediction: Prediction) -> dict[str, object]:
+    """Returns `right` (0 or 1) and `answer`, '' where none could be read.
+
+    Of several predictions they are the first one's, and `majority_right` is
+    what the vote came to.
+    """
+    said = _several(prediction)
+    found = judge(self.rule, target, said)
+    line = {"right": int(found.right[0]), "answer": found.answers[0] or ""}
+    if len(said) == 1:
+      return line
+    voted = found.voted is not None and found.right[found.voted]
+    return line | {"majority_right": int(voted)}
+
+
+def judge(rule: AnswerRule, target: str, predictions: Sequence[str]) -> Judged:
+  """Returns what the predictions for one example answer."""
+  answers = tuple(rule.parse(said) for said in predictions)
+  votes: dict[int, int] = {}
+  for place, answer in enumerate(answers):
+    if answer is None:
+      continue
+    same = (p for p in votes if rule.equal(answer, answers[p] or ""))
+    first = next(same, place)
+    votes[first] = votes.get(first, 0) + 1
+  return Judged(
+    answers,
+    tuple(a is not None and rule.equal(a, target) for a in answers),
+    max(votes, key=votes.__getitem__, default=None),
+  )
 
 
 def accuracy(
-  rule: AnswerRule,
-) -> Callable[[Sequence[str], Sequence[str]], dict[str, float]]:
-  """Returns a SeqIO metric: the percentage, 0 to 100, of right answers."""
-
-  def by_rule(
-    targets: Sequence[str], predictions: Sequence[str]
-  ) -> dict[str, float]:
-    answers = [rule.parse(prediction) for prediction in predictions]
-    right = [
-      answer is not None and rule.equal(answer, target)
-      for answer, target in zip(answers, targets, strict=True)
-    ]
-    return {"accuracy": 100 * sum(right) / max(1, len(right))}
-
-  return by_rule
+  rule: AnswerRule, rules: Mapping[str, AnswerRule] | None = None
+) -> Accuracy:
+  """Returns the metric of a rule and of more rules by name."""
+  return Accuracy(rule, rules or {})
 
 
+def _several(prediction: Prediction) -> Sequence[str]:
+  return [prediction] if isinstance(prediction, str) else prediction
+
+
+def _percent(shares: Sequence[float]) -> float:
+  return 100 * sum(shares) / max(1, len(shares))
+
+
+def for_each_decode(postprocess: Callable[..., str]) -> Callable[..., object]:
+  """Returns a SeqIO postprocessor that takes several samples as well as one."""
+
+  @functools.wraps(postprocess)
+  def each(text: Prediction, **options: object) -> object:
+    if isinstance(text, str):
+      return postprocess(text, **options)
+    return [postprocess(one, **options) for one in text]
+
+  return each
+
+
+@for_each_decode
 def answer_after_arrow(
   text: str, is_target: bool = False, **unused: object
 ) -> str:

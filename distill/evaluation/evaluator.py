@@ -11,7 +11,8 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 from distill.data import dataset_checks, feature_converters, pipeline
-from distill.evaluation import prediction
+from distill.data.metrics import Accuracy
+from distill.evaluation import inference, prediction
 from distill.training.mesh import Partitioner
 
 
@@ -38,7 +39,7 @@ class Evaluator:
     """Prepares the evaluation.
 
     Args:
-      model: Its `predict_batch` decodes.
+      model: Its `decode_batch` decodes, as its `decoding` says.
       config: The tasks, their split and their lengths.
       partitioner: The mesh to decode on.
       num_examples: The first so many of each task; None is all.
@@ -47,6 +48,10 @@ class Evaluator:
     self._predictor = prediction.Predictor(
       model, partitioner, config.batch_size
     )
+    # SeqIO gives metrics one text, or a list where there are several. Beams
+    # are no independent votes.
+    decoding = model.decoding
+    self._all_decodes = decoding.method == "sample" and decoding.num_decodes > 1
     provider = config.provider()
     tasks = seqio.evaluation.get_valid_eval_tasks(
       seqio.get_subtasks(provider), config.split
@@ -92,7 +97,11 @@ class Evaluator:
 
     def predict(dataset: tf.data.Dataset, *_: Any) -> list[Any]:
       examples = (example for _, example in tfds.as_numpy(dataset))
-      return list(enumerate(self._predictor.predict(params, examples)))
+      found = self._predictor.decode(params, examples)
+      return [
+        (number, tokens if self._all_decodes else tokens[0])
+        for number, (tokens, _) in enumerate(found)
+      ]
 
     future, _ = self._evaluator.evaluate(
       compute_metrics=True, step=step, predict_fn=predict
@@ -105,7 +114,13 @@ class Evaluator:
 
 
 class PredictionsLogger(seqio.Logger):
-  """Writes `<task>-<step>.jsonl`: inputs, target and prediction a line."""
+  """Writes `<task>-<step>.jsonl`: inputs, target and prediction a line.
+
+  A task of `metrics.Accuracy` has also `<task>-right.jsonl`, of its newest
+  evaluation: the example's `id`, `right` (0 or 1) and the `answer` that was
+  read in the prediction ('': none), in the order of the split; of several
+  samples also `majority_right`.
+  """
 
   def __call__(
     self,
@@ -116,21 +131,39 @@ class PredictionsLogger(seqio.Logger):
     inferences: Mapping[str, Sequence[Any]] | None,
     targets: Sequence[Any] | None,
   ) -> None:
-    """Writes the file, whole or not at all."""
+    """Writes the files, each whole or not at all."""
     del metrics
     predictions = (inferences or {}).get("prediction")
     if dataset is None or predictions is None or targets is None:
       return
-    path = epath.Path(self.output_dir) / f"{task_name}-{step or 0:06d}.jsonl"
-    partial = path.with_suffix(".partial")
-    with partial.open("w", encoding="utf-8") as file:
-      for example, target, predicted in zip(
-        tfds.as_numpy(dataset), targets, predictions, strict=True
-      ):
-        line = {
+    examples = list(tfds.as_numpy(dataset))
+    rows = list(zip(examples, targets, predictions, strict=True))
+    self._write(
+      f"{task_name}-{step or 0:06d}",
+      [
+        {
           "inputs": example["inputs_pretokenized"].decode(),
           "target": target,
           "prediction": predicted,
         }
+        for example, target, predicted in rows
+      ],
+    )
+    for metric in seqio.TaskRegistry.get(task_name).metric_fns:
+      if isinstance(metric, Accuracy):
+        self._write(
+          f"{task_name}-right",
+          [
+            {"id": inference.example_id(example, number)}
+            | metric.line(target, predicted)
+            for number, (example, target, predicted) in enumerate(rows)
+          ],
+        )
+
+  def _write(self, name: str, lines: Sequence[Mapping[str, Any]]) -> None:
+    path = epath.Path(self.output_dir) / f"{name}.jsonl"
+    partial = path.with_suffix(".partial")
+    with partial.open("w", encoding="utf-8") as file:
+      for line in lines:
         file.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
     partial.replace(path)

@@ -132,10 +132,15 @@ def _lines(
         yield line | _decodes(vocabulary, *found)
 
 
-def _identity(example: Mapping[str, Any], number: int) -> dict[str, Any]:
+def example_id(example: Mapping[str, Any], number: int) -> str | int:
+  """Returns an example's id, or its number where its task gives it none."""
   identity = example.get("id", number)
+  return identity.decode() if isinstance(identity, bytes) else int(identity)
+
+
+def _identity(example: Mapping[str, Any], number: int) -> dict[str, Any]:
   line = {
-    "id": identity.decode() if isinstance(identity, bytes) else int(identity),
+    "id": example_id(example, number),
     "inputs": example["inputs_pretokenized"].decode(),
   }
   if targets := example["targets_pretokenized"].decode():

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from distill import errors, evaluate
+from distill.data import registration
 
 
 @pytest.fixture(scope="module")
@@ -29,21 +30,29 @@ def test_the_metrics_are_those_of_the_predictions(scored, trained):
   checkpoint = metrics["checkpoint"]
   assert checkpoint.startswith(f"{trained[0]}/checkpoint_")
   step = int(checkpoint.rpartition("_")[2])
-  [path] = folder.glob("*.jsonl")
-  assert path.name == f"last_letters_label-{step:06d}.jsonl"
+  path = folder / f"last_letters_label-{step:06d}.jsonl"
   lines = [json.loads(line) for line in path.read_text().splitlines()]
   right = [line["prediction"] == line["target"] for line in lines]
   assert len(right) == 40
   assert metrics["last_letters_label/accuracy"] == pytest.approx(
     100 * sum(right) / 40
   )
+  # One by one, for a paired test: as they stand in the split.
+  path = folder / "last_letters_label-right.jsonl"
+  judged = [json.loads(line) for line in path.read_text().splitlines()]
+  examples = registration.find_family("last_letters").dataset.examples("test")
+  assert [line["id"] for line in judged] == [e.id for e in examples[:40]]
+  assert [line["right"] for line in judged] == list(map(int, right))
+  assert [line["answer"] for line in judged] == [
+    line["prediction"] for line in lines
+  ]
 
 
 def test_test_and_validation_are_other_examples(scored, trained):
   asked = [
     {json.loads(line)["inputs"] for line in path.read_text().splitlines()}
     for folder in (scored[0], trained[0] / "inference_eval")
-    for path in folder.glob("*.jsonl")
+    for path in folder.glob("*-0*.jsonl")
   ]
   assert not asked[0] & asked[1]
 

@@ -1,6 +1,8 @@
 """The accuracy that tables report."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from distill.data import metrics
 from distill.teacher.answers import NumberAnswer, TextAnswer
@@ -23,6 +25,74 @@ def test_every_target_needs_a_prediction():
     metrics.accuracy(TextAnswer())(["a", "b"], ["a"])
 
 
+# Samples of one input each, the most likely first; the target is 5 each time.
+SAMPLES = [
+  # What may be written in two ways has two votes, against the best one's.
+  (["6", "5", "it is 5.0"], 1),
+  # What cannot be read does not vote; of as many votes the earliest wins.
+  (["", "no", "7", "5"], 2),
+  (["5", "8", "8"], 1),
+  (["?", "", "-"], None),
+  (["5", "5", "5"], 0),
+]
+
+
+@pytest.mark.parametrize("samples, voted", SAMPLES)
+def test_the_vote_of_samples(samples, voted):
+  assert metrics.judge(NumberAnswer(), "5", samples).voted == voted
+
+
+def test_metrics_of_samples():
+  samples = [said + ["x"] * (4 - len(said)) for said, _ in SAMPLES]
+  found = metrics.accuracy(NumberAnswer())(["5"] * 5, samples)
+  assert found == pytest.approx(
+    {
+      "accuracy": 100 * 2 / 5,
+      "best_likelihood_accuracy": 100 * 2 / 5,
+      "majority_accuracy": 100 * 2 / 5,  # the first and the last
+      "oracle_accuracy": 100 * 4 / 5,
+      "mean_accuracy": 100 * (2 + 1 + 1 + 0 + 3) / 4 / 5,
+    }
+  )
+
+
+def test_more_rules_are_reported_by_name():
+  exact = TextAnswer(match_case=True)
+  score = metrics.accuracy(NumberAnswer(), {"upstream": exact})
+  assert score(["5", "5", "5"], ["5", "5.0", "6"]) == pytest.approx(
+    {"accuracy": 200 / 3, "upstream_accuracy": 100 / 3}
+  )
+
+
+@pytest.mark.parametrize(
+  "said, line",
+  [
+    ("it is 5", {"right": 1, "answer": "5"}),
+    ("none", {"right": 0, "answer": ""}),
+    (["4", "5", "5"], {"right": 0, "answer": "4", "majority_right": 1}),
+    (["", ""], {"right": 0, "answer": "", "majority_right": 0}),
+  ],
+)
+def test_the_line_of_an_example(said, line):
+  assert metrics.accuracy(NumberAnswer()).line("5", said) == line
+
+
+@given(st.lists(st.sampled_from(["5", "5.0", "6", "7", "?"]), min_size=1))
+def test_no_answer_has_more_votes_than_the_chosen(samples):
+  rule = NumberAnswer()
+  found = metrics.judge(rule, "5", samples)
+
+  def votes(place):
+    answers = [answer for answer in found.answers if answer]
+    return sum(rule.equal(samples[place], answer) for answer in answers)
+
+  if found.voted is None:
+    assert set(samples) == {"?"}
+  else:
+    all_votes = [votes(place) for place in range(len(samples))]
+    assert found.voted == all_votes.index(max(all_votes))
+
+
 @pytest.mark.parametrize(
   "text, is_target, answer",
   [
@@ -31,6 +101,7 @@ def test_every_target_needs_a_prediction():
     ("The letters are a and b", False, ""),
     ("The letters -->", False, ""),
     ("ab", True, "ab"),
+    (["x --> y", "z"], False, ["y", ""]),
   ],
 )
 def test_the_answer_of_a_chain(text, is_target, answer):
