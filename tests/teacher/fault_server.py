@@ -15,6 +15,8 @@ import zlib
 
 from aiohttp import web
 
+from distill.teacher import event_loop
+
 FAULTS = (
   "429",
   "429-retry-after",
@@ -217,4 +219,4 @@ async def main():
 
 
 if __name__ == "__main__":
-  asyncio.run(main())
+  event_loop.run(main())
