@@ -133,12 +133,12 @@ def test_an_experiment_builds_all_that_a_command_needs(name, command):
   arguments = built(command, gin_flags.RUN_FILES[command], name)
   config = arguments["model"].module.config
   assert config.vocab_size in (384, 32128)
-  alpha = (1.0, 0.5, 0.5) if "step_by_step" in name else (1.0, 1.0, 1.0)
-  assert arguments["model"].loss_group_weights == alpha
+  alpha = (0.5, 0.5) if "step_by_step" in name else (1.0, 1.0)
+  assert arguments["model"].objective.group_weights == (1.0, *alpha, 0.0)
 
 
 def test_folders_hold_gin_files_only():
   assert {p.suffix for p in ROOT.rglob("*") if p.is_file()} == {".gin"}
   assert {pathlib.PurePath(name).parts[0] for name in FILES} == {
-    *("experiments", "models", "native", "runs")
+    *("experiments", "grids", "models", "native", "runs")
   }

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import seqio
 import tensorflow as tf
 
-NO_GROUP, LABEL_GROUP, RATIONALE_GROUP = 0, 1, 2
-NUM_GROUPS = 3
+NO_GROUP, LABEL_GROUP, RATIONALE_GROUP, UNLIKELIHOOD_GROUP = 0, 1, 2, 3
+NUM_GROUPS = 4
 FEATURE = "loss_groups"
 MODEL_FEATURE = "decoder_loss_groups"
 

@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import gin
 import seqio
 
 from distill.data import (
@@ -161,36 +160,3 @@ def _check(name: str, label: str) -> None:
       f"'{name}' cannot be registered with label='{label}'.",
       expected="'gold' or 'teacher'",
     )
-
-
-@gin.register
-def loss_group_weights(
-  mixture_or_task_name: str, alpha: float, module: str | None = None
-) -> tuple[float, ...]:
-  """Returns the loss weights of groups none, label and rationale.
-
-  (1, α, 1 - α) where label and rationale tokens meet (Hsieh et al. 2023, eq.
-  3, with α the label's share); (1, 1, 1), a plain token mean, where they do
-  not: fine-tuning, chain of thought, one of the two alone, foreign tasks.
-
-  Raises:
-    UserError: α is no number from 0 to 1, or nobody registered the name.
-  """
-  if not isinstance(alpha, int | float) or not 0 <= alpha <= 1:
-    raise UserError(
-      "The gin macro ALPHA, the label's share of the loss, is out of range.",
-      expected="a number from 0 (rationales only) to 1 (labels only)",
-      found=repr(alpha),
-      remedy="set --gin.ALPHA=0.5",
-    )
-  task = lookup.get_mixture_or_task(mixture_or_task_name, module)
-  groups = {
-    step.group
-    for subtask in seqio.get_subtasks(task)
-    for step in subtask.preprocessors
-    if isinstance(step, feature_converters.AddLossGroup)
-  }
-  both = {feature_converters.LABEL_GROUP, feature_converters.RATIONALE_GROUP}
-  if both <= groups:
-    return (1.0, float(alpha), 1.0 - alpha)
-  return (1.0, 1.0, 1.0)

@@ -12,6 +12,7 @@ from distill.model import losses
 from distill.model.decoder import DecodingCache
 from distill.model.decoding import Decodes, Decoding, reorder_rows
 from distill.model.network import Transformer
+from distill.model.objective import Objective
 
 Params = Any
 
@@ -26,8 +27,7 @@ class EncoderDecoderModel:
     output_vocabulary: Vocabulary of the targets; opaque here.
     z_loss: Coefficient of the z-loss in each token's loss.
     label_smoothing: Probability spread over the wrong tokens, below 1.
-    loss_group_weights: w_g of each loss group, by its number.
-    loss_normalization: 'token' or 'sequence', see `losses.token_coefficients`.
+    objective: How the losses of tokens make up the loss.
     decoding: How predictions are decoded.
   """
 
@@ -36,18 +36,10 @@ class EncoderDecoderModel:
   output_vocabulary: Any
   z_loss: float = 1e-4
   label_smoothing: float = 0.0
-  loss_group_weights: tuple[float, ...] = (1.0, 1.0, 1.0)
-  loss_normalization: str = "token"
+  objective: Objective = Objective()
   decoding: Decoding = Decoding()
 
   def __post_init__(self) -> None:
-    if self.loss_normalization not in losses.NORMALIZATIONS:
-      raise errors.UserError(
-        "The loss cannot be normalised so.",
-        expected="one of " + ", ".join(losses.NORMALIZATIONS),
-        found=repr(self.loss_normalization),
-        remedy="bind `EncoderDecoderModel.loss_normalization`",
-      )
     if not 0.0 <= self.label_smoothing < 1.0:
       raise errors.UserError(
         "The label smoothing is no probability.",
@@ -55,10 +47,6 @@ class EncoderDecoderModel:
         found=repr(self.label_smoothing),
         remedy="set the macro LABEL_SMOOTHING",
       )
-    # gin may hand over a list, and a static argument of jit must be hashable.
-    object.__setattr__(
-      self, "loss_group_weights", tuple(self.loss_group_weights)
-    )
 
   def init(
     self, rng: jax.Array, batch_shapes: Mapping[str, Sequence[int]]
@@ -82,11 +70,11 @@ class EncoderDecoderModel:
       enable_dropout=False,
     )
 
-  def coefficients(self, batch: losses.Batch) -> jax.Array:
+  def coefficients(
+    self, batch: losses.Batch, step: jax.Array | int = 0
+  ) -> jax.Array:
     """Returns c [batch, length] of the loss; `batch` is the global one."""
-    return losses.token_coefficients(
-      batch, self.loss_group_weights, self.loss_normalization
-    )
+    return self.objective.coefficients(batch, step)
 
   def loss_fn(
     self,
@@ -95,7 +83,7 @@ class EncoderDecoderModel:
     coefficients: jax.Array,
     dropout_rng: jax.Array | None,
   ) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """Returns Σ c_i · ℓ_i and the sums of `losses.loss_sums`.
+    """Returns `Objective.loss` and the sums of `losses.loss_sums`.
 
     Both add up over microbatches.
 
@@ -106,13 +94,13 @@ class EncoderDecoderModel:
       dropout_rng: Key of the dropout; None turns it off.
     """
     logits = self._logits(params, batch, dropout_rng)
-    token_losses, z_losses = losses.token_losses(
-      logits, batch["decoder_target_tokens"], self.z_loss, self.label_smoothing
+    token_losses, z_losses = self.objective.token_losses(
+      batch, logits, self.z_loss, self.label_smoothing
     )
     sums = losses.loss_sums(
-      batch, logits, token_losses, z_losses, len(self.loss_group_weights)
+      batch, logits, token_losses, z_losses, len(self.objective.group_weights)
     )
-    return jnp.sum(coefficients * token_losses), sums
+    return self.objective.loss(batch, coefficients, token_losses), sums
 
   def decode_batch(self, params: Params, batch: losses.Batch) -> Decodes:
     """Decodes as `decoding` says, encoding each input once.

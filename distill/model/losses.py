@@ -16,6 +16,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from distill import errors
+
 Batch = Mapping[str, jax.Array]
 
 NORMALIZATIONS = ("token", "sequence")
@@ -39,7 +41,7 @@ def token_groups(batch: Batch) -> jax.Array:
 
 def token_coefficients(
   batch: Batch,
-  group_weights: Sequence[float],
+  group_weights: Sequence[float | jax.Array],
   normalization: str = "token",
 ) -> jax.Array:
   """Returns c [batch, length] float32 of `loss = Σ_i c_i · ℓ_i`.
@@ -91,6 +93,55 @@ def token_losses(
   losses += on * np.log(on) + (vocab_size - 1) * off * np.log(off + 1e-20)
   z_losses = z_loss * jnp.square(log_z)
   return losses + z_losses, z_losses
+
+
+def unlikelihood_losses(logits: jax.Array, targets: jax.Array) -> jax.Array:
+  """Returns -log(1 - p) of each target [batch, length].
+
+  Welleck et al. 2020, equation 3, from the logits of the other tokens: finite
+  where p is 1 in floating point.
+  """
+  is_target = targets[..., None] == jnp.arange(logits.shape[-1])
+  others = jnp.where(is_target, -jnp.inf, logits)
+  return jax.nn.logsumexp(logits, axis=-1) - jax.nn.logsumexp(others, axis=-1)
+
+
+def pair_coefficients(batch: Batch) -> jax.Array:
+  """Returns c [batch, length] float32 by which pairs of rows count alike.
+
+  Rows 2i and 2i + 1 are the label and the rationale of example i. A row's
+  coefficients take the mean over its tokens, and the mean over the examples;
+  a row of padding has none.
+
+  Raises:
+    UserError: The rows are no pairs.
+  """
+  if len(batch["decoder_target_tokens"]) % 2 or "decoder_segment_ids" in batch:
+    raise errors.UserError(
+      "An α of each example needs its label and its rationale as two rows.",
+      expected="a task <data>_step_by_step_paired, not packed",
+      remedy="set MIXTURE_OR_TASK_NAME so, or ALPHA_PER_EXAMPLE = False",
+    )
+  weights = token_weights(batch)
+  sums = jnp.sum(weights, axis=-1, keepdims=True)
+  examples = jnp.sum(sums[::2] > 0)
+  return _divide(_divide(weights, sums), examples)
+
+
+def pair_weights(batch: Batch, each: jax.Array) -> jax.Array:
+  """Returns α_i for row 2i and 1 - α_i for row 2i + 1, [batch] float32.
+
+  α_i = clip(tanh(CE_i / 10), 0.2, 0.7) of the label's mean loss CE_i, taken as
+  a constant: the fork of the paper's code by KaiKai weighs examples so.
+
+  Args:
+    batch: Pairs of rows, see `pair_coefficients`.
+    each: The loss of each token, [batch, length].
+  """
+  weights = token_weights(batch)[::2]
+  label_loss = _divide(jnp.sum(weights * each[::2], -1), jnp.sum(weights, -1))
+  alpha = jnp.clip(jnp.tanh(jax.lax.stop_gradient(label_loss) / 10), 0.2, 0.7)
+  return jnp.stack([alpha, 1 - alpha], axis=1).reshape(-1)
 
 
 def loss_sums(

@@ -6,7 +6,7 @@ minimise the same function.
 """
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import clu.metrics
@@ -19,24 +19,23 @@ from distill import errors
 from distill.data import feature_converters
 from distill.model import losses
 from distill.model.decoding import Decoding
+from distill.model.objective import Objective
 
-_GROUPS = {
-  feature_converters.LABEL_GROUP: "label",
-  feature_converters.RATIONALE_GROUP: "rationale",
-}
 _SEGMENT_IDS = "_segment_ids"
 
 
 class EncoderDecoderModel(models.EncoderDecoderModel):
-  """T5X's model whose loss is Σ_g w_g · (mean over the tokens of group g).
+  """T5X's model whose loss is an `Objective`.
 
-  Its arguments are T5X's, but for the project's own three in the places of
+  Its arguments are T5X's, but for the project's own two in the places of
   `loss_normalizing_factor` and of `decode_fn` with its parameters.
 
   Args:
-    loss_group_weights: w_g of each loss group, by its number.
-    loss_normalization: 'token' or 'sequence', see `losses.token_coefficients`.
+    objective: How the losses of tokens make up the loss.
     decoding: How predictions are decoded; T5X chooses the seed of samples.
+
+  Raises:
+    UserError: The objective depends on the step, which T5X's models never see.
   """
 
   FEATURE_CONVERTER_CLS = feature_converters.LossGroupFeatureConverter
@@ -47,18 +46,18 @@ class EncoderDecoderModel(models.EncoderDecoderModel):
     input_vocabulary: Any,
     output_vocabulary: Any,
     optimizer_def: Any,
-    loss_group_weights: Sequence[float] = (1.0, 1.0, 1.0),
-    loss_normalization: str = "token",
+    objective: Objective | None = None,
     decoding: Decoding | None = None,
     label_smoothing: float = 0.0,
     z_loss: float = 0.0,
   ) -> None:
-    if loss_normalization not in losses.NORMALIZATIONS:
+    objective = objective or Objective()
+    if objective.steps is not None:
       raise errors.UserError(
-        "The loss cannot be normalised so.",
-        expected="one of " + ", ".join(losses.NORMALIZATIONS),
-        found=repr(loss_normalization),
-        remedy="set the macro LOSS_NORMALIZATION",
+        "T5X tells its models no step, so α cannot follow a schedule.",
+        expected="ALPHA_END = None",
+        found=f"ALPHA_STEPS = {objective.steps}",
+        remedy="train with `distill.train`, whose steps know their number",
       )
     decoding = decoding or Decoding()
     super().__init__(
@@ -73,8 +72,7 @@ class EncoderDecoderModel(models.EncoderDecoderModel):
         num_decodes=decoding.num_decodes
       ),
     )
-    self._group_weights = tuple(loss_group_weights)
-    self._normalization = loss_normalization
+    self._objective = objective
 
   def loss_fn(
     self,
@@ -84,19 +82,16 @@ class EncoderDecoderModel(models.EncoderDecoderModel):
   ) -> tuple[jax.Array, dict[str, Any]]:
     """Returns the loss of the global batch, and T5X's metrics.
 
-    Where label and rationale tokens meet, `loss/label` and `loss/rationale`
-    are their unweighted means. T5X's losses per token are left out: the loss
-    is a mean already.
+    Where groups are weighed, `loss/label` and the others' are their unweighted
+    means. T5X's losses per token are left out: the loss is a mean already.
     """
     targets = batch["decoder_target_tokens"]
     logits = self._compute_logits(params, batch, dropout_rng)
-    token_losses, z_losses = losses.token_losses(
-      logits, targets, self._z_loss, self._label_smoothing
+    token_losses, z_losses = self._objective.token_losses(
+      batch, logits, self._z_loss, self._label_smoothing
     )
-    coefficients = losses.token_coefficients(
-      batch, self._group_weights, self._normalization
-    )
-    loss = jnp.sum(coefficients * token_losses)
+    coefficients = self._objective.coefficients(batch)
+    loss = self._objective.loss(batch, coefficients, token_losses)
     metrics = self._compute_metrics(
       logits=logits,
       targets=targets,
@@ -118,16 +113,17 @@ class EncoderDecoderModel(models.EncoderDecoderModel):
     logits: jax.Array,
     token_losses: jax.Array,
   ) -> dict[str, Any]:
-    if len(set(self._group_weights)) == 1:
+    groups = self._objective.groups_apart
+    if not groups:
       return {}  # One group: its loss is the loss.
     sums = losses.loss_sums(
-      batch, logits, token_losses, token_losses, len(self._group_weights)
+      batch, logits, token_losses, token_losses, max(groups) + 1
     )
     return {
       f"loss/{name}": clu.metrics.Average(
         total=sums[f"loss/{group}"], count=sums[f"tokens/{group}"]
       )
-      for group, name in _GROUPS.items()
+      for group, name in groups.items()
     }
 
 

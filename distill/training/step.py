@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import optax
 from flax import linen as nn
 
+from distill.model.objective import GROUP_NAMES
 from distill.training.mesh import Partitioner
 from distill.training.schedules import Schedule
 from distill.training.state import TrainState, shardings_of
@@ -17,9 +18,6 @@ Metrics = dict[str, jax.Array]
 TrainStep = Callable[
   [TrainState, Mapping[str, jax.Array], jax.Array], tuple[TrainState, Metrics]
 ]
-
-# Loss groups by number; tokens of no group have no metric of their own.
-_GROUP_NAMES = {1: "label", 2: "rationale"}
 
 
 def make_train_step(
@@ -46,8 +44,10 @@ def make_train_step(
   def accumulated(
     params: Any, batch: Any, coefficients: jax.Array, rng: jax.Array
   ) -> tuple[Any, Any]:
+    together = model.objective.rows_together
     microbatches = jax.tree.map(
-      lambda rows: _split(rows, num_microbatches), (batch, coefficients)
+      lambda rows: _split(rows, num_microbatches, together),
+      (batch, coefficients),
     )
 
     def accumulate(total: Any, part: Any) -> tuple[Any, None]:
@@ -69,7 +69,7 @@ def make_train_step(
     rng = jax.random.fold_in(rng, state.step)
     compute = gradients if num_microbatches == 1 else accumulated
     (loss, sums), grads = compute(
-      state.params, batch, model.coefficients(batch), rng
+      state.params, batch, model.coefficients(batch, state.step), rng
     )
     updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
     metrics = sums | {
@@ -92,12 +92,14 @@ def make_train_step(
   return train_step
 
 
-def _split(rows: jax.Array, count: int) -> jax.Array:
+def _split(rows: jax.Array, count: int, together: int) -> jax.Array:
   """Returns [count, batch / count, …]: row i goes to microbatch i % count.
 
   With neighbours in different microbatches, each device keeps its own rows.
+  Of `together` rows that belong to each other, all go where the first goes.
   """
-  split = jnp.swapaxes(rows.reshape(-1, count, *rows.shape[1:]), 0, 1)
+  units = rows.reshape(-1, count, together, *rows.shape[1:])
+  split = jnp.swapaxes(units, 0, 1).reshape(count, -1, *rows.shape[1:])
   return nn.with_logical_constraint(split, (None, "batch", "length"))
 
 
@@ -142,7 +144,7 @@ def summarize(metrics: Metrics) -> dict[str, float]:
   summary = {
     name: sums[name] for name in ("loss", "grad_norm", "learning_rate")
   }
-  for group, name in _GROUP_NAMES.items():
+  for group, name in GROUP_NAMES.items():
     if sums.get(f"tokens/{group}"):
       summary[f"loss/{name}"] = sums[f"loss/{group}"] / sums[f"tokens/{group}"]
   return summary | {

@@ -3,7 +3,7 @@
 import pytest
 import seqio
 
-from distill.data import controls, registration
+from distill.data import controls, loss_weights
 
 ROWS = tuple((f"question {i}", f"word{i}") for i in range(5))
 
@@ -52,5 +52,5 @@ def test_controls_are_step_by_step_in_all_else(targets, kind):
   mixture = f"controlled_step_by_step_{kind}"
   tasks = {task.name for task in seqio.MixtureRegistry.get(mixture).tasks}
   assert tasks == {"controlled_label", f"controlled_rationale_{kind}"}
-  weights = registration.loss_group_weights(mixture, 0.5)
-  assert weights == (1, 0.5, 0.5)
+  weights = loss_weights.loss_group_weights(mixture, 0.5)
+  assert weights == (1, 0.5, 0.5, 0)

@@ -112,4 +112,4 @@ def test_its_arguments_are_seqio_s():
 def test_a_length_for_targets_is_needed():
   with pytest.raises(KeyError, match="targets"):
     convert(examples(1), {"inputs": 5})
-  assert feature_converters.NUM_GROUPS == 3
+  assert feature_converters.NUM_GROUPS == 4

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 
-import gin
 import numpy as np
 import pytest
 import seqio
@@ -154,42 +153,6 @@ def test_the_evaluator_scores_and_logs(family, tmp_path):
 
 def test_rationales_are_not_scored(family):
   assert not seqio.get_mixture_or_task("toy_rationale").metric_fns
-
-
-@pytest.mark.parametrize(
-  "view, expected",
-  [
-    ("step_by_step", (1, 0.25, 0.75)),
-    ("label", (1, 1, 1)),
-    ("rationale", (1, 1, 1)),
-    ("cot", (1, 1, 1)),
-    ("finetune", (1, 1, 1)),
-  ],
-)
-def test_alpha_is_the_label_s_share_where_both_groups_meet(
-  family, view, expected
-):
-  assert registration.loss_group_weights(f"toy_{view}", 0.25) == expected
-
-
-def test_gin_can_ask_for_the_weights(family):
-  gin.parse_config(
-    """
-    from __gin__ import dynamic_registration
-    from distill.data import registration
-    registration.loss_group_weights.mixture_or_task_name = 'toy_step_by_step'
-    registration.loss_group_weights.alpha = 1
-    """
-  )
-  weights = gin.get_configurable(registration.loss_group_weights)()
-  assert weights == (1, 1, 0)
-
-
-@pytest.mark.parametrize("alpha", [-0.1, 1.5, "0.5", None])
-def test_alpha_out_of_range(family, alpha):
-  with pytest.raises(UserError, match="ALPHA") as error:
-    registration.loss_group_weights("toy_step_by_step", alpha)
-  assert error.value.found == repr(alpha)
 
 
 def test_an_unknown_task_names_near_ones(family):

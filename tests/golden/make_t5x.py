@@ -20,6 +20,7 @@ from t5x import adafactor, models, train_state, trainer, utils
 from t5x.examples.t5 import network
 
 from distill.model.decoding import Decoding
+from distill.model.objective import Objective
 from distill.t5x_engine import model as t5x_model
 
 BEAM = Decoding(method="beam", num_decodes=4, alpha=0.6)
@@ -48,7 +49,7 @@ def build(case, decoding=None):
       **arguments, loss_normalizing_factor=factor
     )
   return t5x_model.EncoderDecoderModel(
-    **arguments, loss_group_weights=case.group_weights
+    **arguments, objective=Objective(case.group_weights)
   )
 
 

@@ -15,6 +15,7 @@ import recipe
 from distill.model import config, network
 from distill.model.decoding import Decoding
 from distill.model.encoder_decoder import EncoderDecoderModel
+from distill.model.objective import Objective
 from distill.training import mesh, optimizers, schedules, state, step
 
 FOLDER = pathlib.Path(__file__).parent
@@ -48,7 +49,7 @@ def nested(params):
 
 def train(case, decay_rate=0.8):
   """Returns the losses and the last parameters, by name."""
-  model = model_of(loss_group_weights=case.group_weights)
+  model = model_of(objective=Objective(case.group_weights))
   schedule = schedules.create_learning_rate_scheduler(**recipe.SCHEDULE)
   optimizer = optimizers.adafactor(
     decay_rate=decay_rate, min_dim_size_to_factor=case.min_dim_size_to_factor

@@ -44,9 +44,8 @@ def build(model, optimizer, partitioner, batch, num_microbatches=1):
   return compiled, start, sharded, rng
 
 
-def numpy_loss_and_gradients(params, batch, normalization):
-  """The paper's loss from its definition, one token at a time."""
-  embedding, kernel = (np.float64(params[k]) for k in ("embedding", "kernel"))
+def token_shares(batch, normalization):
+  """Returns each token's share of the loss by the paper's definition."""
   batch_groups = batch["decoder_loss_groups"]
   segments = batch.get("decoder_segment_ids", np.ones_like(batch_groups))
   sequences = {}  # group → sequence → its tokens
@@ -54,52 +53,104 @@ def numpy_loss_and_gradients(params, batch, normalization):
     name = (row, segments[row, i])
     tokens = sequences.setdefault(int(batch_groups[row, i]), {})
     tokens.setdefault(name, []).append((row, i))
-  loss, grads = 0.0, [np.zeros_like(embedding), np.zeros_like(kernel)]
+  shares = np.zeros(batch_groups.shape)
   for group, members in sequences.items():
     count = sum(map(len, members.values()))
     for places in members.values():
       for place in places:
-        weight = WEIGHTS[group] / count
+        shares[place] = WEIGHTS[group] / count
         if normalization == "sequence":
-          weight = WEIGHTS[group] / len(members) / len(places)
-        x = embedding[batch["decoder_input_tokens"][place]]
-        logits = x @ kernel
-        log_z = np.log(np.exp(logits).sum())
-        wanted = np.full(VOCAB, SMOOTHING / (VOCAB - 1))
-        wanted[batch["decoder_target_tokens"][place]] = 1 - SMOOTHING
-        cross_entropy = (wanted * (np.log(wanted) - logits + log_z)).sum()
-        loss += weight * (cross_entropy + Z_LOSS * log_z**2)
-        softmax = np.exp(logits - log_z)
-        d = weight * (softmax - wanted + 2 * Z_LOSS * log_z * softmax)
-        grads[0][batch["decoder_input_tokens"][place]] += kernel @ d
-        grads[1] += np.outer(x, d)
-  return loss, {"embedding": grads[0], "kernel": grads[1]}
+          shares[place] = WEIGHTS[group] / len(members) / len(places)
+  return shares
+
+
+def numpy_loss_and_gradients(params, batch, shares, pairs=False):
+  """The weighted sum from its definition, one token at a time.
+
+  Args:
+    params: Of the linear model.
+    batch: Its rows.
+    shares: Of each token; with `pairs` yet without α.
+    pairs: Whether rows 2i and 2i + 1 weigh α_i and 1 - α_i.
+  """
+  embedding, kernel = (np.float64(params[k]) for k in ("embedding", "kernel"))
+  each, slopes = np.zeros(shares.shape), np.zeros((*shares.shape, VOCAB))
+  for place in zip(*np.nonzero(shares), strict=True):
+    logits = embedding[batch["decoder_input_tokens"][place]] @ kernel
+    log_z = np.log(np.exp(logits).sum())
+    softmax = np.exp(logits - log_z)
+    target = np.arange(VOCAB) == batch["decoder_target_tokens"][place]
+    if batch["decoder_loss_groups"][place] == 3:
+      others = np.where(target, 0, softmax)
+      each[place] = -np.log(others.sum())
+      slopes[place] = softmax - others / others.sum()
+    else:
+      wanted = np.where(target, 1 - SMOOTHING, SMOOTHING / (VOCAB - 1))
+      each[place] = (wanted * (np.log(wanted) - logits + log_z)).sum()
+      slopes[place] = softmax - wanted
+    each[place] += Z_LOSS * log_z**2
+    slopes[place] += 2 * Z_LOSS * log_z * softmax
+  if pairs:
+    means = [row[row > 0].mean() if row.any() else 0 for row in each[::2]]
+    alpha = np.clip(np.tanh(np.array(means) / 10), 0.2, 0.7)
+    shares = shares * np.stack([alpha, 1 - alpha], 1).reshape(-1, 1)
+  grads = [np.zeros_like(embedding), np.zeros_like(kernel)]
+  for place in zip(*np.nonzero(shares), strict=True):
+    token = batch["decoder_input_tokens"][place]
+    grads[0][token] += kernel @ slopes[place] * shares[place]
+    grads[1] += np.outer(embedding[token], slopes[place]) * shares[place]
+  return (shares * each).sum(), {"embedding": grads[0], "kernel": grads[1]}
 
 
 @pytest.mark.parametrize("microbatches", [1, 4])
 @pytest.mark.parametrize("count", [1, 8])
 @pytest.mark.parametrize(
   "packed, normalization",
-  [(False, "token"), (True, "token"), (True, "sequence")],
+  [(False, "token"), (True, "token"), (True, "sequence"), (False, "pairs")],
 )
 def test_loss_and_gradients_are_those_of_numpy(
   packed, normalization, count, microbatches
 ):
   batch = batch_of(packed)
-  model = linear_model(normalization)
+  if pairs := normalization == "pairs":
+    for rows in batch.values():
+      rows[5] = rows[8:10] = 0  # no rationale, and no example
+    batch["decoder_loss_groups"][::2] = 1
+    batch["decoder_loss_groups"][1::2] = 2
+    model = linear_model(per_example=True)
+    weights = batch["decoder_loss_weights"]
+    shares = weights / np.maximum(weights.sum(1, keepdims=True), 1)
+    shares /= ROWS // 2 - 1
+  else:
+    model = linear_model(normalization)
+    shares = token_shares(batch, normalization)
   # With this optimizer a step takes off the gradient itself.
   compiled, start, sharded, rng = build(
     model, optax.sgd(1.0), devices(count)(), batch, microbatches
   )
   before = jax.device_get(start.params)
   after, metrics = compiled(start, sharded, rng)
-  loss, gradients = numpy_loss_and_gradients(before, batch, normalization)
+  loss, gradients = numpy_loss_and_gradients(before, batch, shares, pairs)
   assert float(metrics["loss"]) == pytest.approx(loss, rel=1e-5)
   for name in before:
     taken = before[name] - np.asarray(after.params[name])
     np.testing.assert_allclose(taken, gradients[name], rtol=1e-5, atol=1e-6)
   norm = np.sqrt(sum((g**2).sum() for g in gradients.values()))
   assert float(metrics["grad_norm"]) == pytest.approx(norm, rel=1e-5)
+
+
+def test_the_weights_follow_the_step():
+  batch = batch_of(packed=False)
+  model = linear_model(final_group_weights=(0.0, 0.0, 0.0, 0.0), steps=4)
+  compiled, current, sharded, rng = build(
+    model, optax.sgd(0.0), devices(1)(), batch
+  )
+  losses = []
+  for _ in range(6):
+    current, metrics = compiled(current, sharded, rng)
+    losses.append(float(metrics["loss"]))
+  shares = np.array(losses) / losses[0]
+  np.testing.assert_allclose(shares, [1, 0.75, 0.5, 0.25, 0, 0], atol=1e-6)
 
 
 def t5_losses(partitioner, microbatches=1):
@@ -188,6 +239,7 @@ def test_metrics_are_means_over_tokens_and_skip_absent_groups():
   _, metrics = compiled(start, sharded, rng)
   summary = step.summarize(metrics)
   assert "loss/rationale" not in summary
+  assert "loss/unlikelihood" not in summary
   # Only label tokens: the loss is w_label times their mean.
   assert summary["loss"] == pytest.approx(0.7 * summary["loss/label"])
   tokens = sum(

@@ -7,11 +7,11 @@ import numpy as np
 import optax
 from flax import linen as nn
 
-from distill.model import config, encoder_decoder, network
+from distill.model import config, encoder_decoder, network, objective
 from distill.training import mesh, state
 
 ROWS, LENGTH, VOCAB, WIDTH = 32, 6, 11, 8
-WEIGHTS = (1.0, 0.7, 0.3)
+WEIGHTS = (1.0, 0.7, 0.3, 0.4)
 Z_LOSS, SMOOTHING = 1e-2, 0.1
 
 
@@ -36,15 +36,16 @@ class Linear(nn.Module):
     return drop(embedding[tokens]) @ kernel
 
 
-def linear_model(normalization="token", dropout_rate=0.0, vocab_size=VOCAB):
+def linear_model(
+  normalization="token", dropout_rate=0.0, vocab_size=VOCAB, **options
+):
   return encoder_decoder.EncoderDecoderModel(
     Linear(dropout_rate, vocab_size),
     None,
     None,
     Z_LOSS,
     SMOOTHING,
-    WEIGHTS,
-    normalization,
+    objective.Objective(WEIGHTS, normalization, **options),
   )
 
 
@@ -65,9 +66,9 @@ def batch_of(packed, seed=0):
   used = rng.integers(2, LENGTH + 1, ROWS)
   real = np.arange(LENGTH) < used[:, None]
   first = np.arange(LENGTH) < (used // 2)[:, None]
-  groups = rng.integers(0, 3, (ROWS, 1))
+  groups = rng.integers(0, 4, (ROWS, 1))
   if packed:
-    groups = np.where(first, groups, rng.integers(0, 3, (ROWS, 1)))
+    groups = np.where(first, groups, rng.integers(0, 4, (ROWS, 1)))
 
   def tokens():
     return rng.integers(1, VOCAB, (ROWS, LENGTH)) * real

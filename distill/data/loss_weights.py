@@ -1,0 +1,94 @@
+"""Weights of the loss groups, from the macros and from what a task teaches."""
+
+import gin
+import seqio
+
+from distill.data import feature_converters, lookup
+from distill.errors import UserError
+
+_VIEWS = {feature_converters.LABEL_GROUP, feature_converters.RATIONALE_GROUP}
+
+
+@gin.register
+def loss_group_weights(
+  mixture_or_task_name: str,
+  alpha: float,
+  unlikelihood_weight: float = 0.5,
+  module: str | None = None,
+) -> tuple[float, ...]:
+  """Returns the loss weights of groups none, label, rationale, unlikelihood.
+
+  Label and rationale have α and 1 - α where their tokens meet (Hsieh et al.
+  2023, eq. 3, with α the label's share), else 1 and 1, a plain token mean:
+  fine-tuning, chain of thought, one of the two alone, foreign tasks. The last
+  is 0 where nothing is unlearnt.
+
+  Raises:
+    UserError: α is no number from 0 to 1, the unlikelihood's weight none of at
+      least 0, or nobody registered the name.
+  """
+  if not isinstance(alpha, int | float) or not 0 <= alpha <= 1:
+    raise UserError(
+      "The gin macro ALPHA, the label's share of the loss, is out of range"
+      " (or ALPHA_END, what it becomes).",
+      expected="a number from 0 (rationales only) to 1 (labels only)",
+      found=repr(alpha),
+      remedy="set --gin.ALPHA=0.5",
+    )
+  unlikely = unlikelihood_weight
+  if not isinstance(unlikely, int | float) or not unlikely >= 0:
+    raise UserError(
+      "The gin macro UNLIKELIHOOD_WEIGHT is out of range.",
+      expected="a number of at least 0",
+      found=repr(unlikely),
+      remedy="set --gin.UNLIKELIHOOD_WEIGHT=0.5",
+    )
+  groups = _loss_groups(mixture_or_task_name, module)
+  pair = (float(alpha), 1.0 - alpha) if groups >= _VIEWS else (1.0, 1.0)
+  against = feature_converters.UNLIKELIHOOD_GROUP in groups
+  return (1.0, *pair, float(unlikely) if against else 0.0)
+
+
+@gin.register
+def final_loss_group_weights(
+  mixture_or_task_name: str,
+  alpha_end: float | None,
+  unlikelihood_weight: float = 0.5,
+  module: str | None = None,
+) -> tuple[float, ...] | None:
+  """Returns `loss_group_weights` at the end of α's schedule; None for none."""
+  if alpha_end is None:
+    return None
+  return loss_group_weights(
+    mixture_or_task_name, alpha_end, unlikelihood_weight, module
+  )
+
+
+@gin.register
+def alpha_per_example(
+  wanted: bool, mixture_or_task_name: str, module: str | None = None
+) -> bool:
+  """Returns whether each example has its own α: never where α is not used.
+
+  Raises:
+    UserError: Label and rationale of an example do not come as a pair.
+  """
+  meet = wanted and _loss_groups(mixture_or_task_name, module) >= _VIEWS
+  if meet and not mixture_or_task_name.endswith("_step_by_step_paired"):
+    raise UserError(
+      "ALPHA_PER_EXAMPLE needs both views of an example in one batch.",
+      expected="MIXTURE_OR_TASK_NAME = '<data>_step_by_step_paired'",
+      found=mixture_or_task_name,
+    )
+  return meet
+
+
+def _loss_groups(name: str, module: str | None) -> set[int]:
+  """Returns the loss groups of a task's or mixture's tokens."""
+  task = lookup.get_mixture_or_task(name, module)
+  return {
+    step.group
+    for subtask in seqio.get_subtasks(task)
+    for step in subtask.preprocessors
+    if isinstance(step, feature_converters.AddLossGroup)
+  }
