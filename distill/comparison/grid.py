@@ -42,13 +42,14 @@ class Cell:
   @property
   def label(self) -> str:
     """The method's name in tables."""
-    return f"{self.method}_equal_tokens" if self.tokens_of else self.method
+    return f"{self.method}, equal tokens" if self.tokens_of else self.method
 
   @property
   def name(self) -> str:
     """A folder's name, another one for each cell of a grid."""
     size = f"n{self.size}" if isinstance(self.size, int) else f"f{self.size:g}"
-    parts = (self.family, self.label, self.model, self.teacher, size)
+    label = self.label.replace(", ", "_").replace(" ", "_")
+    parts = (self.family, label, self.model, self.teacher, size)
     rest = f"c{self.coverage:g}", f"s{self.seed}"
     return "-".join(filter(None, (*parts, *rest)))
 

@@ -1,0 +1,145 @@
+"""What the papers claim, and what our results say to it: docs/claims.md."""
+
+import dataclasses
+import pathlib
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from distill.comparison import equivalences, results, statistics, tables
+from distill.comparison.results import Results
+from distill.comparison.statistics import Group
+
+TABLE = pathlib.Path(__file__).parent / "claims.toml"
+HOLDS, FAILS, OPEN = "holds", "does not hold", "cannot be told"
+_INTRODUCTION = """\
+# The papers' claims, tested here
+
+Written by `python -m distill.compare --claims` from the result files in
+[docs/results](results); a test fails if this page says anything else. Figures
+are test accuracies in percent, mean ± standard error over the seeds; intervals
+are 95%, of a bootstrap over seeds and test examples, paired.
+
+- A *difference* holds if its interval lies above the bar (0 where none is
+  named), does not if it lies below, and cannot be told otherwise. A single seed
+  without per-example results has no interval.
+- A smallest share of the data holds if its interval ends below all of it, and a
+  smallest student if its interval ends with a student; they do not hold if it
+  begins there. Only shares and students that were run count: nothing is
+  interpolated.
+"""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Claim:
+  """A row of claims.toml.
+
+  Attributes:
+    claim: What the paper says, in our words.
+    paper: Which one.
+    grids: The grids that test it.
+    rule: 'difference', 'share' or 'teacher'.
+    one: Fields of the rows of the student that is to be better.
+    other: Of the student that it is compared with.
+    bar: What the difference must exceed, in points.
+    why: Why nothing here can test it.
+  """
+
+  claim: str
+  paper: str
+  grids: Sequence[str] = ()
+  rule: str = ""
+  one: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+  other: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+  bar: float = 0.0
+  why: str = ""
+
+
+def page(folder: pathlib.Path, table: pathlib.Path = TABLE) -> str:
+  """Returns docs/claims.md by the result files of a folder."""
+  lines = []
+  for row in tomllib.loads(table.read_text("utf-8"))["claim"]:
+    claim = Claim(**row)
+    for figure, verdict, grid in _judge(claim, folder):
+      command = f"`distill compare --gin_file=grids/{grid}.gin`" if grid else ""
+      lines.append([claim.claim, claim.paper, figure, verdict, command])
+  header = ["claim", "paper", "here", "verdict", "command"]
+  return f"{_INTRODUCTION}\n{tables.markdown(header, lines)}\n"
+
+
+def _judge(
+  claim: Claim, folder: pathlib.Path
+) -> Iterator[tuple[str, str, str]]:
+  """Yields what was found, what follows, and the grid, for each dataset."""
+  rules = {"difference": _differences, "share": _smallest, "teacher": _smallest}
+  if claim.why:
+    yield "", f"cannot be tested here: {claim.why}", ""
+    return
+  paths = {grid: folder / f"{grid}.json" for grid in claim.grids}
+  run = {grid: path for grid, path in paths.items() if path.exists()}
+  for grid, path in run.items():
+    for text, verdict in rules[claim.rule](claim, results.read_results(path)):
+      yield f"{text} ([{grid}](results/{path.name}))", verdict, grid
+  if not run:
+    yield "", f"{OPEN}: not run yet", claim.grids[0]
+
+
+def _differences(claim: Claim, found: Results) -> list[tuple[str, str]]:
+  others = {_place(one): one for one in _select(found, claim.other)}
+  lines = []
+  for one in _select(found, claim.one):
+    if other := others.get(_place(one)):
+      step = statistics.difference(one, other)
+      bar = f", bar {claim.bar:+g}" if claim.bar else ""
+      verdict = HOLDS if step.low > claim.bar else OPEN
+      verdict = FAILS if step.high < claim.bar else verdict
+      lines.append(
+        (
+          f"{one.first.evaluated}, {one.first.model}: {one} against {other},"
+          f" {step.seeds} seeds in common: {step}{bar}",
+          verdict,
+        )
+      )
+  return lines
+
+
+def _select(found: Results, fields: Mapping[str, Any]) -> list[Group]:
+  """Returns the students with these fields, at full coverage and data.
+
+  `evaluated = 'others'` are their tests on other families than their own.
+  """
+  wanted = {"coverage": 1.0, **fields}
+  away = wanted.pop("evaluated", "") == "others"
+  groups = [
+    one
+    for one in statistics.group(found.rows)
+    if all(getattr(one.first, name) == wanted[name] for name in wanted)
+    and (one.first.evaluated != one.first.task) == away
+  ]
+  most = max((one.first.fraction for one in groups), default=0.0)
+  return [one for one in groups if one.first.fraction == most]
+
+
+def _place(one: Group) -> tuple[str, ...]:
+  return one.first.task, one.first.evaluated, one.first.model
+
+
+def _smallest(claim: Claim, found: Results) -> list[tuple[str, str]]:
+  if claim.rule == "share":
+    rows = equivalences.shares(found.rows, claim.other["method"])
+  else:
+    rows = equivalences.passing(found)
+  lines = []
+  for one in rows:
+    if one.method == claim.one["method"]:
+      # All of the data is no less data.
+      late = {equivalences.NONE} | set(
+        one.choices[-1:] * (claim.rule == "share")
+      )
+      verdict = HOLDS if one.high not in late else OPEN
+      verdict = FAILS if one.low in late else verdict
+      text = (
+        f"{one.task}: {one.found} ({one.low} to {one.high}) reaches {one.bar}"
+      )
+      lines.append((text, verdict))
+  return lines

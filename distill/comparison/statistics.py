@@ -1,0 +1,180 @@
+"""Means over seeds, differences between students, and the two equivalences.
+
+All intervals are of one bootstrap: seeds and test examples are drawn anew,
+the same ones for everything that is compared, so that a difference between two
+students is a paired one.
+"""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from distill.comparison.results import Result
+
+_SAMPLES = 2000
+_FIELDS = (
+  *("task", "evaluated", "method", "model", "teacher"),
+  *("train_examples", "fraction", "coverage", "protocol"),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Group:
+  """The seeds of one student."""
+
+  rows: tuple[Result, ...]
+
+  @property
+  def first(self) -> Result:
+    """Its first row, for all that the seeds have in common."""
+    return self.rows[0]
+
+  @property
+  def mean(self) -> float:
+    """Mean accuracy over the seeds, 0 to 100."""
+    return sum(row.accuracy for row in self.rows) / len(self.rows)
+
+  @property
+  def standard_error(self) -> float | None:
+    """Standard error of the mean; None with a single seed."""
+    if len(self.rows) < 2:
+      return None
+    spread = np.std([row.accuracy for row in self.rows], ddof=1)
+    return float(spread) / math.sqrt(len(self.rows))
+
+  def __str__(self) -> str:
+    error = self.standard_error
+    return f"{self.mean:.1f}" + ("" if error is None else f" ± {error:.1f}")
+
+
+def group(rows: Sequence[Result]) -> list[Group]:
+  """Returns the rows that differ by their seed only, in their order."""
+  found: dict[tuple, list[Result]] = {}
+  for row in rows:
+    key = tuple(getattr(row, field) for field in _FIELDS)
+    found.setdefault(key, []).append(row)
+  return [Group(tuple(members)) for members in found.values()]
+
+
+def resample(groups: Sequence[Group], seed: int = 0) -> np.ndarray:
+  """Returns bootstrapped mean accuracies [samples, groups].
+
+  Only seeds that all groups have are drawn from. Where per-example results
+  are not kept or not of the same examples, seeds alone are.
+
+  Returns:
+    No sample, [0, groups], where there is nothing to draw from: one seed and
+    no examples, or no seed in common.
+  """
+  seeds = sorted(
+    set.intersection(*({row.seed for row in one.rows} for one in groups))
+  )
+  rows = [
+    [next(row for row in one.rows if row.seed == seed) for seed in seeds]
+    for one in groups
+  ]
+  lengths = {len(row.right) for members in rows for row in members}
+  if len(lengths) == 1 and lengths != {0}:
+    right = [[list(map(int, row.right)) for row in some] for some in rows]
+    values = 100.0 * np.array(right)
+  else:
+    values = np.array([[[row.accuracy] for row in some] for some in rows])
+  if values.size <= len(groups):
+    return np.empty((0, len(groups)))
+  generator = np.random.default_rng(seed)
+
+  def weights(number: int, drawn: int) -> np.ndarray:
+    even = np.full(number, 1 / number)
+    return generator.multinomial(drawn, even, size=_SAMPLES) / drawn
+
+  _, seeds_there, examples = values.shape
+  # One seed less than there are: the variance of a mean of few is too small
+  # otherwise, by (n - 1) / n (Rao and Wu 1988).
+  return np.einsum(
+    "bs,gse,be->bg",
+    weights(seeds_there, max(1, seeds_there - 1)),
+    values,
+    weights(examples, examples),
+    optimize=True,
+  )
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+  """How much better one student is, in points of accuracy.
+
+  Attributes:
+    mean: Over the seeds that both have.
+    low: Lower end of the 95% interval; nan where nothing can be drawn from.
+    high: Upper end.
+    p: Two-sided, of no difference.
+    seeds: How many both have.
+  """
+
+  mean: float
+  low: float
+  high: float
+  p: float
+  seeds: int
+
+  def __str__(self) -> str:
+    if math.isnan(self.low):
+      return f"{self.mean:+.1f} (one seed)"
+    return f"{self.mean:+.1f} [{self.low:+.1f}, {self.high:+.1f}]"
+
+
+def difference(one: Group, other: Group) -> Difference:
+  """Returns the paired bootstrap of `one` - `other`."""
+  common = {row.seed for row in one.rows} & {row.seed for row in other.rows}
+  means = [
+    np.mean([row.accuracy for row in some.rows if row.seed in common])
+    for some in (one, other)
+  ]
+  mean = float(means[0] - means[1])
+  samples = resample([one, other])
+  if not len(samples):
+    return Difference(mean, math.nan, math.nan, math.nan, len(common))
+  drawn = samples[:, 0] - samples[:, 1]
+  low, high = map(float, np.percentile(drawn, [2.5, 97.5]))
+  extreme = min((drawn <= 0).sum(), (drawn >= 0).sum())
+  p = min(1.0, 2 * (1 + extreme) / (1 + len(drawn)))
+  return Difference(mean, low, high, p, len(common))
+
+
+def first_to_reach(
+  students: Sequence[Group], bar: Group | float
+) -> tuple[int, int, int]:
+  """Returns the place of the first student that is as good as `bar`.
+
+  By grid point: nothing is interpolated between students.
+
+  Args:
+    students: In order, such as from the smallest share of the data.
+    bar: A student, or a teacher's accuracy.
+
+  Returns:
+    The place, and the ends of its 95% interval; the number of students stands
+    for none of them.
+  """
+  level = bar.mean if isinstance(bar, Group) else bar
+  means = np.array([[one.mean for one in students]])
+  place = int(_first_as_good(means, np.array([level]))[0])
+  if isinstance(bar, Group):
+    samples = resample([*students, bar])
+    levels, samples = samples[:, -1], samples[:, :-1]
+  else:
+    samples = resample(students)
+    levels = np.full(len(samples), bar)
+  if not len(samples):
+    return place, 0, len(students)
+  drawn = _first_as_good(samples, levels)
+  low, high = np.percentile(drawn, [2.5, 97.5], method="nearest")
+  return place, int(low), int(high)
+
+
+def _first_as_good(means: np.ndarray, levels: np.ndarray) -> np.ndarray:
+  """Returns the first column of each row that reaches the row's level."""
+  reached = means >= levels[:, None]
+  return np.where(reached.any(1), reached.argmax(1), means.shape[1])

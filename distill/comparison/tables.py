@@ -1,0 +1,154 @@
+"""A comparison's tables, in Markdown."""
+
+import math
+from collections.abc import Sequence
+
+from distill.comparison import economics, equivalences, statistics
+from distill.comparison.equivalences import at_home
+from distill.comparison.grid import OPTIMISTIC
+from distill.comparison.results import Result, Results
+from distill.comparison.statistics import Group
+
+# Shown where a grid has more than one of them.
+_OPTIONAL = ("model", "teacher", "coverage", "protocol")
+
+
+def report(results: Results) -> str:
+  """Returns all tables that the results are enough for, with headings."""
+  parts = [f"# {results.grid}", f"`{results.command}`"]
+  if any(row.protocol == OPTIMISTIC for row in results.rows):
+    parts.append("**Optimistic: the test split chose the checkpoints.**")
+  sections = {
+    "": results_table(results.rows),
+    "Differences": differences_table(results.rows),
+    "Equivalences": equivalences_table(results),
+    "Transfer": transfer_table(results.rows),
+    "Economics": economics_table(results),
+  }
+  for title, text in sections.items():
+    if text:
+      parts += [f"## {title}", text] if title else [text]
+  return "\n\n".join(parts) + "\n"
+
+
+def results_table(rows: Sequence[Result]) -> str:
+  """Returns a line for each student."""
+  groups = at_home(rows)
+  shown = [
+    name
+    for name in _OPTIONAL
+    if len({getattr(one.first, name) for one in groups} - {""}) > 1
+  ]
+  header = ["task", "method", *shown, "train examples", "test metric", "mean"]
+  lines = [
+    [
+      *(str(getattr(one.first, name)) for name in ("task", "method", *shown)),
+      f"{one.first.train_examples:,}",
+      "accuracy",
+      str(one),
+      ", ".join(f"{row.accuracy:.1f}" for row in one.rows),
+      f"{one.first.steps:,}",
+      _mean([row.target_tokens for row in one.rows], ",.0f"),
+      _mean([row.cpu_seconds for row in one.rows], ".0f"),
+    ]
+    for one in groups
+  ]
+  return markdown([*header, "seeds", "steps", "target tokens", "CPU s"], lines)
+
+
+def differences_table(rows: Sequence[Result]) -> str:
+  """Returns each student against the first method's on as many examples."""
+  lines: list[list[str]] = []
+  bases: dict[tuple, Group] = {}
+  for one in at_home(rows):
+    first = one.first
+    key = first.task, first.model, first.train_examples
+    base = bases.setdefault(key, one)
+    if base is one:
+      continue
+    found = statistics.difference(one, base)
+    lines.append(
+      [
+        *(first.task, first.model, f"{first.train_examples:,}"),
+        *(first.method, first.teacher, f"{first.coverage:.0%}"),
+        *(base.first.method, str(found)),
+        "" if math.isnan(found.p) else f"{found.p:.3f}",
+      ]
+    )
+  header = ["task", "model", "train examples", "method", "teacher", "coverage"]
+  return markdown([*header, "minus", "difference [95%]", "p"], lines)
+
+
+def equivalences_table(results: Results) -> str:
+  """Returns the smallest shares and students that are as good."""
+  baseline = results.rows[0].method
+  found = equivalences.shares(results.rows, baseline)
+  found += equivalences.passing(results)
+  return markdown(
+    ["task", "method", "smallest", "that reaches", "found", "95% interval"],
+    [
+      [e.task, e.method, e.what, e.bar, e.found, f"{e.low} to {e.high}"]
+      for e in found
+    ],
+  )
+
+
+def transfer_table(rows: Sequence[Result]) -> str:
+  """Returns every student on every test split that it was given."""
+  tested = list(dict.fromkeys(row.evaluated for row in rows))
+  lines: dict[tuple[str, ...], dict[str, str]] = {}
+  for one in statistics.group(rows):
+    first = one.first
+    key = first.task, first.method, first.model, f"{first.train_examples:,}"
+    lines.setdefault(key, {})[first.evaluated] = str(one)
+  header = ["learnt", "method", "model", "train examples", *tested]
+  if len({(row.task, row.evaluated) for row in rows}) == len(
+    {row.task for row in rows}
+  ):
+    return ""
+  return markdown(
+    header,
+    [
+      [*key, *(cells.get(t, "") for t in tested)]
+      for key, cells in lines.items()
+    ],
+  )
+
+
+def economics_table(results: Results) -> str:
+  """Returns what each student took and takes, beside its teacher."""
+  header = [
+    *("task", "method", "model", "teacher $", "training FLOPs", "CPU s"),
+    *("FLOPs a query", "MB", "ms", "teacher $ a query"),
+    *("teacher FLOPs a query", "pays after ($)", "pays after (FLOPs)"),
+  ]
+  lines = []
+  for one in at_home(results.rows):
+    first = one.first
+    if first.student and first.coverage == 1:
+      found = economics.balance(results, one)
+      lines.append([first.task, first.method, first.model, *found.cells()])
+  return markdown(header, lines)
+
+
+def _mean(values: Sequence[float | None], form: str) -> str:
+  known = [value for value in values if value is not None]
+  return format(sum(known) / len(known), form) if known else "unknown"
+
+
+def markdown(header: list[str], lines: list[list[str]]) -> str:
+  """Returns a table whose columns line up, '' without lines."""
+  if not lines:
+    return ""
+  widths = [
+    max(map(len, column)) for column in zip(header, *lines, strict=True)
+  ]
+
+  def render(cells: Sequence[str]) -> str:
+    padded = (
+      cell.ljust(width) for cell, width in zip(cells, widths, strict=True)
+    )
+    return "| " + " | ".join(padded) + " |"
+
+  rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
+  return "\n".join([render(header), rule, *map(render, lines)])
