@@ -24,6 +24,8 @@ _TEACHER_OPTIONS = (
   "endpoint",
   "served_model",
   "error_rate",
+  "flaw",
+  "verbosity",
 )
 # What changes a cache's content, to be said where it is to be made again.
 _CONTENT = (
@@ -49,7 +51,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
   add("--api_key_env", help="openai: the variable that holds the key")
   add("--endpoint", help="openai: chat (default) or completion")
   add("--served_model", help="openai: how the server calls the model itself")
-  add("--error_rate", type=float, help="builtin: share of wrong answers")
+  add("--error_rate", type=float, help="builtin: share of flawed answers")
+  add("--flaw", help="builtin: wrong_step (default), skipped_step, irrelevant…")
+  add("--verbosity", help="builtin: terse, normal (default), verbose")
   add = parser.add_argument_group("how").add_argument
   add(
     "--style",
@@ -103,7 +107,15 @@ def create_teacher(options: argparse.Namespace) -> Teacher:
   given = {name: getattr(options, name) for name in _TEACHER_OPTIONS}
   if "seed" in registry.option_names(options.teacher):
     given["seed"] = options.seed
-  return registry.create_teacher(options.teacher, **given)
+  return _prepared(registry.create_teacher(options.teacher, **given), options)
+
+
+def _prepared(teacher: Teacher, options: argparse.Namespace) -> Teacher:
+  """Returns a teacher that has its key, but to plan, which needs none."""
+  prepare = getattr(teacher, "prepare", None)
+  if prepare is not None and not options.plan:
+    prepare()
+  return teacher
 
 
 def collection(
@@ -180,7 +192,9 @@ def _judge(options: argparse.Namespace) -> insisting.Judge | None:
   }
   if not options.verify_with:
     return None
-  judge = registry.create_teacher(options.verify_with, **given)
+  judge = _prepared(
+    registry.create_teacher(options.verify_with, **given), options
+  )
   price = prices.find_price(options.verify_model or "", options.prices)
   return insisting.Judge(judge, price)
 

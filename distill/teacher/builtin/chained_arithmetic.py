@@ -6,7 +6,7 @@ import random
 import re
 from collections.abc import Sequence
 
-from distill.teacher.builtin.solution import Solution
+from distill.teacher.builtin.solution import Solution, listed
 
 _START = re.compile(r"\w+ has ([0-9]{1,9}) \w+$")
 _GAIN = re.compile(r"\w+ (?:finds|buys|gets) ([0-9]{1,9})\b")
@@ -39,12 +39,12 @@ def solve(question: str, mistake: random.Random | None) -> Solution | None:
     if mistake is None or min(values) >= 0:
       break
   equations = [
-    f"{before} {sign} {amount} = {after}"
+    (f"{before} {sign} {amount} =", str(after))
     for before, (sign, amount), after in zip(
       values, steps, values[1:], strict=False
     )
   ]
-  return Solution(", ".join(equations) + ".", str(values[-1]))
+  return Solution(listed(equations, ",", "."), str(values[-1]))
 
 
 def _read_step(sentence: str) -> Step | None:

@@ -3,10 +3,12 @@
 import random
 import re
 
-from distill.teacher.builtin.solution import Solution, broken_step
+from distill.teacher.builtin.solution import Solution, Step, broken_step
 
 _DEED = re.compile(r"(\w+) (flips|does not flip) (?:it|the coin)\b")
-_SIDES = ("heads", "tails")
+# What the side that is up answers.
+STILL_HEADS_UP = {"heads": "yes", "tails": "no"}
+_SIDES = tuple(STILL_HEADS_UP)
 
 
 def solve(question: str, mistake: random.Random | None) -> Solution | None:
@@ -18,11 +20,10 @@ def solve(question: str, mistake: random.Random | None) -> Solution | None:
     return None
   broken = broken_step(mistake, len(deeds))
   side = 0
-  sentences = []
-  for step, (who, deed) in enumerate(deeds):
+  steps = []
+  for place, (who, deed) in enumerate(deeds):
     flips = deed == "flips"
-    side ^= flips != (step == broken)
-    sentences.append(
-      f"{who} {'flips' if flips else 'does not'}: {_SIDES[side]}."
-    )
-  return Solution(" ".join(sentences), "no" if side else "yes")
+    side ^= flips != (place == broken)
+    told = f"{who} {'flips' if flips else 'does not'}:"
+    steps.append(Step(told, f"{_SIDES[side]}."))
+  return Solution(tuple(steps), STILL_HEADS_UP[_SIDES[side]])

@@ -4,7 +4,12 @@ import random
 import re
 import string
 
-from distill.teacher.builtin.solution import Solution, broken_step
+from distill.teacher.builtin.solution import (
+  Solution,
+  Step,
+  broken_step,
+  listed,
+)
 
 _QUESTION = re.compile(r'last letters\b.*?"([^"]+)"', re.IGNORECASE)
 
@@ -21,11 +26,13 @@ def solve(question: str, mistake: random.Random | None) -> Solution | None:
   broken = broken_step(mistake, len(words))
   if mistake is not None:
     letters[broken] = _other_letter(words[broken], mistake)
-  pairs = list(zip(words, letters, strict=True))
-  ends = [f"{pairs[0][0]} ends in {pairs[0][1]}"]
-  ends += [f"{word} in {letter}" for word, letter in pairs[1:]]
+  ends = [
+    (f"{word} in" if place else f"{word} ends in", letter)
+    for place, (word, letter) in enumerate(zip(words, letters, strict=True))
+  ]
   answer = "".join(letters)
-  return Solution(f"{', '.join(ends)}: {answer}.", answer)
+  joined = Step("", f"{answer}.")
+  return Solution((*listed(ends, ",", ":"), joined), answer)
 
 
 def _other_letter(word: str, mistake: random.Random) -> str:

@@ -12,6 +12,7 @@ from distill.teacher.builtin import (
   coin_flip,
   last_letters,
   tracking_shuffled_objects,
+  wordings,
 )
 from distill.teacher.builtin.solution import Solution, Solver
 from distill.teacher.interface import Request, Response
@@ -35,31 +36,55 @@ class BuiltinTeacher:
   solve it says it does not know. Same request, same response.
 
   Attributes:
-    error_rate: The share of questions, in [0, 1], whose reasoning has one
-      broken step and whose answer is therefore wrong.
+    error_rate: The share of questions, in [0, 1], whose explanation is flawed.
     seed: Chooses, with a question's text and the request's `sample`, which
       questions go wrong and how.
+    verbosity: `terse` (each step's result alone), `normal` or `verbose`.
+    flaw: `wrong_step` (one step is broken, and the answer therefore wrong),
+      or one that leaves the answer right: `skipped_step`, `irrelevant` (a
+      sentence has nothing to do with it), `answer_first` (the reasoning says
+      its answer before its reasons); `none`.
   """
 
   free: ClassVar[bool] = True
 
   error_rate: float = 0.0
   seed: int = 0
+  verbosity: str = "normal"
+  flaw: str = "wrong_step"
 
   def __post_init__(self) -> None:
-    if not 0 <= self.error_rate <= 1:
+    for name, value, known in (
+      ("verbosity", self.verbosity, tuple(wordings.VERBOSITIES)),
+      ("flaw", self.flaw, ("none", "wrong_step", *wordings.FLAWS)),
+    ):
+      if value not in known:
+        raise UserError(
+          f"The built-in teacher has no such {name}.",
+          expected="one of " + ", ".join(known),
+          found=str(value),
+        )
+    most = 0.0 if self.flaw == "none" else 1.0
+    # A flaw that was asked for and never shows would mislead.
+    needless = self.flaw in wordings.FLAWS and not self.error_rate
+    if needless or not 0 <= self.error_rate <= most:
       raise UserError(
-        "The built-in teacher cannot err at this rate.",
-        expected="an error_rate from 0 to 1",
+        f"The built-in teacher cannot err at this rate with flaw={self.flaw}.",
+        expected="an error_rate from 0 to 1; 0 with none, above 0 with a flaw",
         found=str(self.error_rate),
       )
 
   @property
   def name(self) -> str:
-    """Returns 'builtin', with rate and seed where they change answers."""
-    if not self.error_rate:
-      return "builtin"
-    return f"builtin(error_rate={self.error_rate:g},seed={self.seed})"
+    """Returns 'builtin', with what changes its answers."""
+    told = []
+    if self.error_rate:
+      told += [f"error_rate={self.error_rate:g}", f"seed={self.seed}"]
+      if self.flaw != "wrong_step":
+        told.append(f"flaw={self.flaw}")
+    if self.verbosity != "normal":
+      told.append(f"verbosity={self.verbosity}")
+    return "builtin" + (f"({','.join(told)})" if told else "")
 
   async def complete(self, request: Request) -> Response:
     """Returns a completion; its tokens are words between whitespace."""
@@ -80,7 +105,8 @@ class BuiltinTeacher:
     solution = self._solve(_last_question(request.prompt), request.sample)
     if solution is None:
       return " I do not know how to answer this question."
-    reasoning, answer = solution.reasoning, solution.answer
+    texts = wordings.VERBOSITIES[self.verbosity](solution)
+    reasoning, answer = " ".join(texts), solution.answer
     instructions, _, asked = request.prompt.rpartition("\nQ:")
     begun = asked.rpartition("\nA:")[2]
     if request.schema:
@@ -96,12 +122,23 @@ class BuiltinTeacher:
   def _solve(self, question: str, sample: int) -> Solution | None:
     # A string seeds by its SHA-512: the same in every process.
     chance = random.Random(f"{self.seed}/{sample}/{question}")
-    mistake = chance if chance.random() < self.error_rate else None
-    for solve in SOLVERS:
-      solution = solve(question, mistake)
-      if solution is not None:
-        return solution
-    return None
+    flawed = chance.random() < self.error_rate
+    mistake = chance if flawed and self.flaw == "wrong_step" else None
+    solution = solve(question, mistake)
+    if solution is not None and flawed and mistake is None:
+      return wordings.FLAWS[self.flaw](solution, chance)
+    return solution
+
+
+def solve(
+  question: str, mistake: random.Random | None = None
+) -> Solution | None:
+  """Returns a question's solution, as `Solver` says, by whatever solver."""
+  for solver in SOLVERS:
+    solution = solver(question, mistake)
+    if solution is not None:
+      return solution
+  return None
 
 
 def _last_question(prompt: str) -> str:

@@ -5,7 +5,7 @@ import random
 import re
 from collections.abc import Sequence
 
-from distill.teacher.builtin.solution import Solution
+from distill.teacher.builtin.solution import Solution, listed
 
 _HOLDS = re.compile(r"(\w+) (?:holds )?the (\w+)")
 _SWAP = re.compile(r"(\w+) and (\w+) swap")
@@ -26,8 +26,11 @@ def solve(question: str, mistake: random.Random | None) -> Solution | None:
   states = _states(start, swaps)
   if mistake is not None:
     states = _wrong_states(start, swaps, asked[1], mistake)
-  told = "; then ".join(", ".join(state.values()) for state in states)
-  return Solution(f"{', '.join(start)} hold {told}.", states[-1][asked[1]])
+  told = [
+    ("then" if place else f"{', '.join(start)} hold", ", ".join(state.values()))
+    for place, state in enumerate(states)
+  ]
+  return Solution(listed(told, ";", "."), states[-1][asked[1]])
 
 
 def _states(

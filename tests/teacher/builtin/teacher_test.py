@@ -13,9 +13,10 @@ from distill.data.procedural.last_letters import LastLetters
 from distill.data.procedural.tracking_shuffled_objects import (
   TrackingShuffledObjects,
 )
+from distill.errors import UserError
 from distill.teacher.answers import NumberAnswer, TextAnswer, YesNoAnswer
 from distill.teacher.builtin.teacher import BuiltinTeacher
-from distill.teacher.completions import parse_completion
+from distill.teacher.completions import ParsedCompletion, parse_completion
 from distill.teacher.interface import Request
 from distill.teacher.prompts import load_prompt
 
@@ -159,6 +160,105 @@ FRAGMENTS = st.sampled_from(
 def test_no_question_makes_it_raise(question, error_rate):
   response = complete(f"Q: {question}\nA:", BuiltinTeacher(error_rate))
   assert response.finish_reason == "stop"
+
+
+KNOBS = [
+  ({"verbosity": "terse"}, "o, u, b: oub."),
+  (
+    {"verbosity": "verbose"},
+    "Let us think step by step. Step 1: mifo ends in o, Step 2: taru in u,"
+    " Step 3: keb in b: Step 4: oub. This leads to oub.",
+  ),
+  (
+    {"error_rate": 1.0, "flaw": "answer_first"},
+    "The answer is oub: mifo ends in o, taru in u, keb in b: oub.",
+  ),
+  (
+    {"error_rate": 1.0, "flaw": "answer_first", "verbosity": "terse"},
+    "oub: o, u, b: oub.",
+  ),
+]
+
+
+@pytest.mark.parametrize("options, rationale", KNOBS)
+def test_the_wording_of_an_explanation(options, rationale):
+  text = complete(QUESTION, BuiltinTeacher(**options)).text
+  assert text == f" {rationale} So the answer is oub."
+  # The answer's first place is not where the rationale ends.
+  assert parse_completion(text, TextAnswer()) == (
+    ParsedCompletion(rationale, "oub")
+  )
+
+
+def rationales(flaw, question=QUESTION):
+  teacher = BuiltinTeacher(1.0, flaw=flaw)
+  texts = {complete(question, teacher, sample=i).text for i in range(60)}
+  return {text.partition(" So the answer is ")[0] for text in texts}
+
+
+def test_any_step_but_the_last_may_be_skipped():
+  assert rationales("skipped_step") == {
+    " taru in u, keb in b: oub.",
+    " mifo ends in o, keb in b: oub.",
+    " mifo ends in o, taru in u, oub.",
+  }
+  only = "Q: Mia has 5 pens. Mia sells 3. How many pens?\nA:"
+  assert rationales("skipped_step", only) == {" 5 - 3 = 2."}
+
+
+def test_an_irrelevant_sentence_stands_before_any_step():
+  found = rationales("irrelevant")
+  asides = {text[text.index("(") : text.index(")") + 2] for text in found}
+  assert len(asides) == 3
+  assert {
+    text.replace(a, "") for text in found for a in asides if a in text
+  } == {" mifo ends in o, taru in u, keb in b: oub."}
+  assert len({text.index("(") for text in found}) == 4
+
+
+@pytest.mark.parametrize("flaw", ["skipped_step", "irrelevant", "answer_first"])
+@pytest.mark.parametrize("dataset, rule", CASES)
+def test_such_a_flaw_leaves_the_answer_right(dataset, rule, flaw):
+  plain = answers(BuiltinTeacher(), dataset, rule)
+  teacher = BuiltinTeacher(0.5, flaw=flaw)
+  flawed = answers(teacher, dataset, rule)
+  for (example, _), (_, parsed) in zip(plain, flawed, strict=True):
+    assert rule.equal(parsed.answer, example.label), example
+  changed = sum(a != b for (_, a), (_, b) in zip(plain, flawed, strict=True))
+  one_step = dataset == TrackingShuffledObjects(SIZES, people=2, swaps=1)
+  assert one_step or abs(changed / len(plain) - 0.5) < 0.075
+
+
+@pytest.mark.parametrize(
+  "options, name",
+  [
+    ({}, "builtin"),
+    ({"flaw": "none"}, "builtin"),
+    ({"verbosity": "terse"}, "builtin(verbosity=terse)"),
+    ({"error_rate": 0.5}, "builtin(error_rate=0.5,seed=0)"),
+    (
+      {"error_rate": 0.5, "flaw": "irrelevant", "verbosity": "verbose"},
+      "builtin(error_rate=0.5,seed=0,flaw=irrelevant,verbosity=verbose)",
+    ),
+  ],
+)
+def test_the_name_says_what_changes_answers(options, name):
+  assert BuiltinTeacher(**options).name == name
+
+
+@pytest.mark.parametrize(
+  "options, words",
+  [
+    ({"verbosity": "chatty"}, "terse"),
+    ({"flaw": "skip"}, "skipped_step"),
+    ({"flaw": "irrelevant"}, "above 0"),
+    ({"flaw": "none", "error_rate": 0.5}, "0 with none"),
+    ({"error_rate": -0.5}, "from 0 to 1"),
+  ],
+)
+def test_knobs_out_of_range_are_refused(options, words):
+  with pytest.raises(UserError, match=words):
+    BuiltinTeacher(**options)
 
 
 def test_limits_and_stops_cut_as_a_models_would():
