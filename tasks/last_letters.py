@@ -1,6 +1,6 @@
-"""Last-letter concatenation over made-up words, and the demo's controls."""
+"""Last-letter concatenation over made-up words."""
 
-from distill.data import controls, registration
+from distill.data import registration
 from distill.data.procedural.last_letters import LastLetters
 from distill.teacher.answers import TextAnswer
 
@@ -10,4 +10,3 @@ registration.register_family(
   answer_rule=TextAnswer(),
   prompt="few_shot_last_letters",
 )
-controls.register_controls("last_letters")

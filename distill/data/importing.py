@@ -2,15 +2,18 @@
 
 import hashlib
 import pathlib
+import re
 from collections.abc import Iterable, Sequence
 
 from distill.data.cache import records
 from distill.data.examples import Dataset, Example, example_id
 from distill.data.published_rationales import Answer
-from distill.errors import UserError
 from distill.teacher import answers as rules
 from distill.teacher.completions import parse_completion
 from distill.teacher.parsers import Parser
+
+# Where an input goes that the dataset has in several splits, none the files'.
+_SAFEST = ("test", "validation", "train")
 
 
 def group(
@@ -18,43 +21,50 @@ def group(
 ) -> dict[str, list[tuple[Example, list[Answer]]]]:
   """Returns the answers to each example, by split, in the files' order.
 
-  Answers of one id, or without one of the same input, are of one example.
-  Train inputs that the dataset holds out for validation go there, and labels
-  that the files lack come from the dataset, if it can be read.
+  Answers of one id, or without one of the same input, are of one example. An
+  input that the dataset has, word for word, goes to the split where it has it,
+  whatever the files say, so that no test question is ever trained on; unless
+  it has an id of its own it becomes the dataset's example. Train inputs that
+  only the files have go to validation by the dataset's own rule.
   """
   held_out = getattr(dataset, "held_out", lambda text: False)
-  groups: dict[str, dict[tuple[str, str], list[Answer]]] = {}
+  known = _known(dataset)
+  groups: dict[str, dict[tuple[str, str], tuple[Example, list[Answer]]]] = {}
   for answer in found:
-    split = answer.split or default_split
-    if split == "train" and held_out(answer.input):
+    split, name = answer.split or default_split, example_id(answer.input)
+    own = known.get(name) or known.get(_words(answer.input), {})
+    if own and split not in own:
+      split = next(other for other in _SAFEST if other in own)
+    elif not own and split == "train" and held_out(answer.input):
       split = "validation"
-    name = answer.id or example_id(answer.input)
+    label = answer.label or (own[split].label if own else "")
+    example = Example(answer.id or name, answer.input, label)
+    if own and not answer.id:
+      example = own[split]
     rows = groups.setdefault(split, {})
-    rows.setdefault((name, answer.input), []).append(answer)
-  return {
-    split: [
-      (Example(name, text, _label(some, known.get(name, ""))), some)
-      for (name, text), some in rows.items()
-    ]
-    for split, rows in groups.items()
-    for known in [_known_labels(dataset, split, rows.values())]
-  }
+    key = example.id, example.input
+    rows.setdefault(key, (example, []))[1].append(answer)
+  return {split: list(rows.values()) for split, rows in groups.items()}
 
 
-def _known_labels(
-  dataset: Dataset, split: str, groups: Iterable[Sequence[Answer]]
-) -> dict[str, str]:
-  """Returns the dataset's labels by id, if any are needed and it is there."""
-  if all(some[0].label for some in groups):
-    return {}
-  try:
-    return {e.id: e.label for e in dataset.examples(split)}
-  except UserError:
-    return {}
+def _known(dataset: Dataset) -> dict[str, dict[str, Example]]:
+  """Returns the dataset's examples by id and by words, then by split.
+
+  Splits that cannot be read without a download are passed over.
+  """
+  known: dict[str, dict[str, Example]] = {}
+  is_there = getattr(dataset, "is_there", lambda split: True)
+  for split in dataset.splits:
+    if is_there(split):
+      for example in dataset.examples(split):
+        for key in (example_id(example.input), _words(example.input)):
+          known.setdefault(key, {}).setdefault(split, example)
+  return known
 
 
-def _label(some: Sequence[Answer], known: str) -> str:
-  return some[0].label or known
+def _words(text: str) -> str:
+  """Returns what two inputs share that differ in case and punctuation alone."""
+  return " ".join(re.findall(r"\w+", text.casefold()))
 
 
 def to_record(

@@ -13,7 +13,8 @@ from typing import Any
 
 from distill.data import raw_files
 from distill.data.examples import with_ids
-from distill.data.published import released
+from distill.data.published.released import released
+from distill.data.published.rows import read
 from distill.errors import UserError
 
 _SPLITS = {"train": "train", "valid": "validation", "test": "test"}
@@ -57,10 +58,9 @@ def read_dss(folder: pathlib.Path, options: Mapping[str, str]) -> "Answers":
   for name, split in _SPLITS.items():
     for path in sorted(folder.glob(f"*_{name}.json")):
       # A repeated row is an example of its own, as in the dataset.
-      rows = with_ids(
-        released.input_and_label(row, f"Row {number} of {path}")
-        for number, row in enumerate(raw_files.read_rows(path))
-      )
+      found = enumerate(raw_files.read_rows(path))
+      named = ((f"Row {number} of {path}", row) for number, row in found)
+      rows = with_ids(read(released, named))
       for teacher in _TEACHERS:
         texts = _dss_texts(folder / teacher, name)
         if texts and len(texts) != len(rows):

@@ -1,22 +1,25 @@
-"""Rows of other people's files, JSON or JSON lines, and where they are."""
+"""Rows of other people's files, of any common format, and where they are."""
 
+import csv
+import io
 import json
 import os
 import pathlib
 from collections.abc import Iterator
 from typing import Any
+from xml.etree import ElementTree
 
 from distill.errors import UserError
 
 
-def raw_folder(*parts: str) -> pathlib.Path:
-  """Returns a path in $DISTILL_RAW_DATA_DIR; UserError if it is not set."""
+def raw_folder(wanted: str) -> pathlib.Path:
+  """Returns $DISTILL_RAW_DATA_DIR; UserError, naming the file, if not set."""
   root = os.environ.get("DISTILL_RAW_DATA_DIR", "")
   if root:
-    return pathlib.Path(root, *parts)
+    return pathlib.Path(root)
   raise UserError(
     "Nothing says where published files are.",
-    expected=f"a folder in DISTILL_RAW_DATA_DIR that has {'/'.join(parts)}",
+    expected=f"a folder in DISTILL_RAW_DATA_DIR that has {wanted}",
     found="the variable is not set",
     remedy="set it",
   )
@@ -28,18 +31,23 @@ def read_json(path: pathlib.Path) -> Any:
   Raises:
     UserError: It cannot be read, or it is neither.
   """
-  try:
-    text = path.read_text(encoding="utf-8")
-  except (OSError, UnicodeDecodeError) as error:
-    raise UserError(
-      f"{path} cannot be read.",
-      expected="a file of JSON or JSON lines, in UTF-8",
-      found=str(error),
-    ) from error
+  text = _read_text(path, "JSON or JSON lines")
   try:
     return _whole(json.loads(text))
   except (ValueError, RecursionError):
     return [_whole(row) for row in _lines(path, text)]
+
+
+def _read_text(path: pathlib.Path, form: str) -> str:
+  try:
+    # With line ends as they are: values in CSV may have their own.
+    return path.read_bytes().decode("utf-8-sig")
+  except (OSError, UnicodeDecodeError) as error:
+    raise UserError(
+      f"{path} cannot be read.",
+      expected=f"a file of {form}, in UTF-8",
+      found=str(error),
+    ) from error
 
 
 def _whole(value: Any) -> Any:
@@ -77,3 +85,33 @@ def read_rows(path: pathlib.Path) -> list[dict[str, Any]]:
   if isinstance(rows, dict):
     return [rows]
   raise UserError(f"{path} has other rows.", expected="JSON objects")
+
+
+def read_table(path: pathlib.Path) -> list[dict[str, Any]]:
+  """Returns the rows of a data set's file, by the ending of its name.
+
+  `.csv` and `.tsv` with a header line; `.xml`, where the elements `Problem`
+  are rows and their children the fields; else JSON or JSON lines, whose rows
+  may be wrapped as `{"examples": […]}` or `{"data": […]}`.
+
+  Raises:
+    UserError: It cannot be read, or it is of another format.
+  """
+  if path.suffix in (".csv", ".tsv"):
+    text = _read_text(path, "separated values")
+    delimiter = "," if path.suffix == ".csv" else "\t"
+    return list(
+      csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
+    )
+  if path.suffix == ".xml":
+    try:
+      root = ElementTree.fromstring(_read_text(path, "XML"))
+    except ElementTree.ParseError as error:
+      raise UserError(f"{path} is no XML.", found=str(error)) from error
+    problems = root.iter("Problem")
+    return [{field.tag: field.text or "" for field in row} for row in problems]
+  rows = read_rows(path)
+  for wrapper in ("examples", "data"):
+    if len(rows) == 1 and isinstance(rows[0].get(wrapper), list):
+      return list(rows[0][wrapper])
+  return rows

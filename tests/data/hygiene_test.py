@@ -1,5 +1,6 @@
 """The report: each thing that can be wrong is counted where it is."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -8,8 +9,8 @@ import pytest
 
 from distill.data import hygiene, importing, published_rationales
 from distill.data.cache import records
-from distill.data.published.commonsense_qa import CommonsenseQa
 from distill.teacher import answers, parsers
+from tasks import cqa
 
 REAL = pathlib.Path(os.environ.get("DISTILL_TEST_DATA", "nowhere"))
 NLI = answers.ChoiceAnswer(("entailment", "neutral", "contradiction"))
@@ -113,7 +114,8 @@ def test_an_empty_cache_and_a_terminals_commands_are_harmless():
 @pytest.mark.skipif(not REAL.is_dir(), reason="DISTILL_TEST_DATA is not set")
 def test_labels_that_upstream_would_train_on():
   folder = REAL / "distilling_step_by_step" / "cqa"
-  dataset, rule = CommonsenseQa(str(folder)), answers.ListedChoiceAnswer()
+  dataset = dataclasses.replace(cqa.DATASET, root=str(REAL))
+  rule = answers.ListedChoiceAnswer()
   found = published_rationales.read_dss(folder, {})
   groups = importing.group(found, dataset, "train")
   parser = parsers.find_parser("dss_cqa")

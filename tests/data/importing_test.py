@@ -1,5 +1,6 @@
 """Imports: four formats, and the released files with their known accuracies."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -9,10 +10,10 @@ import pytest
 from distill.data import importing
 from distill.data.cache import records, writing
 from distill.data.examples import with_ids
-from distill.data.published import commonsense_qa, svamp
 from distill.data.published_rationales import FORMATS, Answer
 from distill.errors import UserError
 from distill.teacher import answers, parsers
+from tasks import cqa, svamp
 
 REAL = pathlib.Path(os.environ.get("DISTILL_TEST_DATA", "nowhere"))
 RELEASED = REAL / "distilling_step_by_step"
@@ -98,8 +99,8 @@ def sample(index, question, completion, reason="stop"):
 
 def test_completions_of_fine_tune_cot(tmp_path):
   data = {
-    "0": [sample(0, "a?", " 8.0 or 9"), sample(0, "a?", " 7")],
-    "2": [sample(2, "c?", " 8", "length")],
+    "0": [sample(0, "d?", " 8.0 or 9"), sample(0, "d?", " 7")],
+    "2": [sample(2, "e?", " 8", "length")],
   }
   put(tmp_path / "B_x" / "D_y.json", {"metadata": {"base_model": "davinci"},
                                       "data": data})  # fmt: skip
@@ -179,9 +180,10 @@ def test_an_import_is_a_cache_that_says_what_it_is_from(toy, tmp_path):
 needs_release = pytest.mark.skipif(
   not RELEASED.is_dir(), reason="DISTILL_TEST_DATA has no released answers"
 )
-CQA = (commonsense_qa.CommonsenseQa(str(RELEASED / "cqa")),
+CQA = (dataclasses.replace(cqa.DATASET, root=str(REAL)),
        answers.ListedChoiceAnswer())  # fmt: skip
-SVAMP = svamp.Svamp(), answers.ExpressionAnswer()
+SVAMP = (dataclasses.replace(svamp.DATASET, root=str(REAL)),
+         answers.ExpressionAnswer())  # fmt: skip
 
 
 @needs_release

@@ -1,12 +1,22 @@
-"""The shipped families: every one is registered and can be asked about."""
+"""The shipped families: every one is registered, read, asked about, judged."""
+
+import dataclasses
+import json
+import os
+import pathlib
 
 import gin
+import published_rows
 import pytest
 import seqio
+import tensorflow_datasets as tfds
 
 import tasks
-from distill.data import registration
+from distill.data import importing, published_rationales, registration
+from distill.data.published import Tfds, splits
+from distill.errors import UserError
 from distill.teacher import prompts
+from distill.teacher.answers import rule_for
 
 VIEWS = ("finetune", "teacher_label", "label", "rationale", "cot")
 PROCEDURAL = (
@@ -15,11 +25,33 @@ PROCEDURAL = (
   "last_letters",
   "tracking_shuffled_objects",
 )
+PUBLISHED = sorted(set(tasks.__all__) - set(PROCEDURAL))
+REAL = os.environ.get("DISTILL_TEST_DATA", "")
+needs_data = pytest.mark.skipif(not REAL, reason="DISTILL_TEST_DATA is not set")
+
+
+def family_of(name):
+  return registration.FAMILIES[name]
+
+
+def scores(name, example):
+  """Returns whether the gold label, said by a student, is right."""
+  rule = family_of(name).answer_rule
+  answer = rule.parse(example.label)
+  # The teacher's answers are read by the rule that knows the input.
+  with_input = rule_for(rule, example.input)
+  said = with_input.parse(f" {example.label}.")
+  return (
+    answer is not None
+    and rule.equal(answer, example.label)
+    and said is not None
+    and with_input.equal(said, example.label)
+  )
 
 
 @pytest.mark.parametrize("name", tasks.__all__)
 def test_every_family_is_whole(name):
-  family = registration.FAMILIES[name]
+  family = family_of(name)
   assert family.dataset.name == name
   assert "{input}" in prompts.load_prompt(family.prompt).text
   for view in VIEWS:
@@ -30,12 +62,44 @@ def test_every_family_is_whole(name):
 
 
 @pytest.mark.parametrize("name", PROCEDURAL)
-def test_gold_labels_score_by_their_own_rule(name):
-  family = registration.FAMILIES[name]
-  for example in family.dataset.examples("validation")[:20]:
-    answer = family.answer_rule.parse(f" {example.label}.")
-    assert answer is not None
-    assert family.answer_rule.equal(answer, example.label)
+def test_procedural_gold_labels_score_by_their_own_rule(name):
+  for example in family_of(name).dataset.examples("validation")[:20]:
+    assert scores(name, example)
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_gold_labels_score_by_their_own_rule(
+  name, tmp_path, monkeypatch
+):
+  monkeypatch.setenv("DISTILL_RAW_DATA_DIR", str(tmp_path))
+  published_rows.write(tmp_path, [name])
+  dataset = family_of(name).dataset
+  with tfds.testing.mock_data(as_dataset_fn=published_rows.rows_of):
+    parts = {split: dataset.examples(split) for split in dataset.splits}
+  assert parts["train"] or parts["validation"]
+  assert parts["test"]
+  for example in sum(map(list, parts.values()), []):
+    assert scores(name, example), example
+
+
+TFDS_ALONE = [
+  ("cqa", "cos_e", (30, 30)),
+  ("gsm8k", "gsm8k", (30, 30)),
+  ("openbookqa", "openbookqa", (30, 30)),
+]
+
+
+@pytest.mark.parametrize("name, theirs, sizes", TFDS_ALONE)
+def test_without_local_files_tfds_is_asked(name, theirs, sizes, monkeypatch):
+  monkeypatch.delenv("DISTILL_RAW_DATA_DIR", raising=False)
+  dataset = family_of(name).dataset
+  assert any(isinstance(s, Tfds) and s.name == theirs for s in dataset.sources)
+  with tfds.testing.mock_data(as_dataset_fn=published_rows.rows_of):
+    train, validation, test = map(dataset.examples, dataset.splits)
+  published = "validation" in dataset.sources[-1].splits
+  assert len(train) + (0 if published else len(validation)) == sizes[0]
+  assert len(test) == sizes[1]
+  assert all(scores(name, example) for example in test)
 
 
 @pytest.mark.parametrize(
@@ -44,12 +108,146 @@ def test_gold_labels_score_by_their_own_rule(name):
     ("cqa", " (b) Bank.", "bank"),
     ("esnli", "contradiction", "contradiction"),
     ("svamp", "(84 / 2)", "( 84.0 / 2.0 )"),
+    ("aqua", "(B).", "B"),
+    ("multiarith", "$39 in all", "39"),
+    ("strategy_qa", "No.", "no"),
+    ("imdb_contrast", "Positive", "positive"),
   ],
 )
 def test_published_answers(name, said, gold):
-  rule = registration.FAMILIES[name].answer_rule
+  rule = family_of(name).answer_rule
   assert rule.equal(rule.parse(said), gold)
   assert not rule.equal(rule.parse(said), "neutral")
+
+
+@needs_data
+@pytest.mark.parametrize(
+  "name, sizes, label",
+  [
+    # Train and what is carved from it, then test; the first gold label of it.
+    ("addsub", (276, 119), "43"),
+    ("cqa", (9741, 1221), None),
+    ("date_understanding", (258, 111), None),
+    ("gsm8k", (7473, 1319), "18"),
+    ("multiarith", (420, 180), "40"),
+    ("single_eq", (356, 152), "43"),
+    ("strategy_qa", (1603, 687), "yes"),
+    ("svamp", (800, 200), "( 10.0 * 45.0 )"),
+    ("tracking_shuffled_objects_bigbench", (525, 225), None),
+  ],
+)
+def test_real_files_have_their_published_sizes(name, sizes, label):
+  dataset = dataclasses.replace(family_of(name).dataset, root=REAL)
+  train, validation, test = map(dataset.examples, dataset.splits)
+  assert (len(train) + len(validation), len(test)) == sizes
+  assert 0.05 * sizes[0] < len(validation) < 0.15 * sizes[0]
+  assert label in (None, test[0].label)
+  assert not {e.id for e in train} & {e.id for e in validation}
+  for some in (train, validation, test):
+    assert all(scores(name, e) for e in some[:200])
+
+
+@needs_data
+@pytest.mark.parametrize(
+  "name, split, size",
+  [
+    ("aqua", "validation", 254),
+    ("aqua", "test", 254),
+    ("esnli", "validation", 9842),
+    ("esnli", "test", 9824),
+    ("openbookqa", "train", 4957),
+    ("openbookqa", "test", 500),
+  ],
+)
+def test_real_files_of_single_splits(name, split, size):
+  dataset = dataclasses.replace(family_of(name).dataset, root=REAL)
+  assert dataset.is_there(split)
+  examples = dataset.examples(split)
+  assert len(examples) == size
+  assert all(scores(name, example) for example in examples[:500])
+
+
+@needs_data
+def test_svamps_rows_are_those_of_the_papers_release_in_order():
+  released = pathlib.Path(REAL, "distilling_step_by_step", "svamp")
+
+  def of_release(name):
+    rows = map(json.loads, (released / name).read_text().splitlines())
+    return [(row["input"], row["label"]) for row in rows]
+
+  dataset = dataclasses.replace(family_of("svamp").dataset, root=REAL)
+  parts = {
+    split: [(e.input, e.label) for e in dataset.examples(split)]
+    for split in dataset.splits
+  }
+  assert parts["test"] == of_release("svamp_test.json")
+  assert {*parts["train"], *parts["validation"]} == set(
+    of_release("svamp_train.json")
+  )
+
+
+@needs_data
+def test_a_template_split_is_an_option():
+  index = pathlib.Path(
+    REAL, "reasoning_teacher", "split", "multiarith__template.json"
+  )
+  dataset = dataclasses.replace(
+    family_of("multiarith").dataset,
+    root=REAL,
+    choose=splits.from_file(str(index)),
+  )
+  train, validation, test = map(dataset.examples, dataset.splits)
+  assert (len(train) + len(validation), len(test)) == (413, 187)
+
+
+def imported(path, **fields):
+  found = published_rationales.read_rows(pathlib.Path(path), fields)
+  dataset = dataclasses.replace(family_of("svamp").dataset, root=REAL)
+  groups = importing.group(found, dataset, "train")
+  own = {split: set(dataset.examples(split)) for split in dataset.splits}
+  return groups, own
+
+
+@needs_data
+def test_test_questions_are_never_imported_to_be_trained_on():
+  # Another project's training data: 164 of the 200 test questions of SVAMP.
+  groups, own = imported(
+    f"{REAL}/llm_adapters/math_data.json",
+    input="instruction",
+    completion="output",
+    label="answer",
+  )
+  assert len(groups["test"]) == 164
+  assert {e for e, _ in groups["test"]} <= own["test"]
+  trained = {e for split in ("train", "validation") for e, _ in groups[split]}
+  assert not trained & own["test"]
+  # Train questions are the dataset's own, as is their part in validation.
+  found = {split: {e for e, _ in groups[split]} for split in groups}
+  assert len((found["train"] | found["validation"]) & own["train"]) > 500
+  assert not found["train"] & own["validation"]
+
+
+@needs_data
+def test_another_teachers_rationales_are_of_the_datasets_own_examples():
+  groups, own = imported(
+    f"{REAL}/llm_adapters/SVAMP/svamp_1.json",
+    input="question",
+    completion="chain-of-thought",
+    label="answer",
+  )
+  # With SVAMP's own label, an equation, not the number in this file.
+  assert {split: {e for e, _ in groups[split]} for split in own} == own
+  rule = family_of("svamp").answer_rule
+  content = [
+    importing.to_record(e, some, rule, None, "") for e, some in groups["test"]
+  ]
+  # Its authors read 156 of them as right.
+  assert sum(record.agrees == (1,) for record in content) == 157
+
+
+def test_an_unknown_split_is_refused_before_any_download():
+  with pytest.raises(UserError, match="'dev'"):
+    family_of("esnli").dataset.examples("dev")
 
 
 def test_a_task_reads_its_test_split_without_any_folder(monkeypatch):
@@ -65,7 +263,7 @@ def test_a_task_reads_its_test_split_without_any_folder(monkeypatch):
   task = seqio.get_mixture_or_task("last_letters_finetune")
   row = next(iter(task.get_dataset(split="test", shuffle=False)))
   gin.clear_config()
-  example = registration.FAMILIES["last_letters"].dataset.examples("test")[0]
+  example = family_of("last_letters").dataset.examples("test")[0]
   assert row["inputs_pretokenized"] == example.input.encode()
   assert bytes(row["targets"].numpy()[:-1].astype("uint8") - 3).decode() == (
     example.label

@@ -1,1 +1,21 @@
-"""Published datasets, behind the interface of the procedural ones."""
+"""Published datasets: what a module in `tasks` says about one, as a table.
+
+`Published(name, form, sources…, choose=…)`: a form reads a row (choices.py,
+questions.py), sources have rows (local files or TFDS), `choose` says which of
+them a split takes (splits.py). docs/datasets.md lists the sets.
+"""
+
+from distill.data.published import choices, questions, splits, upstream
+from distill.data.published.dataset import Published
+from distill.data.published.sources import Files, Tfds, one_file
+
+__all__ = [
+  "Files",
+  "Published",
+  "Tfds",
+  "choices",
+  "one_file",
+  "questions",
+  "splits",
+  "upstream",
+]

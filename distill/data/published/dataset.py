@@ -1,0 +1,73 @@
+"""A published dataset: where its rows are, how they read, how they split."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from distill.data.examples import Example, check_split, hash_bucket, with_ids
+from distill.data.published import rows
+from distill.data.published.sources import Source
+from distill.data.published.splits import Chooser
+
+_VALIDATION_PART = 10
+
+
+@dataclass(frozen=True)
+class Published:
+  """A table row of `tasks`: one dataset in its authors' form and split.
+
+  Where no source has a validation split, about a tenth of train, chosen by a
+  hash of the input, is held out for it.
+
+  Attributes:
+    name: The family's name.
+    form: Reads a row; None for one that is no example.
+    sources: Who may have a split. The first one that has it on this machine
+      is read, else the last one is asked, which may download it.
+    choose: Which rows of its source a split takes; all, if it is not named.
+    root: The folder of local files, by default $DISTILL_RAW_DATA_DIR.
+  """
+
+  name: str
+  form: rows.Form
+  sources: tuple[Source, ...]
+  choose: Mapping[str, Chooser] = field(default_factory=dict)
+  root: str | None = None
+  splits: ClassVar[tuple[str, ...]] = ("train", "validation", "test")
+
+  def examples(self, split: str) -> Sequence[Example]:
+    """Returns a split's examples in the order of the source.
+
+    Raises:
+      UserError: There is no such split, or its rows are absent or malformed.
+    """
+    check_split(self, split)
+    carved = self._is_carved() and split != "test"
+    pairs = self._pairs("train" if carved else split)
+    if carved:
+      held_out = split == "validation"
+      pairs = [pair for pair in pairs if self.held_out(pair[0]) == held_out]
+    return with_ids(pairs)
+
+  def held_out(self, input: str) -> bool:
+    """Returns whether an input of the train rows is for validation."""
+    return self._is_carved() and hash_bucket(input, _VALIDATION_PART) == 0
+
+  def is_there(self, split: str) -> bool:
+    """Returns whether a split can be read without a download."""
+    known = "train" if split == "validation" and self._is_carved() else split
+    return any(s.is_there(known, self.root) for s in self._who_has(known))
+
+  def _is_carved(self) -> bool:
+    return not self._who_has("validation")
+
+  def _who_has(self, split: str) -> list[Source]:
+    return [source for source in self.sources if split in source.splits]
+
+  def _pairs(self, split: str) -> list[tuple[str, str]]:
+    some = self._who_has(split)
+    ready = (source for source in some if source.is_there(split, self.root))
+    found = next(ready, some[-1]).rows(split, self.root)
+    if split in self.choose:
+      found = [found[i] for i in self.choose[split](len(found))]
+    return rows.read(self.form, found)

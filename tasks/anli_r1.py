@@ -1,0 +1,13 @@
+"""ANLI, round 1 (Nie et al. 2020): entailment, written against models."""
+
+from distill.data import registration
+from distill.data.published import Published, Tfds, questions
+from distill.teacher.answers import ChoiceAnswer
+
+DATASET = Published("anli_r1", questions.nli, (Tfds("anli/r1"),))
+registration.register_family(
+  DATASET,
+  answer_rule=ChoiceAnswer(questions.NLI_LABELS),
+  prompt="few_shot_esnli",
+  # rules=upstream.step_by_step("anli"),
+)

@@ -1,0 +1,14 @@
+"""ARC, the challenge set (Clark et al. 2018): school science in choices."""
+
+from distill.data import registration
+from distill.data.published import Published, Tfds, choices
+from distill.teacher.answers import ListedChoiceAnswer
+
+DATASET = Published(
+  "arc_challenge", choices.listed, (Tfds("ai2_arc/ARC-Challenge"),)
+)
+registration.register_family(
+  DATASET,
+  answer_rule=ListedChoiceAnswer(),
+  prompt="few_shot_multiple_choice",
+)

@@ -1,0 +1,12 @@
+"""ARC, the easy set (Clark et al. 2018): school science in choices."""
+
+from distill.data import registration
+from distill.data.published import Published, Tfds, choices
+from distill.teacher.answers import ListedChoiceAnswer
+
+DATASET = Published("arc_easy", choices.listed, (Tfds("ai2_arc/ARC-Easy"),))
+registration.register_family(
+  DATASET,
+  answer_rule=ListedChoiceAnswer(),
+  prompt="few_shot_multiple_choice",
+)

@@ -1,0 +1,17 @@
+"""COPA (Roemmele et al. 2011): the likelier cause or effect."""
+
+from distill.data import registration
+from distill.data.published import Published, Tfds, choices
+from distill.teacher.answers import ListedChoiceAnswer
+
+DATASET = Published(
+  "copa",
+  choices.copa,
+  # Test is SuperGLUE's validation split: its test labels are not public.
+  (Tfds("super_glue/copa", {"train": "train", "test": "validation"}),),
+)
+registration.register_family(
+  DATASET,
+  answer_rule=ListedChoiceAnswer(),
+  prompt="few_shot_multiple_choice",
+)

@@ -1,0 +1,18 @@
+"""Corr2Cause (Jin et al. 2024): does correlation imply this causation?"""
+
+from distill.data import registration
+from distill.data.published import Published, Tfds, questions
+from distill.teacher.answers import YesNoAnswer
+
+DATASET = Published(
+  "corr2cause",
+  questions.corr2cause,
+  (
+    Tfds("corr2cause", {"train": "train", "validation": "dev", "test": "test"}),
+  ),
+)
+registration.register_family(
+  DATASET,
+  answer_rule=YesNoAnswer(),
+  prompt="few_shot_yes_no",
+)

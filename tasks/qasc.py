@@ -1,0 +1,17 @@
+"""QASC (Khot et al. 2020): two facts to compose, eight choices."""
+
+from distill.data import registration
+from distill.data.published import Published, Tfds, choices
+from distill.teacher.answers import ListedChoiceAnswer
+
+DATASET = Published(
+  "qasc",
+  choices.listed,
+  # Test is the published validation split: its test labels are not public.
+  (Tfds("qasc", {"train": "train", "test": "validation"}),),
+)
+registration.register_family(
+  DATASET,
+  answer_rule=ListedChoiceAnswer(),
+  prompt="few_shot_multiple_choice",
+)

@@ -1,0 +1,197 @@
+"""Published datasets: where rows come from, what is held out, what is said."""
+
+import json
+
+import pytest
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from distill.data.published import (
+  Files,
+  Published,
+  Tfds,
+  one_file,
+  questions,
+)
+from distill.errors import UserError
+
+
+def rows(count, start=0):
+  return [
+    {"question": f"{i} and 1?", "answer": float(i + 1)}
+    for i in range(start, start + count)
+  ]
+
+
+def put(path, content):
+  path.parent.mkdir(parents=True, exist_ok=True)
+  path.write_text(content if isinstance(content, str) else json.dumps(content))
+
+
+def word_problems(*sources, **options):
+  return Published("toy", questions.word_problem, sources, **options)
+
+
+TRAIN_AND_TEST = Files(
+  {
+    "train": ("a/train.json", "b/t1.jsonl+b/t2.jsonl"),
+    "test": ("a/test.json",),
+  },
+  home="example.org/a",
+)
+
+
+@pytest.fixture
+def raw(tmp_path, monkeypatch):
+  """The folder that DISTILL_RAW_DATA_DIR names."""
+  monkeypatch.setenv("DISTILL_RAW_DATA_DIR", str(tmp_path))
+  return tmp_path
+
+
+def test_a_tenth_of_train_is_held_out_where_no_validation_is_published(raw):
+  put(raw / "a/train.json", rows(300))
+  put(raw / "a/test.json", rows(5, start=300))
+  dataset = word_problems(TRAIN_AND_TEST)
+  parts = {split: dataset.examples(split) for split in dataset.splits}
+  assert [e.label for e in parts["test"]] == ["301", "302", "303", "304", "305"]
+  assert 15 < len(parts["validation"]) < 45
+  everything = [e.id for some in parts.values() for e in some]
+  assert len(everything) == len(set(everything)) == 305
+  assert all(dataset.held_out(e.input) for e in parts["validation"])
+  assert not any(dataset.held_out(e.input) for e in parts["train"])
+
+
+def test_a_published_validation_split_is_used_as_it_is(raw):
+  source = Files(
+    {name: (f"{name}.json",) for name in ("train", "validation", "test")}, "x"
+  )
+  for number, name in enumerate(source.splits):
+    put(raw / f"{name}.json", rows(20, start=20 * number))
+  dataset = word_problems(source)
+  sizes = [len(dataset.examples(split)) for split in dataset.splits]
+  assert sizes == [20, 20, 20]
+  assert not any(dataset.held_out(e.input) for e in dataset.examples("train"))
+
+
+def test_the_first_place_that_is_whole_is_read(raw, tmp_path_factory):
+  for part in (1, 2):
+    lines = "".join(json.dumps(row) + "\n" for row in rows(2, start=part))
+    put(raw / f"b/t{part}.jsonl", lines)
+  dataset = word_problems(TRAIN_AND_TEST)
+  assert dataset.is_there("train") and not dataset.is_there("test")
+  inputs = {
+    e.input
+    for split in ("train", "validation")
+    for e in dataset.examples(split)
+  }
+  assert inputs == {"1 and 1?", "2 and 1?", "3 and 1?"}
+  put(raw / "a/train.json", rows(1))
+  [only] = [
+    e for split in ("train", "validation") for e in dataset.examples(split)
+  ]
+  assert only.input == "0 and 1?"
+  elsewhere = tmp_path_factory.mktemp("elsewhere")
+  assert not word_problems(TRAIN_AND_TEST, root=str(elsewhere)).is_there(
+    "train"
+  )
+
+
+def test_absent_files_are_said_with_the_places_and_where_to_get_them(
+  raw, monkeypatch
+):
+  dataset = word_problems(TRAIN_AND_TEST)
+  with pytest.raises(UserError, match="'train' split are absent") as error:
+    dataset.examples("train")
+  assert "a/train.json or b/t1.jsonl+b/t2.jsonl" in error.value.expected
+  assert str(raw) in error.value.expected
+  assert "example.org/a" in error.value.remedy
+  with pytest.raises(UserError, match="'dev'"):
+    dataset.examples("dev")
+  monkeypatch.delenv("DISTILL_RAW_DATA_DIR")
+  with pytest.raises(UserError, match="DISTILL_RAW_DATA_DIR"):
+    dataset.examples("train")
+  assert not dataset.is_there("train")
+
+
+@pytest.mark.parametrize(
+  "content, named",
+  [
+    ("{", "Line 1 of"),
+    ({"rows": []}, "Row 0 of"),
+    (["text"], "has other rows"),
+    ([*rows(1), {"question": "x"}], "Row 1 of"),
+    ([*rows(1), {"question": "x", "answer": "many"}], "Row 1 of"),
+    ([*rows(1), {"question": " ", "answer": 1}], "Row 1 of"),
+  ],
+)
+def test_what_is_wrong_is_named_down_to_the_row(raw, content, named):
+  put(raw / "x.json", content)
+  dataset = word_problems(one_file("x.json", home="x"))
+  with pytest.raises(UserError, match=named):
+    dataset.examples("test")
+
+
+def test_separated_values_xml_and_wrapped_rows(raw):
+  put(raw / "x.tsv", 'question\tanswer\n"a ""b""\nc?"\t2\n')
+  put(raw / "x.csv", "question,answer\r\na?,2\r\n")
+  put(
+    raw / "x.xml",
+    "<Top><ProblemSet><Problem ID='1'><question>a &lt; b?</question>"
+    "<answer>2</answer></Problem></ProblemSet></Top>",
+  )
+  put(raw / "x.json", {"name": "x", "examples": rows(2)})
+  inputs = {}
+  for ending in ("tsv", "csv", "xml", "json"):
+    source = Files({"test": (f"x.{ending}",)}, home="x")
+    examples = word_problems(source).examples("test")
+    inputs[ending] = [e.input for e in examples]
+  assert inputs == {
+    "tsv": ['a "b"\nc?'],
+    "csv": ["a?"],
+    "xml": ["a < b?"],
+    "json": ["0 and 1?", "1 and 1?"],
+  }
+  put(raw / "x.xml", "<Top>")
+  with pytest.raises(UserError, match="no XML"):
+    word_problems(Files({"test": ("x.xml",)}, home="x")).examples("test")
+
+
+ESNLI = Published("esnli", questions.nli, (Tfds("esnli"),))
+
+
+def test_tfds_values_become_plain_ones():
+  table = {
+    "premise": ["A dog runs.", "Ein Löwe schläft.", "A dog runs."],
+    "hypothesis": ["It moves.", "It is awake.", "It moves."],
+    "label": [0, 2, 1],
+    **{f"explanation_{i}": [""] * 3 for i in (1, 2, 3)},
+  }
+
+  def rows_of(builder, split, **kwargs):
+    assert split == "validation" and not kwargs.get("shuffle_files")
+    return tf.data.Dataset.from_tensor_slices(table)
+
+  with tfds.testing.mock_data(as_dataset_fn=rows_of):
+    first, second, third = ESNLI.examples("validation")
+  assert first.input == "premise: A dog runs. hypothesis: It moves."
+  assert first.label == "entailment"
+  assert second.input == "premise: Ein Löwe schläft. hypothesis: It is awake."
+  assert (second.label, third.label) == ("contradiction", "neutral")
+  assert third.id == first.id + "-1"
+
+
+def test_data_that_tfds_cannot_prepare_is_one_clear_error(tmp_path):
+  in_the_way = tmp_path / "file"
+  in_the_way.write_text("not a folder")
+  source = Tfds("esnli", data_dir=str(in_the_way))
+  with pytest.raises(UserError, match="TFDS cannot prepare 'esnli'") as error:
+    Published("esnli", questions.nli, (source,)).examples("test")
+  assert str(in_the_way) in error.value.expected
+  assert "TFDS_DATA_DIR" in error.value.remedy
+
+
+def test_a_local_file_comes_before_a_download(raw):
+  put(raw / "a/train.json", rows(1))
+  never = Tfds("no_such_data_set", {"train": "train", "test": "test"})
+  dataset = word_problems(TRAIN_AND_TEST, never)
+  assert sum(len(dataset.examples(s)) for s in ("train", "validation")) == 1
