@@ -45,6 +45,10 @@ setuptools.setup(
     "uvloop",
   ],
   extras_require={
+    # For --runner=beam (docs/teachers.md): it holds protobuf below 7, pillow
+    # below 13, pyarrow below 26 and python-dateutil below 3. It reads and
+    # writes TFRecords with google-crc32c, and does not say so.
+    "beam": ["apache-beam>=2.77", "google-crc32c"],
     # For the tests of what is exported; never needed to train or to convert.
     "huggingface": [
       "ctranslate2",

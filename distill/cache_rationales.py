@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import itertools
 import os
 import sys
 import time
@@ -90,13 +91,22 @@ def make_parser() -> argparse.ArgumentParser:
     " JSON (distill report_rationales)",
   )
   teacher_flags.add_flags(parser)
+  add = parser.add_argument_group(
+    "on Apache Beam", "what stands after -- goes to Beam"
+  ).add_argument
+  add("--runner", choices=["local", "beam"], default="local")
+  add("--beam_workers", type=int, default=4, help="share examples and limits")
+  add("--beam_dir", help="a folder all can write, gs://…; default: the journal")
   return parser
 
 
 def main(argv: Sequence[str]) -> None:
   """Writes the cache of one split and prints what is in it."""
   parser = make_parser()
-  options = parser.parse_args(argv)
+  ours = list(itertools.takewhile(lambda flag: flag != "--", argv))
+  options = parser.parse_args(ours)
+  if len(ours) < len(argv) and options.runner != "beam":
+    parser.error("only --runner=beam passes on what stands after --")
   if options.num_shards is not None and options.num_shards < 1:
     raise errors.UserError(
       "A split has at least one shard.",
@@ -125,7 +135,12 @@ def main(argv: Sequence[str]) -> None:
     journal = teacher_flags.open_journal(options, teacher, directory)
     if journal is not None:
       stack.enter_context(journal)
-    collection = dataclasses.replace(collection, journal=journal)
+    helper = None
+    if options.runner == "beam":
+      from distill.contrib import beam_runner
+
+      helper = beam_runner.helper(options, argv[len(ours) + 1 :])
+    collection = dataclasses.replace(collection, journal=journal, helper=helper)
     if options.plan:
       plan = planning.make_plan(examples, collection)
       print(planning.report(plan, collection))

@@ -10,7 +10,7 @@ if [ "${1:-}" = "--all" ]; then
   selection=()
   shift
 fi
-scripts/setup_env.sh test,t5x
+scripts/setup_env.sh test,t5x,beam
 bin=.venv/bin
 $bin/ruff check .
 $bin/ruff format --check .

@@ -26,6 +26,7 @@ from distill.teacher.interface import (
 from distill.teacher.journal import Journal
 from distill.teacher.openai import OpenAITeacher
 from distill.teacher.openai_replies import read_error, read_response
+from distill.teacher.prices import Budget
 
 _UNDER_WAY = ("validating", "in_progress", "finalizing", "cancelling")
 # OpenAI's own bound for one file.
@@ -54,6 +55,7 @@ async def ask_by_batches(
   collection: Collection,
   teacher: OpenAITeacher,
   journal: Journal,
+  budget: Budget,
   say: Say,
 ) -> Failed:
   """Asks until nothing is missing that the server would answer.
@@ -63,10 +65,12 @@ async def ask_by_batches(
     collection: How; its teacher is `teacher`.
     teacher: The server.
     journal: Where answers go, and what is known of batches.
+    budget: What a batch may cost; it has paid for those that have come.
     say: Told what happens, a line each time.
 
   Raises:
-    AskingError: The server refused a file or a batch.
+    AskingError: The server refused a file or a batch, or the next batch could
+      cost more than is left.
   """
   failures: dict[str, AskingError] = {}
   try:
@@ -77,11 +81,14 @@ async def ask_by_batches(
         wanted = {k: w for k, w in found.items() if k not in failures}
         if not wanted:
           return Failed(teacher.name, failures)
-        state = _write_files(wanted, teacher, journal.folder)
+        state = _write_files(wanted, teacher, journal.folder, budget)
       if "batch" not in state:
+        most = float(state["most"])
+        await budget.purse.take(most)
+        budget.purse.give_back(most, 0.0)
         state = await _submit(state, teacher, journal.folder, say)
       seconds = collection.poll_seconds or 0.0
-      failures |= await _collect(state, teacher, journal, seconds, say)
+      failures |= await _collect(state, teacher, journal, budget, seconds, say)
   finally:
     await teacher.close()
 
@@ -113,7 +120,7 @@ async def _find_missing(
 
 
 def _read_state(folder: pathlib.Path) -> dict[str, str]:
-  """Returns the name and, once it has one, the id of the batch under way."""
+  """Returns the name, highest cost and, once it has one, id of the batch."""
   path = folder / _STATE
   return json.loads(path.read_text()) if path.exists() else {}
 
@@ -126,7 +133,10 @@ def _note(folder: pathlib.Path, state: dict[str, str]) -> dict[str, str]:
 
 
 def _write_files(
-  wanted: dict[str, Request], teacher: OpenAITeacher, folder: pathlib.Path
+  wanted: dict[str, Request],
+  teacher: OpenAITeacher,
+  folder: pathlib.Path,
+  budget: Budget,
 ) -> dict[str, str]:
   """Writes a batch file, and the contents that its answers are stored by."""
   name = f"batch-{uuid.uuid4().hex[:12]}"
@@ -143,7 +153,8 @@ def _write_files(
         "body": teacher.payload(request),
       }
       file.write(json.dumps(line) + "\n")
-  return _note(folder, {"name": name})
+  most = sum(map(budget.most, wanted.values()))
+  return _note(folder, {"name": name, "most": str(most)})
 
 
 async def _submit(
@@ -181,6 +192,7 @@ async def _collect(
   state: dict[str, str],
   teacher: OpenAITeacher,
   journal: Journal,
+  budget: Budget,
   poll_seconds: float,
   say: Say,
 ) -> dict[str, AskingError]:
@@ -206,6 +218,7 @@ async def _collect(
           failures[key] = outcome
         else:
           failures.pop(key, None)
+          budget.settle(0.0, outcome)
           stores.append(journal.store(key, wanted[key], outcome))
   await asyncio.gather(*stores)
   (journal.folder / _STATE).unlink()

@@ -79,34 +79,47 @@ def ask_all(
     with path.open("a", encoding="utf-8") as file:
       file.write(json.dumps(line) + "\n")
 
+  budget = Budget(collection.price, Purse(collection.max_cost))
+  judge_budget = budget
+  if collection.judge is not None:
+    judge_budget = Budget(collection.judge.price, budget.purse)
+  if collection.helper is not None:
+    collection.helper(questions, collection)
   if collection.poll_seconds is not None:
-    # What failed there goes the way of all failures.
-    failures = event_loop.run(_ask_by_batches(questions, collection, journal))
+    # What failed there goes the way of all failures; a judge is asked after.
+    failures = event_loop.run(
+      _ask_by_batches(questions, collection, journal, budget)
+    )
     collection = dataclasses.replace(collection, teacher=failures)
-  stopped = event_loop.run(_ask_all(questions, collection, on_failure, display))
+  stopped = event_loop.run(
+    _ask_all(questions, collection, on_failure, display, budget, judge_budget)
+  )
   if stopped is not None:
     raise stopped
   return failed
 
 
 async def _ask_by_batches(
-  questions: Sequence[Question], collection: Collection, journal: Journal
+  questions: Sequence[Question],
+  collection: Collection,
+  journal: Journal,
+  budget: Budget,
 ) -> Teacher:
   from distill.teacher import batching, openai
 
   teacher = collection.teacher
-  alone = collection.judge is None and collection.max_cost is None
-  if not isinstance(teacher, openai.OpenAITeacher) or not alone:
+  if not isinstance(teacher, openai.OpenAITeacher):
     raise UserError(
       "--batch_api cannot ask this.",
-      expected="--teacher=openai, without --verify_with and --max_cost",
+      expected="--teacher=openai",
       found=teacher.name,
     )
   return await batching.ask_by_batches(
     questions,
-    collection,
+    dataclasses.replace(collection, judge=None),
     teacher,
     journal,
+    budget,
     lambda line: print(printable(line), file=sys.stderr, flush=True),
   )
 
@@ -116,15 +129,16 @@ async def _ask_all(
   collection: Collection,
   on_failure: Callable[[int, AskingError], None],
   display: Display | None,
+  budget: Budget,
+  judge_budget: Budget,
 ) -> AskingError | None:
   """Returns why asking stopped before its end, None if it did not."""
-  purse = Purse(collection.max_cost)
   asker = Asker(
     collection.teacher,
     collection.journal,
     collection.limits,
     collection.policy,
-    Budget(collection.price, purse),
+    budget,
   )
   judge = asker
   if collection.judge is not None:
@@ -133,7 +147,7 @@ async def _ask_all(
       collection.journal,
       collection.limits,
       collection.policy,
-      Budget(collection.judge.price, purse),
+      judge_budget,
     )
   jobs = (
     functools.partial(_answer, collection, question, sample, judge)

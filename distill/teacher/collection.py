@@ -1,6 +1,8 @@
 """What is to be asked of whom: one value that both phases of asking read."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from distill.teacher.insisting import Answer, Insistence, Judge, Question
 from distill.teacher.interface import AskOne, Teacher
@@ -29,6 +31,8 @@ class Collection:
     judge: Who judges the rationales.
     poll_seconds: None asks one by one. Else it is asked by batch files, which
       are looked at so often.
+    helper: Asks first, elsewhere: it gets questions and this, and what it is
+      answered into the journal.
   """
 
   teacher: Teacher
@@ -43,6 +47,7 @@ class Collection:
   insistence: Insistence | None = None
   judge: Judge | None = None
   poll_seconds: float | None = None
+  helper: Callable[[Sequence[Question], Any], None] | None = None
 
   async def answer(
     self, question: Question, sample: int, ask: AskOne, ask_judge: AskOne

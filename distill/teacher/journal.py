@@ -37,7 +37,7 @@ CREATE TABLE IF NOT EXISTS uses(
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS imported(file TEXT PRIMARY KEY, version TEXT);
 """
-_INSERT = "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?)"
+INSERT = "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?)"
 # How long the first that waits lets others join its transaction.
 _GATHER_SECONDS = 0.02
 # How often to look whether another process has its answer.
@@ -85,7 +85,7 @@ class Journal:
       fcntl.flock(self._lock, fcntl.LOCK_EX)
       self._writer = self._connect()
       self._reader = self._connect()
-      self._take_over_from_other_machines()
+      self.take_over()
     except (OSError, sqlite3.Error) as error:
       raise _broken(self.path, error) from error
 
@@ -140,6 +140,32 @@ class Journal:
   def keep_uses(self) -> None:
     """Ends what `forget_uses` began."""
     self._reader.execute("COMMIT")
+
+  def take_used(self, split: str) -> list[journal_rows.Row]:
+    """Returns the rows that a split uses, and forgets that it does."""
+    rows = self._reader.execute(
+      "SELECT answers.* FROM answers JOIN uses USING (key) WHERE split = ?",
+      (split,),
+    ).fetchall()
+    self.forget_uses(split)
+    self.keep_uses()
+    return rows
+
+  def take_over(self) -> None:
+    """Takes over what other machines have left in the folder."""
+    for path in sorted(self.folder.glob("*.sqlite")):
+      version = journal_rows.version(path)
+      known = self._writer.execute(
+        "SELECT version FROM imported WHERE file = ?", (path.name,)
+      ).fetchone()
+      if path == self.path or known == (version,):
+        continue
+      self._writer.execute("BEGIN IMMEDIATE")
+      self._writer.executemany(INSERT, journal_rows.read_copy(path))
+      self._writer.execute(
+        "INSERT OR REPLACE INTO imported VALUES (?, ?)", (path.name, version)
+      )
+      self._writer.execute("COMMIT")
 
   def close(self) -> None:
     """Stores what is still queued, and closes the file."""
@@ -296,21 +322,6 @@ class Journal:
       return True
     path.unlink(missing_ok=True)
     return False
-
-  def _take_over_from_other_machines(self) -> None:
-    for path in sorted(self.folder.glob("*.sqlite")):
-      version = journal_rows.version(path)
-      known = self._writer.execute(
-        "SELECT version FROM imported WHERE file = ?", (path.name,)
-      ).fetchone()
-      if path == self.path or known == (version,):
-        continue
-      self._writer.execute("BEGIN IMMEDIATE")
-      self._writer.executemany(_INSERT, journal_rows.read_copy(path))
-      self._writer.execute(
-        "INSERT OR REPLACE INTO imported VALUES (?, ?)", (path.name, version)
-      )
-      self._writer.execute("COMMIT")
 
 
 def _machine() -> str:

@@ -61,10 +61,21 @@ class OpenAITeacher:
         expected="chat or completion",
       )
     _check_url(self.base_url)
-    variable = self.api_key_env
-    if not variable and self.base_url.rstrip("/") == OPENAI_URL:
-      variable = "OPENAI_API_KEY"
-    self._key = _read_key(variable) if variable else ""
+    if not self.api_key_env and self.base_url.rstrip("/") == OPENAI_URL:
+      self.api_key_env = "OPENAI_API_KEY"
+    if self.api_key_env and not _VARIABLE.fullmatch(self.api_key_env):
+      raise UserError(
+        "--api_key_env is not the name of an environment variable.",
+        expected="a name in capitals, such as OPENAI_API_KEY, never a key",
+      )
+
+  def prepare(self) -> None:
+    """Reads the key: only who asks needs one.
+
+    Raises:
+      UserError: There is none in the variable that was named.
+    """
+    self._key = _read_key(self.api_key_env) if self.api_key_env else ""
 
   @property
   def name(self) -> str:
@@ -137,6 +148,7 @@ class OpenAITeacher:
     longest: int,
   ) -> tuple[int, Any, bytes]:
     if self._session is None:
+      self.prepare()
       authorization = {"Authorization": f"Bearer {self._key}"}
       self._session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),
@@ -223,12 +235,7 @@ def _check_url(url: str) -> None:
 
 
 def _read_key(variable: str) -> str:
-  """Returns the key in an environment variable; no message repeats either."""
-  if not _VARIABLE.fullmatch(variable):
-    raise UserError(
-      "--api_key_env is not the name of an environment variable.",
-      expected="a name in capitals, such as OPENAI_API_KEY, never a key",
-    )
+  """Returns the key in an environment variable; no message repeats it."""
   key = os.environ.get(variable, "").strip()
   if not key:
     raise UserError(

@@ -142,13 +142,18 @@ class Budget:
     Raises:
       AskingError: 'budget': there is not enough.
     """
+    most = self.most(request)
+    if self._price is not None:
+      await self.purse.take(most)
+    return most
+
+  def most(self, request: Request) -> float:
+    """Returns the most that a request can cost, 0 if the price is unknown."""
     if self._price is None:
       return 0.0
     # No token is shorter than a byte.
     longest = len(request.prompt.encode("utf-8", "replace")) + _OVERHEAD_TOKENS
-    most = self._price.cost(longest, request.max_tokens)
-    await self.purse.take(most)
-    return most
+    return self._price.cost(longest, request.max_tokens)
 
   def settle(self, most: float, outcome: Response | AskingError | None) -> None:
     """Pays for what came of a request, None for nothing, and frees the rest."""

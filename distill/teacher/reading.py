@@ -93,8 +93,9 @@ class Reading:
     found = journal.look_up(key)
     if found is None:
       raise AskingError("missing", "no answer is stored", False)
+    new = journal.use(self._split, key)
     if isinstance(found, AskingError):
       raise found
-    if journal.use(self._split, key):
+    if new:
       ledger.add(found)
     return found

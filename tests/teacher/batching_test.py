@@ -1,6 +1,7 @@
 """Batch files: submitted once, whatever dies, and stored like any answer."""
 
 import asyncio
+import datetime
 import json
 
 import pytest
@@ -10,8 +11,12 @@ from distill.errors import UserError
 from distill.teacher import batching, collecting, styles
 from distill.teacher.answers import NumberAnswer
 from distill.teacher.collection import Collection
+from distill.teacher.insisting import Judge
+from distill.teacher.interface import AskingError
 from distill.teacher.journal import Journal
 from distill.teacher.openai import OpenAITeacher
+from distill.teacher.prices import Budget, Price
+from distill.teacher.prompts import PromptTemplate
 from distill.teacher.reading import Reading
 
 QUESTIONS = [Example(str(i), f"What is {i}?", "") for i in range(20)]
@@ -39,7 +44,9 @@ def ask(server, folder, model="steady", dies_at=None):
       poll_seconds=0.0,
     )
     asyncio.run(
-      batching.ask_by_batches(QUESTIONS, collection, teacher, journal, say)
+      batching.ask_by_batches(
+        QUESTIONS, collection, teacher, journal, Budget(None), say
+      )
     )
     return [len(found) for found in Reading(QUESTIONS, collection, "t")], said
 
@@ -71,7 +78,7 @@ def test_killed_before_its_id_was_noted_the_batch_is_found(server, tmp_path):
     ask(server, tmp_path, dies_at=2)
   path = tmp_path / "batch.json"
   state = json.loads(path.read_text())
-  path.write_text(json.dumps({"name": state["name"]}))
+  path.write_text(json.dumps({k: state[k] for k in ("name", "most")}))
   assert ask(server, tmp_path)[0] == [1] * 20
   assert server.stats()["requests"] == 40
 
@@ -105,3 +112,44 @@ def test_only_servers_with_batches_can_be_asked_so(tmp_path):
     )
     with pytest.raises(UserError, match="teacher=openai"):
       collecting.ask_all(QUESTIONS, collection, "failed.jsonl")
+
+
+def test_a_batch_that_could_cost_too_much_is_not_sent(server, tmp_path):
+  # A dollar a byte read: 20 prompts of 60 bytes, and at most 64 around each.
+  price = Price("steady", 1e6, 0.0, "a page", datetime.date(2026, 1, 31))
+  template = PromptTemplate("plain", "Q: {input}" + 44 * " " + "\nA:", "")
+  length = 20 * (len("Q: What is 1?") + 44 + 3 + 64) + 10
+
+  def ask(max_cost):
+    with Journal(tmp_path) as journal:
+      collection = Collection(
+        OpenAITeacher("steady", server.url),
+        styles.FewShot(template, NumberAnswer()),
+        journal=journal,
+        price=price,
+        max_cost=max_cost,
+        poll_seconds=0.0,
+      )
+      return collecting.ask_all(QUESTIONS, collection, "failed.jsonl")
+
+  for _ in range(2):
+    with pytest.raises(AskingError, match="budget"):
+      ask(length - 1)
+  assert not server.stats()["requests"]
+  assert not ask(length) and server.stats()["requests"] == 20
+
+
+def test_the_judge_of_a_batch_is_asked_one_by_one(server, tmp_path):
+  with Journal(tmp_path) as journal:
+    collection = Collection(
+      OpenAITeacher("steady", server.url),
+      styles.ZeroShotOneStep(NumberAnswer()),
+      journal=journal,
+      judge=Judge(OpenAITeacher("always-yes", server.url)),
+      poll_seconds=0.0,
+    )
+    for _ in range(2):
+      assert not collecting.ask_all(QUESTIONS, collection, "failed.jsonl")
+    assert server.stats()["requests"] == 40
+    answers = [answer for [answer] in Reading(QUESTIONS, collection, "t")]
+  assert {answer.verdict for answer in answers} == {1}

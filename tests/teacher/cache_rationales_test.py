@@ -84,6 +84,15 @@ def test_only_what_is_new_is_asked(run, server, tmp_path):
   assert {len(set(r.rationales)) for r in records_of(tmp_path)} == {2}
 
 
+def test_a_plan_needs_no_key(run, server):
+  code, said = run("--plan", "--api_key_env=NOT_SET", "--verify_with=openai")
+  assert code == errors.USER_ERROR_EXIT and "which model" in said
+  judge = ["--verify_with=openai", "--verify_model=steady"]
+  code, said = run("--plan", "--api_key_env=NOT_SET", *judge)
+  assert code == 0 and "500 to send" in said
+  assert not server.stats()["requests"]
+
+
 def test_two_teachers_in_one_cache(run, tmp_path):
   assert run("--limit=5")[0] == 0
   code, said = run("--limit=5", model="faulty")
@@ -285,4 +294,5 @@ def test_what_is_wrong_is_said_before_anyone_is_asked(
   code, text = run(*flags)
   assert code == errors.USER_ERROR_EXIT and said in text
   assert "pass@" not in text and "sk-123" not in text
+  assert said[:5] == "price" or not (tmp_path / "cache").exists()
   assert not server.stats()["requests"]

@@ -1,0 +1,1 @@
+"""What few need; nothing else of the project imports it but commands."""
