@@ -1,5 +1,7 @@
 """Weights of the loss groups, from the macros and from what a task teaches."""
 
+import math
+
 import gin
 import seqio
 
@@ -24,25 +26,20 @@ def loss_group_weights(
   is 0 where nothing is unlearnt.
 
   Raises:
-    UserError: α is no number from 0 to 1, the unlikelihood's weight none of at
-      least 0, or nobody registered the name.
+    UserError: α is no number from 0 to 1, the unlikelihood's weight is none or
+      negative, or nobody registered the name.
   """
-  if not isinstance(alpha, int | float) or not 0 <= alpha <= 1:
-    raise UserError(
-      "The gin macro ALPHA, the label's share of the loss, is out of range"
-      " (or ALPHA_END, what it becomes).",
-      expected="a number from 0 (rationales only) to 1 (labels only)",
-      found=repr(alpha),
-      remedy="set --gin.ALPHA=0.5",
-    )
   unlikely = unlikelihood_weight
-  if not isinstance(unlikely, int | float) or not unlikely >= 0:
-    raise UserError(
-      "The gin macro UNLIKELIHOOD_WEIGHT is out of range.",
-      expected="a number of at least 0",
-      found=repr(unlikely),
-      remedy="set --gin.UNLIKELIHOOD_WEIGHT=0.5",
-    )
+  for macro, value, most in (
+    ("ALPHA (or ALPHA_END)", alpha, 1),
+    ("UNLIKELIHOOD_WEIGHT", unlikely, math.inf),
+  ):
+    if not isinstance(value, int | float) or not 0 <= value <= most:
+      raise UserError(
+        f"The gin macro {macro}, a weight in the loss, is out of range.",
+        expected=f"a number from 0 to {most}, such as 0.5",
+        found=repr(value),
+      )
   groups = _loss_groups(mixture_or_task_name, module)
   pair = (float(alpha), 1.0 - alpha) if groups >= _VIEWS else (1.0, 1.0)
   against = feature_converters.UNLIKELIHOOD_GROUP in groups

@@ -107,11 +107,10 @@ def unlikelihood_losses(logits: jax.Array, targets: jax.Array) -> jax.Array:
 
 
 def pair_coefficients(batch: Batch) -> jax.Array:
-  """Returns c [batch, length] float32 by which pairs of rows count alike.
+  """Returns c [batch, length]: the mean over a row, then over the examples.
 
-  Rows 2i and 2i + 1 are the label and the rationale of example i. A row's
-  coefficients take the mean over its tokens, and the mean over the examples;
-  a row of padding has none.
+  Rows 2i and 2i + 1 are the label and the rationale of example i. Those
+  without a label are no examples; a row of padding has no coefficients.
 
   Raises:
     UserError: The rows are no pairs.
