@@ -3,12 +3,14 @@
 They show whether the content of rationales helps, or only their presence.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import seqio
 import tensorflow as tf
 
-from distill.data.views import Row
+from distill.data import views
+from distill.data.views import Row, Targets
 
 
 @dataclass(frozen=True)
@@ -45,25 +47,30 @@ class PermutedTokens:
     return dataset.map(permute, num_parallel_calls=tf.data.AUTOTUNE)
 
 
-def register_controls(name: str) -> None:
-  """Registers two more mixtures of a family that is registered.
+def filler_tokens(
+  dataset: tf.data.Dataset, output_features: Mapping[str, seqio.Feature]
+) -> tf.data.Dataset:
+  """Returns the examples, each target token replaced by a full stop's."""
+  filler = output_features["targets"].vocabulary.encode(".")[-1]
 
-  `<name>_step_by_step_shuffled` pairs the label task with
-  `<name>_rationale_shuffled`, rationales of other examples, and
-  `<name>_step_by_step_permuted` with `<name>_rationale_permuted`, an example's
-  own rationale with its tokens permuted.
-  """
-  task = seqio.TaskRegistry.get(f"{name}_rationale")
-  to_text, tokenize, append_eos, group = task.preprocessors
-  controls = {
-    "shuffled": (to_text, TargetsOfOthers(), tokenize, append_eos, group),
-    "permuted": (to_text, tokenize, PermutedTokens(), append_eos, group),
-  }
-  for kind, steps in controls.items():
-    control = f"{name}_rationale_{kind}"
-    seqio.TaskRegistry.add_provider(
-      control, task.replace(name=control, preprocessors=steps)
-    )
-    seqio.MixtureRegistry.add(
-      f"{name}_step_by_step_{kind}", [f"{name}_label", control], 1.0
-    )
+  def fill(row: Row) -> Row:
+    return {**row, "targets": tf.fill(tf.shape(row["targets"]), filler)}
+
+  return dataset.map(fill, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+@dataclass(frozen=True)
+class RepeatedLabel:
+  """A view: the label, as often as makes up the rationale's words."""
+
+  label: Targets
+
+  def __call__(self, record: Row) -> tf.Tensor:
+    """Returns [1] target, empty where there is no label or no rationale."""
+    label = tf.strings.reduce_join(self.label(record))
+    rationale = tf.strings.reduce_join(views.rationale(record))
+    words, each = (tf.size(tf.strings.split(t)) for t in (rationale, label))
+    times = tf.maximum(words // tf.maximum(each, 1), 1)
+    repeated = tf.strings.reduce_join(tf.fill([times], label), separator=" ")
+    missing = tf.equal(label, "") | tf.equal(rationale, "")
+    return tf.where(missing, "", repeated)[tf.newaxis]

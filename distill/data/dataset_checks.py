@@ -8,6 +8,7 @@ import tensorflow as tf
 from absl import logging
 
 from distill import errors
+from distill.data import feature_converters
 
 # Examples looked at: enough to meet a long one, few enough to take a second.
 EXAMPLES_LOOKED_AT = 2000
@@ -107,7 +108,10 @@ def _untrimmed_lengths(
   use_cached: bool,
   limit: int,
 ) -> dict[str, np.ndarray]:
-  """Returns the lengths of each feature in the first `limit` examples."""
+  """Returns the lengths of each feature in the first `limit` examples.
+
+  Of two views it is the longer one's.
+  """
   dataset = task.get_dataset(
     lengths,
     split=split,
@@ -117,8 +121,14 @@ def _untrimmed_lengths(
     trim_output_features=False,
     try_in_mem_cache=False,
   )
+  second = feature_converters.SECOND
   sizes = dataset.take(limit).map(
-    lambda example: {name: tf.size(example[name]) for name in lengths}
+    lambda example: {
+      name: tf.maximum(
+        tf.size(example[name]), tf.size(example.get(second + name, []))
+      )
+      for name in lengths
+    }
   )
   rows = list(sizes.as_numpy_iterator())
   return {name: np.array([row[name] for row in rows]) for name in lengths}

@@ -7,8 +7,12 @@ whatever is none, and come out as `decoder_loss_groups`.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import gin
 import seqio
 import tensorflow as tf
+
+from distill.data import lookup
+from distill.errors import UserError
 
 NO_GROUP, LABEL_GROUP, RATIONALE_GROUP, UNLIKELIHOOD_GROUP = 0, 1, 2, 3
 NUM_GROUPS = 4
@@ -16,21 +20,30 @@ FEATURE = "loss_groups"
 MODEL_FEATURE = "decoder_loss_groups"
 
 
+# Names of an example's second view begin so: its inputs, targets and groups.
+SECOND = "rationale_"
+
+
 @dataclass(frozen=True)
 class AddLossGroup:
   """A preprocessor: marks all target tokens as of one group.
 
   It comes last, so that the end of sequence is marked too.
+
+  Attributes:
+    group: The group.
+    view: In front of the features' names: '', or `SECOND`.
   """
 
   group: int
+  view: str = ""
 
   def __call__(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
     """Returns the examples with `loss_groups`, int32 of targets' shape."""
 
     def mark(example: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-      shape = tf.shape(example["targets"])
-      return {**example, FEATURE: tf.fill(shape, self.group)}
+      shape = tf.shape(example[f"{self.view}targets"])
+      return {**example, self.view + FEATURE: tf.fill(shape, self.group)}
 
     return dataset.map(mark, num_parallel_calls=tf.data.AUTOTUNE)
 
@@ -39,7 +52,8 @@ class LossGroupFeatureConverter(seqio.EncDecFeatureConverter):
   """SeqIO's encoder-decoder converter, with the loss group of each token.
 
   Its arguments are those of `seqio.EncDecFeatureConverter`. Tasks without the
-  feature have group 0 throughout.
+  feature have group 0 throughout. An example with a second view becomes two
+  rows, one after the other.
   """
 
   TASK_FEATURES = {
@@ -56,13 +70,26 @@ class LossGroupFeatureConverter(seqio.EncDecFeatureConverter):
   ) -> tf.data.Dataset:
     """Returns model features; lengths are those of inputs and targets.
 
-    A length for `loss_groups` (SeqIO's evaluator gives one, T5X none) is
-    replaced: they are as long as the targets, which may have been trimmed.
+    A length for `loss_groups` or a second view (SeqIO's evaluator gives them,
+    T5X none) is replaced: they are as long as the features of the first view,
+    which may have been trimmed.
+
+    Raises:
+      UserError: Examples with a second view are to be packed.
     """
     lengths = {
-      **task_feature_lengths,
-      FEATURE: task_feature_lengths["targets"],
-    }
+      name: length
+      for name, length in task_feature_lengths.items()
+      if not name.startswith(SECOND)
+    } | {FEATURE: task_feature_lengths["targets"]}
+    if f"{SECOND}inputs" in ds.element_spec:
+      if self.pack:
+        raise UserError(
+          "The two views of an example cannot be packed.",
+          expected="PACK = False, for a task <data>_step_by_step_paired",
+          remedy="set --gin.PACK=False",
+        )
+      ds = ds.flat_map(lambda example: _both_rows(example, lengths))
     ds = ds.map(_align_groups, num_parallel_calls=tf.data.AUTOTUNE)
     return super().__call__(ds, lengths)
 
@@ -89,3 +116,39 @@ def _align_groups(example: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
   targets = example["targets"]
   groups = example.get(FEATURE, tf.zeros_like(targets))
   return {**example, FEATURE: groups[: tf.shape(targets)[0]] + 1}
+
+
+def _both_rows(
+  example: Mapping[str, tf.Tensor], lengths: Mapping[str, int]
+) -> tf.data.Dataset:
+  """Returns an example's two views as rows, or the first if it has no other.
+
+  A view without a target, which is but the end of sequence, is all padding.
+  """
+  rows = []
+  for view in ("", SECOND):
+    row = {
+      name: example[view + name][:length] for name, length in lengths.items()
+    }
+    there = tf.cast(tf.size(example[f"{view}targets"]) > 1, tf.int64)
+    taken = {
+      name: tokens[: there * tf.size(tokens, tf.int64)]
+      for name, tokens in row.items()
+    }
+    rows.append(tf.data.Dataset.from_tensors(taken))
+  second = tf.cast(tf.size(example[f"{SECOND}inputs"]) > 1, tf.int64)
+  return rows[0].concatenate(rows[1].take(second))
+
+
+@gin.register
+def rows_of_batch(
+  mixture_or_task_name: str, batch_size: int, module: str | None = None
+) -> int:
+  """Returns the rows of a batch of examples: two each if they are pairs.
+
+  Raises:
+    UserError: Nobody registered the name.
+  """
+  provider = lookup.get_mixture_or_task(mixture_or_task_name, module)
+  paired = f"{SECOND}inputs" in provider.output_features
+  return batch_size * (2 if paired else 1)

@@ -22,6 +22,7 @@ from distill.data import (
   iterator_state,
   lookup,
 )
+from distill.data.selection import current_selection
 
 # `seed=None` means this and never the clock: a restart reads the same batches.
 DEFAULT_SEED = 0
@@ -96,6 +97,7 @@ class TrainBatches(Iterator[Mapping[str, np.ndarray]]):
     self._config = config
     self._seed = DEFAULT_SEED if config.seed is None else config.seed
     self._provider = config.provider()
+    self._selection = current_selection()
     with reading(config):
       dataset_checks.check_examples(
         self._provider,
@@ -177,6 +179,8 @@ class TrainBatches(Iterator[Mapping[str, np.ndarray]]):
     """What the sequence of batches depends on, as far as it is configured."""
     identity = dataclasses.asdict(self._config) | {"seed": self._seed}
     del identity["module"], identity["truncate"]
+    if not self._selection.is_everything:
+      identity["selection"] = dataclasses.asdict(self._selection)
     return identity | {
       "task_feature_lengths": dict(self._config.task_feature_lengths)
     }
@@ -193,7 +197,7 @@ def reading(config: DatasetConfig) -> Iterator[None]:
       "cannot be read.",
       expected="whole TFRecord files",
       found=error.message.splitlines()[0],
-      remedy="write its cache again with scripts/cache_rationales.py, or "
+      remedy="write its cache again with `distill cache_rationales`, or "
       "mend the file",
     ) from error
 

@@ -1,38 +1,22 @@
 """Registers a dataset's family of SeqIO tasks and mixtures by one call."""
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import seqio
 
 from distill.data import (
+  family_views,
   feature_converters,
   lookup,
   metrics,
   sources,
-  views,
   vocabulary,
 )
 from distill.data.examples import Dataset
+from distill.data.family_views import Family
 from distill.errors import UserError
 from distill.teacher.answers import AnswerRule
-
-
-@dataclass(frozen=True)
-class Family:
-  """A registered dataset: how it is asked about, judged and learnt.
-
-  Attributes:
-    dataset: Its rows.
-    answer_rule: Judges the teacher's answers and the student's.
-    prompt: Name or path of the teacher's prompt template.
-  """
-
-  dataset: Dataset
-  answer_rule: AnswerRule
-  prompt: str
-
 
 # The registered families by name.
 FAMILIES: dict[str, Family] = {}
@@ -59,14 +43,12 @@ def register_family(
   label: str = "gold",
   label_prefix: str = "[label] ",
   rationale_prefix: str = "[rationale] ",
+  rules: Mapping[str, AnswerRule] | None = None,
 ) -> None:
-  """Registers the views of a dataset; docs/cache.md shows how it is used.
+  """Registers all views of a dataset; docs/cache.md shows how it is used.
 
-  With `<data>` its name: `<data>_finetune` (input → gold label),
-  `<data>_teacher_label` (input → teacher's label), `<data>_label` and
-  `<data>_rationale` (prefixed), the mixture `<data>_step_by_step` of those two
-  at 1:1 (Hsieh et al. 2023, 3.2), and `<data>_cot` (rationale, then label).
-  Nothing is read until a task is used.
+  `family_views` has the table of its tasks and mixtures, `methods` says what
+  each is for. Nothing is read until a task is used.
 
   Args:
     dataset: Its rows.
@@ -75,72 +57,84 @@ def register_family(
     label: Which one `<data>_label` learns: 'gold' or 'teacher'.
     label_prefix: Stands in front of the input of `<data>_label`.
     rationale_prefix: The same for `<data>_rationale`.
+    rules: More answer rules that judge the student, each under the metric
+      `<name>_accuracy`.
 
   Raises:
     UserError: The name is taken or no identifier, or `label` is neither.
   """
   name = dataset.name
   _check(name, label)
-  FAMILIES[name] = Family(dataset, answer_rule, prompt)
-  prefixed = {"gold": views.gold_label, "teacher": views.teacher_label}[label]
-  rows = sources.DatasetSource(dataset)
-  answers = sources.TeacherSource(dataset)
-  label_source = rows if label == "gold" else answers
-  accuracy = metrics.accuracy(answer_rule)
-  label_group = feature_converters.LABEL_GROUP
-  rationale_group = feature_converters.RATIONALE_GROUP
-
-  _add(f"{name}_finetune", rows, views.ToText(views.gold_label), accuracy)
-  _add(
-    f"{name}_teacher_label",
-    answers,
-    views.ToText(views.teacher_label),
-    accuracy,
+  family = Family(
+    dataset=dataset,
+    answer_rule=answer_rule,
+    prompt=prompt,
+    label=label,
+    label_prefix=label_prefix,
+    rationale_prefix=rationale_prefix,
+    rules=rules or {},
   )
-  to_label = views.ToText(prefixed, label_prefix)
-  _add(f"{name}_label", label_source, to_label, accuracy, label_group)
-  to_rationale = views.ToText(
-    views.rationale, rationale_prefix, keep_unasked=True
-  )
-  _add(f"{name}_rationale", answers, to_rationale, None, rationale_group)
-  _add(
-    f"{name}_cot",
-    answers,
-    views.ToText(views.chain_of_thought),
-    accuracy,
-    postprocess_fn=metrics.answer_after_arrow,
-  )
-  seqio.MixtureRegistry.add(
-    f"{name}_step_by_step", [f"{name}_label", f"{name}_rationale"], 1.0
-  )
+  FAMILIES[name] = family
+  read = {
+    "rows": sources.DatasetSource(dataset),
+    "answers": sources.TeacherSource(dataset),
+    "all": sources.TeacherSource(dataset, whole=True),
+  }
+  metric = metrics.accuracy(answer_rule, family.rules)
+  for suffix, view in family_views.views_of(family).items():
+    seqio.TaskRegistry.add(
+      name + suffix,
+      source=read[view.source],
+      preprocessors=view.steps,
+      output_features=output_features(view.paired),
+      metric_fns=[metric] if view.scored else [],
+      postprocess_fn=view.postprocess,
+    )
+  for suffix, parts in family_views.MIXTURES.items():
+    seqio.MixtureRegistry.add(
+      name + suffix, [name + part for part in parts], 1.0
+    )
 
 
-def _add(
-  name: str,
-  source: seqio.DataSource,
-  to_text: views.ToText,
-  metric: Callable[..., dict[str, float]] | None,
-  group: int = feature_converters.NO_GROUP,
-  **options: object,
-) -> None:
-  """Registers one task."""
-  seqio.TaskRegistry.add(
-    name,
-    source=source,
-    preprocessors=views.preprocessors(to_text, group),
-    output_features=output_features(),
-    metric_fns=[metric] if metric else [],
-    **options,
-  )
+def register_augmented(name: str, more: str) -> None:
+  """Registers mixtures of a family and a teacher's answers to another one's.
+
+  `<name>_step_by_step_<more>` adds the teacher's labels of and rationales for
+  the questions of `more` to the tasks of `<name>_step_by_step` (Hsieh et al.
+  2023, 4.4: ASDiv for SVAMP), and `<name>_teacher_label_<more>` its labels to
+  `<name>_teacher_label`. Examples of both families come as often as each
+  other. Gin's selection holds for both.
+
+  Args:
+    name: The registered family that the student is scored on.
+    more: The registered family whose gold labels are not used.
+  """
+
+  def examples(task: seqio.Task) -> float:
+    return float(task.num_input_examples("train"))
+
+  for suffix, added in (
+    ("_step_by_step", ("_label_teacher", "_rationale")),
+    ("_teacher_label", ("_teacher_label",)),
+  ):
+    own = family_views.MIXTURES.get(suffix, (suffix,))
+    tasks = [*(name + part for part in own), *(more + part for part in added)]
+    seqio.MixtureRegistry.add(f"{name}{suffix}_{more}", tasks, examples)
 
 
-def output_features() -> dict[str, seqio.Feature]:
-  """Returns the features of every task, in the model's own vocabulary."""
+def output_features(paired: bool = False) -> dict[str, seqio.Feature]:
+  """Returns the features of a task, in the model's own vocabulary."""
   text = seqio.Feature(vocabulary.ModelVocabulary())
   groups = seqio.Feature(
     seqio.PassThroughVocabulary(feature_converters.NUM_GROUPS), add_eos=False
   )
-  return {"inputs": text, "targets": text, feature_converters.FEATURE: groups}
+  second = feature_converters.SECOND
+  names = ("inputs", "targets")
+  return {
+    **dict.fromkeys(names, text),
+    **{second + name: text for name in names if paired},
+    feature_converters.FEATURE: groups,
+  }
 
 
 def _check(name: str, label: str) -> None:

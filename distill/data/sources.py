@@ -4,8 +4,13 @@ Both give the fields of a record that views use: `id`, `input` and `label`,
 and `rationales`, `teacher_labels` and `agrees`, which are empty where no
 teacher was asked. All of it is plain `tf.data`, so that an iterator's position
 can be saved, and every path may be a gs:// one.
+
+A whole cache is read from its files as it is used. What is selected from it
+(`selection`) is chosen beforehand, in Python, and kept in memory.
 """
 
+import functools
+import math
 import os
 from collections.abc import Sequence
 
@@ -13,8 +18,9 @@ import seqio
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from distill.data.cache import caching, verification
+from distill.data.cache import caching, manifest, records, verification
 from distill.data.examples import Dataset, Example
+from distill.data.selection import current_selection
 from distill.errors import UserError
 
 _ANSWER_FIELDS = {
@@ -46,7 +52,8 @@ class DatasetSource(seqio.DataSource):
     """Returns the split's size, which was counted when it was last read."""
     if split not in self._sizes:
       self._examples(split)
-    return self._sizes[split]
+    size = self._sizes[split]
+    return current_selection().count(size) if split == "train" else size
 
   def get_dataset(
     self,
@@ -59,9 +66,12 @@ class DatasetSource(seqio.DataSource):
     """Returns the split's rows; the task that reads them shuffles them.
 
     Raises:
-      UserError: There is no such split, or a cache is absent or damaged.
+      UserError: There is no such split, or a cache is absent or damaged, or
+        less than what is to be selected, or a curriculum is to be shuffled.
     """
     del unused
+    if split == "train":
+      current_selection().check_order(shuffle)
     return self._read(split, shuffle, seed, shard_info)
 
   def _read(
@@ -72,14 +82,23 @@ class DatasetSource(seqio.DataSource):
     shard_info: seqio.ShardInfo | None,
   ) -> tf.data.Dataset:
     del shuffle, seed, shard_info  # one shard, in the dataset's order
-    examples = self._examples(split)
-    columns = {
-      field: tf.constant([getattr(e, field) for e in examples], tf.string)
-      for field in ("id", "input", "label")
+    selected = self._selected() if split == "train" else self._examples(split)
+    return _rows([_unasked(example) for example in selected])
+
+  def _selected(self) -> Sequence[Example]:
+    """Returns the selected examples of the training split."""
+    selection, examples = current_selection(), self._examples("train")
+    if selection.is_everything:
+      return examples
+    chosen = selection.chosen([example.id for example in examples])
+    kept = [example for example in examples if example.id in chosen]
+    if selection.curriculum is None:
+      return kept
+    hard = {
+      record.id: selection.hardness(record)
+      for record in read_cache(self._dataset.name, "train")
     }
-    unanswered = {key: tf.zeros([0], t) for key, t in _ANSWER_FIELDS.items()}
-    rows = tf.data.Dataset.from_tensor_slices(columns)
-    return rows.map(lambda row: {**row, **unanswered})
+    return sorted(kept, key=lambda example: hard.get(example.id, math.inf))
 
   def _examples(self, split: str) -> Sequence[Example]:
     if split not in self.splits:
@@ -97,21 +116,36 @@ class TeacherSource(DatasetSource):
 
   The cache is looked for, checked and opened when it is read, so that neither
   a changed DISTILL_DATA_DIR nor a rewritten cache meets anything stale.
+
+  Args:
+    dataset: Its rows.
+    whole: Whether examples that the cache lacks are rows all the same, as if
+      the teacher's answer had been empty.
   """
 
+  def __init__(self, dataset: Dataset, whole: bool = False) -> None:
+    super().__init__(dataset)
+    self._whole = whole
+
   def list_shards(self, split: str) -> Sequence[str]:
-    """Returns the names of the cache's files, or one shard without a cache."""
-    if split != "train":
+    """Returns the names of the cache's files, or one shard if none is read."""
+    if split != "train" or self._in_memory:
       return super().list_shards(split)
-    entry = verification.find_entry(self._directory, self._dataset.name, split)
-    return [shard.file for shard in entry.shards]
+    return [shard.file for shard in self._entry().shards]
 
   def num_input_examples(self, split: str) -> int:
     """Returns the number of records, or of rows without a cache."""
-    if split != "train":
+    if split != "train" or self._in_memory:
       return super().num_input_examples(split)
-    entry = verification.find_entry(self._directory, self._dataset.name, split)
-    return entry.examples
+    return self._entry().examples
+
+  @property
+  def _in_memory(self) -> bool:
+    return self._whole or not current_selection().is_everything
+
+  def _entry(self) -> manifest.SplitEntry:
+    name = self._dataset.name
+    return verification.find_entry(_directory(name), name, "train")
 
   def _read(
     self,
@@ -122,9 +156,10 @@ class TeacherSource(DatasetSource):
   ) -> tf.data.Dataset:
     if split != "train":
       return super()._read(split, shuffle, seed, shard_info)
-    builder = verification.open_builder(
-      self._directory, self._dataset.name, split
-    )
+    if self._in_memory:
+      return _rows(self._selected_answers())
+    name = self._dataset.name
+    builder = verification.open_builder(_directory(name), name, split)
     config = tfds.ReadConfig(
       shuffle_seed=seed, skip_prefetch=True, try_autocache=False
     )
@@ -138,6 +173,74 @@ class TeacherSource(DatasetSource):
     )
     return rows.map(lambda row: {key: row[key] for key in _FIELDS})
 
-  @property
-  def _directory(self) -> str:
-    return os.path.join(caching.cache_root(), self._dataset.name)
+  def _selected_answers(self) -> list[records.Record]:
+    """Returns the selected records, in the order of the dataset."""
+    selection, examples = current_selection(), self._selected()
+    covered = selection.covered([example.id for example in examples])
+    answers: dict[str, list[records.Record]] = {e.id: [] for e in examples}
+    for record in read_cache(self._dataset.name, "train"):
+      # A cache of single answers has the ids 'x', 'x/1', …
+      for key in (record.id, record.id.rpartition("/")[0]):
+        if key in answers:
+          answers[key].append(record)
+          break
+    return [
+      selection.answers(record, example.id in covered)
+      for example in examples
+      for record in answers[example.id] or [_unasked(example, "")] * self._whole
+    ]
+
+
+def _directory(family: str) -> str:
+  return os.path.join(caching.cache_root(), family)
+
+
+def read_cache(family: str, split: str) -> Sequence[records.Record]:
+  """Returns the records of a cached split.
+
+  Raises:
+    UserError: The cache is absent or damaged.
+  """
+  directory = _directory(family)
+  entry = verification.verify(directory, family, split)
+  return _read_cache(
+    directory, family, split, tuple(shard.sha256 for shard in entry.shards)
+  )
+
+
+@functools.lru_cache(maxsize=2)
+def _read_cache(
+  directory: str, family: str, split: str, contents: tuple[str, ...]
+) -> Sequence[records.Record]:
+  """Reads records once for several tasks; `contents` tells caches apart."""
+  del contents
+  builder = verification.open_builder(directory, family, split)
+  rows = tfds.as_numpy(builder.as_dataset(split=split, shuffle_files=False))
+  return [records.Record.from_dict(row) for row in rows]
+
+
+def _unasked(example: Example, *answers: str) -> records.Record:
+  """Returns an example's record, with what could not be read of answers."""
+  unread = [records.NO_GOLD] * len(answers)
+  return records.Record(
+    *(example.id, example.input, example.label, answers, answers),
+    *(tuple(unread), answers, answers, tuple(unread), tuple(unread)),
+  )
+
+
+def _rows(content: Sequence[records.Record]) -> tf.data.Dataset:
+  """Returns records as a dataset of the fields that views use."""
+
+  def ragged(field: str, dtype: tf.DType) -> tf.RaggedTensor:
+    several = [getattr(record, field) for record in content]
+    return tf.RaggedTensor.from_row_lengths(
+      tf.constant([one for row in several for one in row], dtype),
+      tf.constant([len(row) for row in several], tf.int64),
+    )
+
+  columns = {
+    field: tf.constant([getattr(r, field) for r in content], tf.string)
+    for field in ("id", "input", "label")
+  }
+  answers = {field: ragged(field, t) for field, t in _ANSWER_FIELDS.items()}
+  return tf.data.Dataset.from_tensor_slices({**columns, **answers})

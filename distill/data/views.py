@@ -2,9 +2,9 @@
 
 A view is a list of preprocessors from records (`sources`) to `inputs` and
 `targets`, which keep the example's `id`. Rows of validation and test splits
-have no teacher's answers; there every label view has the gold label to score
-against, and the rationale view has an empty target, so that `infer` can ask
-for rationales.
+have no teacher's answers; there every view has the gold label to score
+against, but for the rationale view, whose empty target lets `infer` ask for
+rationales.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,51 +15,86 @@ import tensorflow as tf
 
 from distill.data.cache import records
 from distill.data.feature_converters import AddLossGroup
-from distill.data.metrics import ANSWER_ARROW
+from distill.teacher import prompts
 
 Row = dict[str, tf.Tensor]
 # SeqIO gives a preprocessor what it names: output_features, sequence_length.
 Preprocessor = Callable[..., tf.data.Dataset]
+# From a record with answers to [targets], each of which is a row.
+Targets = Callable[[Row], tf.Tensor]
+
+_ANSWERS = ("rationales", "teacher_labels", "agrees")
 
 
-def _first(values: tf.Tensor, keep: tf.Tensor) -> tf.Tensor:
-  """Returns the first kept string of [answers], '' where none is kept."""
-  return tf.concat([tf.boolean_mask(values, keep), [""]], axis=0)[0]
-
-
-def _unasked(record: Row) -> tf.Tensor:
+def unasked(record: Row) -> tf.Tensor:
+  """Returns whether no teacher was asked about a record."""
   return tf.equal(tf.size(record["rationales"]), 0)
 
 
 def gold_label(record: Row) -> tf.Tensor:
   """Returns the gold label."""
-  return record["label"]
+  return record["label"][tf.newaxis]
 
 
 def teacher_label(record: Row) -> tf.Tensor:
   """Returns the first answer that could be parsed."""
   labels = record["teacher_labels"]
-  first = _first(labels, tf.not_equal(labels, ""))
-  return tf.where(_unasked(record), record["label"], first)
+  return tf.boolean_mask(labels, tf.not_equal(labels, ""))[:1]
 
 
 def rationale(record: Row) -> tf.Tensor:
   """Returns the first rationale that is not empty."""
   rationales = record["rationales"]
-  return _first(rationales, tf.not_equal(rationales, ""))
+  return tf.boolean_mask(rationales, tf.not_equal(rationales, ""))[:1]
 
 
-def chain_of_thought(record: Row) -> tf.Tensor:
-  """Returns 'rationale --> label', of the first rationale that agrees.
+def right(record: Row) -> tf.Tensor:
+  """Returns which answers have a rationale and are the gold label."""
+  return reasoned(record) & tf.equal(record["agrees"], records.AGREES)
 
-  Fine-tune-CoT (Ho et al. 2023, 3): only rationales whose answer is right.
+
+def wrong(record: Row) -> tf.Tensor:
+  """Returns which answers have a rationale and are another label."""
+  return reasoned(record) & tf.equal(record["agrees"], records.DISAGREES)
+
+
+def reasoned(record: Row) -> tf.Tensor:
+  """Returns which answers have a rationale."""
+  return tf.not_equal(record["rationales"], "")
+
+
+def wrong_rationales(record: Row) -> tf.Tensor:
+  """Returns all rationales that led to a wrong answer."""
+  return tf.boolean_mask(record["rationales"], wrong(record))
+
+
+@dataclass(frozen=True)
+class Chains:
+  """Targets of a rationale and its answer, one for each that is kept.
+
+  Attributes:
+    words: What stands between the two.
+    keep: Which answers of a record are kept; those without a rationale or
+      without an answer never are.
+    teacher: Whether the answer is the teacher's own, and not the gold label.
+    answer_first: Whether the answer stands in front of the rationale.
   """
-  rationales = record["rationales"]
-  right = tf.equal(record["agrees"], records.AGREES)
-  first = _first(rationales, right & tf.not_equal(rationales, ""))
-  whole = tf.strings.join([first, ANSWER_ARROW, record["label"]])
-  chain = tf.where(tf.equal(first, ""), "", whole)
-  return tf.where(_unasked(record), record["label"], chain)
+
+  words: str
+  keep: Callable[[Row], tf.Tensor] = right
+  teacher: bool = False
+  answer_first: bool = False
+
+  def __call__(self, record: Row) -> tf.Tensor:
+    """Returns the targets of a record, [kept] strings."""
+    parts = [record["rationales"], record["teacher_labels"]]
+    if not self.teacher:
+      parts[1] = tf.fill(tf.shape(parts[0]), record["label"])
+    keep = self.keep(record) & reasoned(record) & tf.not_equal(parts[1], "")
+    if self.answer_first:
+      parts.reverse()
+    whole = tf.strings.join(parts, separator=self.words)
+    return tf.boolean_mask(whole, keep)
 
 
 @dataclass(frozen=True)
@@ -67,34 +102,125 @@ class ToText:
   """A preprocessor: records to `inputs` and `targets`, as strings.
 
   Attributes:
-    target: Gives a record's target; records with an empty one are skipped.
+    targets: Gives a record's targets; empty ones are left out.
     prefix: Stands in front of the input.
-    keep_unasked: Keeps rows that no teacher was asked about, all the same.
+    suffix: Stands behind it.
+    ask: Whether rows that no teacher was asked about have an empty target, to
+      be decoded, and not their label, to be scored.
   """
 
-  target: Callable[[Row], tf.Tensor]
+  targets: Targets
   prefix: str = ""
-  keep_unasked: bool = False
+  suffix: str = ""
+  ask: bool = False
 
   def __call__(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
     """Returns examples of `id`, `inputs` and `targets`."""
 
     def convert(record: Row) -> Row:
-      target = self.target(record)
-      keep = tf.not_equal(target, "") | (_unasked(record) & self.keep_unasked)
-      inputs = tf.strings.join([self.prefix, record["input"]])
+      scored = gold_label(record)
+      targets = tf.cond(
+        unasked(record),
+        lambda: tf.zeros_like(scored) if self.ask else scored,
+        lambda: self.targets(record),
+      )
+      keep = tf.not_equal(targets, "") | (unasked(record) & self.ask)
+      targets = tf.boolean_mask(targets, keep)
+      inputs = tf.strings.join([self.prefix, record["input"], self.suffix])
       return {
-        "id": record["id"],
-        "inputs": inputs,
-        "targets": target,
-        "keep": keep,
+        "id": tf.fill(tf.shape(targets), record["id"]),
+        "inputs": tf.fill(tf.shape(targets), inputs),
+        "targets": targets,
       }
 
-    def without_keep(row: Row) -> Row:
-      return {key: value for key, value in row.items() if key != "keep"}
+    rows = dataset.map(convert, num_parallel_calls=tf.data.AUTOTUNE)
+    return rows.unbatch()
+
+
+@dataclass(frozen=True)
+class InPrompt:
+  """A preprocessor: puts each record's input into a teacher's prompt."""
+
+  prompt: str
+
+  def __call__(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Returns the records; reads the prompt's file."""
+    before, _, after = prompts.load_prompt(self.prompt).text.partition(
+      prompts.HOLE
+    )
+
+    def render(record: Row) -> Row:
+      whole = tf.strings.join([before, record["input"], after])
+      return {**record, "input": whole}
+
+    return dataset.map(render, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+class OneRight:
+  """A preprocessor: leaves each record one of its right answers.
+
+  It is drawn anew whenever the record comes by, all with the same chance (Li
+  et al. 2023, the balanced way). SeqIO gives every place of the endless stream
+  a seed of its own, made from the task's, so that the draws are those of the
+  seed, and a saved position goes on with the same.
+  """
+
+  def __call__(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Returns the records that have a right answer, or were not asked."""
+
+    @seqio.map_over_dataset(num_seeds=1)
+    def draw(record: Row, seed: tf.Tensor) -> Row:
+      places = tf.where(right(record))[:, 0]
+      count = tf.maximum(tf.size(places), 1)
+      place = tf.random.stateless_uniform([], seed, 0, count, tf.int32)
+      drawn = places[place : place + 1]
+      return {
+        **record,
+        **{field: tf.gather(record[field], drawn) for field in _ANSWERS},
+      }
+
+    return draw(
+      dataset.filter(lambda row: unasked(row) | tf.reduce_any(right(row)))
+    )
+
+
+@dataclass(frozen=True)
+class ToPairs:
+  """A preprocessor: both views of a record in one example.
+
+  Attributes:
+    label: Gives the label, which becomes `targets`.
+    label_prefix: Stands in front of `inputs`.
+    rationale_prefix: Stands in front of `rationale_inputs`, whose target is
+      `rationale_targets`. Rows that no teacher was asked about have neither.
+  """
+
+  label: Targets
+  label_prefix: str
+  rationale_prefix: str
+
+  def __call__(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Returns the examples that have a label or a rationale."""
+
+    def convert(record: Row) -> Row:
+      alone = unasked(record)
+      label = tf.cond(
+        alone, lambda: gold_label(record), lambda: self.label(record)
+      )
+      asked = tf.strings.join([self.rationale_prefix, record["input"]])
+      return {
+        "id": record["id"],
+        "inputs": tf.strings.join([self.label_prefix, record["input"]]),
+        "targets": tf.strings.reduce_join(label),
+        "rationale_inputs": tf.where(alone, "", asked),
+        "rationale_targets": tf.strings.reduce_join(rationale(record)),
+      }
+
+    def says_anything(row: Row) -> tf.Tensor:
+      return tf.not_equal(row["targets"] + row["rationale_targets"], "")
 
     rows = dataset.map(convert, num_parallel_calls=tf.data.AUTOTUNE)
-    return rows.filter(lambda row: row["keep"]).map(without_keep)
+    return rows.filter(says_anything)
 
 
 def tokenize(
@@ -110,11 +236,23 @@ def tokenize(
   return seqio.preprocessors.tokenize(dataset, output_features)
 
 
-def preprocessors(to_text: Preprocessor, group: int) -> Sequence[Preprocessor]:
-  """Returns a view's preprocessors, up to tokens with their loss group."""
-  return (
-    to_text,
-    tokenize,
-    seqio.preprocessors.append_eos,
-    AddLossGroup(group),
+def without_end(dataset: tf.data.Dataset) -> tf.data.Dataset:
+  """Returns the examples, their targets without the end of sequence."""
+  return dataset.map(
+    lambda row: {**row, "targets": row["targets"][:-1]},
+    num_parallel_calls=tf.data.AUTOTUNE,
   )
+
+
+def in_tokens(
+  group: int, *to_text: Preprocessor, tokens: Sequence[Preprocessor] = ()
+) -> Sequence[Preprocessor]:
+  """Returns a view's preprocessors, up to tokens with their loss group.
+
+  Args:
+    group: The group of all target tokens.
+    *to_text: From records to `inputs` and `targets`.
+    tokens: What is done to the tokens before their end is appended.
+  """
+  append_eos = seqio.preprocessors.append_eos
+  return (*to_text, tokenize, *tokens, append_eos, AddLossGroup(group))

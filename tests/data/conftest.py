@@ -36,7 +36,7 @@ class ListDataset:
 
 
 class ListTeacher:
-  """Completes prompts by a table from input to completion."""
+  """Completes prompts by a table from input to completion, or to several."""
 
   def __init__(self, completions, logprobs=None, name="list"):
     self.name = name
@@ -45,6 +45,8 @@ class ListTeacher:
 
   async def complete(self, request):
     text = self.completions[request.prompt[3:-3]]
+    if not isinstance(text, str):
+      text = text[request.sample]
     return Response(text, "stop", 5, 7, self.logprobs)
 
 
@@ -89,9 +91,8 @@ def cache(
 @contextlib.contextmanager
 def registered(dataset, **options):
   """Registers a family for the length of a test."""
-  registration.register_family(
-    dataset, answer_rule=TextAnswer(), prompt="plain", **options
-  )
+  options = {"answer_rule": TextAnswer(), "prompt": "plain", **options}
+  registration.register_family(dataset, **options)
   try:
     yield dataset
   finally:

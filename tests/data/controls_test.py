@@ -3,7 +3,7 @@
 import pytest
 import seqio
 
-from distill.data import controls, loss_weights
+from distill.data import loss_weights
 
 ROWS = tuple((f"question {i}", f"word{i}") for i in range(5))
 
@@ -24,7 +24,6 @@ def targets(toy, tmp_path, monkeypatch, byte_vocabulary):
     return {row["id"]: row["targets"].tolist() for row in rows}
 
   with toy.registered(dataset):
-    controls.register_controls("controlled")
     yield read
 
 
@@ -47,7 +46,28 @@ def test_permuted_rationales_keep_their_tokens_and_their_end(targets):
     assert permuted[key][-1] == 1
 
 
-@pytest.mark.parametrize("kind", ["shuffled", "permuted"])
+def test_filler_is_as_long_and_says_nothing(targets):
+  own = targets("rationale", shuffle=False)
+  filler = targets("rationale_filler", shuffle=False)
+  dot = ord(".") + 3
+  assert filler == {
+    key: [dot] * (len(tokens) - 1) + [1] for key, tokens in own.items()
+  }
+
+
+def test_the_label_is_repeated_for_as_many_words(targets):
+  repeated = targets("rationale_repeated", shuffle=False)
+  said = {
+    key: bytes(token - 3 for token in tokens[:-1]).decode()
+    for key, tokens in repeated.items()
+  }
+  # 'Because of word0.' has three words.
+  assert said == {
+    f"train{i}".encode(): f"word{i} word{i} word{i}" for i in range(5)
+  }
+
+
+@pytest.mark.parametrize("kind", ["shuffled", "permuted", "filler", "repeated"])
 def test_controls_are_step_by_step_in_all_else(targets, kind):
   mixture = f"controlled_step_by_step_{kind}"
   tasks = {task.name for task in seqio.MixtureRegistry.get(mixture).tasks}

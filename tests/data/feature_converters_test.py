@@ -10,6 +10,7 @@ from distill.data.feature_converters import (
   AddLossGroup,
   LossGroupFeatureConverter,
 )
+from distill.errors import UserError
 
 LENGTHS = {"inputs": 5, "targets": 7}
 
@@ -113,3 +114,51 @@ def test_a_length_for_targets_is_needed():
   with pytest.raises(KeyError, match="targets"):
     convert(examples(1), {"inputs": 5})
   assert feature_converters.NUM_GROUPS == 4
+
+
+PAIR = {"inputs": [7, 1], "targets": [3, 1], "loss_groups": [1, 1]}
+
+
+def pairs(*seconds):
+  """Returns examples of one label and each of these second views."""
+  content = [
+    PAIR
+    | {
+      "rationale_inputs": [8, 8, 1] if asked else [1],
+      "rationale_targets": targets,
+      "rationale_loss_groups": [2] * len(targets),
+    }
+    for asked, targets in seconds
+  ]
+  return tf.data.Dataset.from_generator(
+    lambda: content, output_signature=dict.fromkeys(content[0], TOKENS)
+  )
+
+
+def test_a_pair_is_two_rows_one_after_the_other():
+  long = [*range(3, 12), 1]
+  rows = convert(pairs((True, long), (True, [1]), (False, [1])), pack=False)
+  # The last was not asked about: it is one row, to be scored.
+  assert [row["decoder_loss_groups"] for row in rows] == [
+    *([1, 1, 0, 0, 0, 0, 0], [2] * 7),
+    *([1, 1, 0, 0, 0, 0, 0], [0] * 7),
+    [1, 1, 0, 0, 0, 0, 0],
+  ]
+  assert rows[0]["encoder_input_tokens"] == [7, 1, 0, 0, 0]
+  assert rows[1]["encoder_input_tokens"] == [8, 8, 1, 0, 0]
+  assert rows[1]["decoder_target_tokens"] == long[:7]
+  # An empty rationale is padding, and weighs nothing.
+  assert all(not any(values) for values in rows[3].values())
+
+
+def test_a_pair_cannot_be_packed():
+  with pytest.raises(UserError, match="cannot be packed") as error:
+    convert(pairs((True, [4, 1])), pack=True)
+  assert "PACK=False" in error.value.remedy
+
+
+def test_lengths_of_a_second_view_are_those_of_the_first():
+  lengths = LENGTHS | {"rationale_inputs": 99, "rationale_targets": 99}
+  assert convert(pairs((True, [4, 1])), lengths, pack=False) == convert(
+    pairs((True, [4, 1])), pack=False
+  )

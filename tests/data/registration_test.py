@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import seqio
 
-from distill.data import lookup, registration
+from distill.data import feature_converters, lookup, registration
 from distill.data.feature_converters import LossGroupFeatureConverter
 from distill.errors import UserError
+from distill.teacher.answers import TextAnswer
 
 pytestmark = pytest.mark.usefixtures("byte_vocabulary")
 LENGTHS = {"inputs": 32, "targets": 32}
@@ -153,6 +154,26 @@ def test_the_evaluator_scores_and_logs(family, tmp_path):
 
 def test_rationales_are_not_scored(family):
   assert not seqio.get_mixture_or_task("toy_rationale").metric_fns
+
+
+def test_more_rules_are_more_metrics(toy):
+  rules = {"exact": TextAnswer(match_case=True)}
+  with toy.registered(toy.Dataset("ruled"), rules=rules):
+    assert registration.FAMILIES["ruled"].rules == rules
+    for view in ("label", "cot", "few_shot"):
+      [metric] = seqio.TaskRegistry.get(f"ruled_{view}").metric_fns
+      assert metric(["b", "d"], ["B", "d"]) == {
+        "accuracy": 100,
+        "exact_accuracy": 50,
+      }
+
+
+def test_a_batch_of_pairs_has_two_rows_an_example(family):
+  rows = feature_converters.rows_of_batch
+  assert rows("toy_step_by_step_paired", 16) == 32
+  assert rows("toy_step_by_step", 16) == rows("toy_finetune", 16) == 16
+  with pytest.raises(UserError, match="'toy_x'"):
+    rows("toy_x", 16)
 
 
 def test_an_unknown_task_names_near_ones(family):

@@ -1,10 +1,12 @@
 """Rows come from where they are now, in parts, and from where one stopped."""
 
+import gin
 import pytest
 import seqio
 import tensorflow as tf
 
 from distill.data import sources
+from distill.errors import UserError
 
 
 @pytest.fixture
@@ -97,3 +99,97 @@ def test_a_rewritten_cache_is_seen(toy, source, tmp_path):
   toy.cache(tmp_path / "toy", other, teacher=teacher, overwrite=True)
   assert inputs(source.get_dataset("train", shuffle=False)) == ["anew"]
   assert source.num_input_examples("train") == 1
+
+
+def select(**options):
+  lines = [f"selection.Selection.{key} = {v!r}" for key, v in options.items()]
+  with gin.unlock_config():
+    gin.parse_config(
+      [
+        "from __gin__ import dynamic_registration",
+        "from distill.data import selection",
+        *lines,
+      ]
+    )
+
+
+@pytest.fixture
+def unselected():
+  gin.clear_config()
+  yield
+  gin.clear_config()
+
+
+@pytest.mark.usefixtures("unselected")
+def test_labels_and_rationales_are_of_the_same_selected_examples(toy, source):
+  select(num_examples=3, seed=5)
+  plain = sources.DatasetSource(seven(toy))
+  chosen = inputs(plain.get_dataset("train", shuffle=False))
+  assert len(chosen) == 3
+  assert inputs(source.get_dataset("train", shuffle=False)) == chosen
+  assert plain.num_input_examples("train") == 3
+  assert source.num_input_examples("train") == 3
+  for one in (plain, source):
+    assert len(inputs(one.get_dataset("test", shuffle=False))) == 7
+    assert one.num_input_examples("test") == 7
+  parts = [
+    inputs(
+      task_of(source).get_dataset(
+        split="train", shuffle=False, shard_info=seqio.ShardInfo(i, 2)
+      )
+    )
+    for i in range(2)
+  ]
+  assert sorted(sum(parts, [])) == sorted(chosen)
+
+
+@pytest.mark.usefixtures("unselected")
+def test_a_selected_position_goes_on_exactly(source, tmp_path):
+  select(fraction=0.5)
+  test_a_saved_position_goes_on_exactly(source, tmp_path, "train", 5)
+
+
+@pytest.mark.usefixtures("unselected")
+def test_what_the_cache_lacks_is_there_without_answers(
+  toy, tmp_path, monkeypatch
+):
+  monkeypatch.setenv("DISTILL_DATA_DIR", str(tmp_path))
+  part = toy.Dataset(rows=toy.Dataset().rows[:2])
+  toy.cache(tmp_path / "toy", part)
+  whole = sources.TeacherSource(toy.Dataset(), whole=True)
+  rows = list(whole.get_dataset("train", shuffle=False).as_numpy_iterator())
+  assert [row["label"] for row in rows] == [b"b", b"d", b"f"]
+  assert [row["rationales"].tolist() for row in rows] == [
+    *([b"The last is b."], [b"The last is c."], [b""])
+  ]
+  assert whole.num_input_examples("train") == 3
+  # In part, the cache alone has rows.
+  some = sources.TeacherSource(toy.Dataset())
+  select(num_examples=3)
+  assert len(inputs(some.get_dataset("train", shuffle=False))) == 2
+
+
+@pytest.mark.usefixtures("unselected")
+def test_every_task_has_the_curriculum_s_order(toy, tmp_path, monkeypatch):
+  monkeypatch.setenv("DISTILL_DATA_DIR", str(tmp_path))
+  said = {
+    "a b": "One two three. So the answer is b.",
+    "c d": "I do not know.",
+    "e f": "One. So the answer is x.",
+  }
+  toy.cache(tmp_path / "toy", teacher=toy.Teacher(said))
+  both = (
+    sources.DatasetSource(toy.Dataset()),
+    sources.TeacherSource(toy.Dataset()),
+  )
+  orders = {
+    "rationale_length": ["e f", "a b", "c d"],
+    "teacher_agreement": ["a b", "c d", "e f"],
+  }
+  for curriculum, order in orders.items():
+    select(curriculum=curriculum)
+    for one in both:
+      assert inputs(one.get_dataset("train", shuffle=False)) == order
+      assert inputs(one.get_dataset("test")) == ["a b", "c d", "e f"]
+      with pytest.raises(UserError, match="SHUFFLE=False"):
+        one.get_dataset("train", shuffle=True)

@@ -59,17 +59,17 @@ ALL = (ONE, SEVERAL, UNPARSED, UNLABELED, UNASKED)
       ],
     ),
     (
-      views.ToText(views.rationale, "why? ", keep_unasked=True),
+      views.ToText(views.rationale, "why? ", " !", ask=True),
       [
-        ("why? q0", "why"),
-        ("why? q1", "no"),
-        ("why? q3", "why"),
-        ("why? q4", ""),
+        ("why? q0 !", "why"),
+        ("why? q1 !", "no"),
+        ("why? q3 !", "why"),
+        ("why? q4 !", ""),
       ],
     ),
     (
-      views.ToText(views.chain_of_thought),
-      [("q1", "yes --> A"), ("q4", "A")],
+      views.ToText(views.Chains(" --> ")),
+      [("q1", "yes --> A"), ("q1", "also --> A"), ("q4", "A")],
     ),
   ],
 )
@@ -84,6 +84,30 @@ def test_ids_stay_for_the_logs():
 
 def test_empty_answers_of_a_right_label_teach_nothing():
   silent = ("A", ["", ""], ["A", "A"], [1, 1])
-  assert see(views.ToText(views.chain_of_thought), silent) == []
+  assert see(views.ToText(views.Chains(" --> ")), silent) == []
   assert see(views.ToText(views.rationale), silent) == []
   assert see(views.ToText(views.teacher_label), silent) == [("q0", "A")]
+
+
+PAIRS = views.ToPairs(views.teacher_label, "what? ", "why? ")
+
+
+def test_pairs():
+  rows_ = list(PAIRS(rows(*ALL)).as_numpy_iterator())
+  fields = ("inputs", "targets", "rationale_inputs", "rationale_targets")
+  assert [tuple(row[f].decode() for f in fields) for row in rows_] == [
+    ("what? q0", "B", "why? q0", "why"),
+    ("what? q1", "B", "why? q1", "no"),
+    # The third says nothing at all.
+    ("what? q3", "B", "why? q3", "why"),
+    ("what? q4", "A", "", ""),
+  ]
+
+
+def test_a_draw_takes_the_answer_with_its_rationale():
+  drawn = list(views.OneRight()(rows(*ALL)).as_numpy_iterator())
+  assert [row["id"] for row in drawn] == [b"1", b"4"]
+  assert drawn[0]["rationales"].tolist() in ([b"yes"], [b"also"])
+  assert drawn[0]["teacher_labels"].tolist() == [b"A"]
+  assert drawn[0]["agrees"].tolist() == [1]
+  assert drawn[1]["rationales"].tolist() == []

@@ -1,0 +1,144 @@
+"""Parts are exact, nested, the seed's own; bad macros are named."""
+
+import dataclasses
+
+import pytest
+
+from distill.data.cache.records import Record
+from distill.data.selection import Selection
+from distill.errors import UserError
+
+IDS = [f"id{number}" for number in range(800)]
+TEXTS = ("one", "", "one two three", "one two", "four words are these")
+AGREES = (1, 0, 0, 1, 0)
+
+
+def record(texts=TEXTS, agrees=AGREES, name="x", logprobs=()):
+  count = len(texts)
+  labels = tuple("ab"[1 - agree] for agree in agrees)
+  none = (0,) * count
+  return Record(
+    *(name, "q", "a", texts, labels, agrees),
+    *(("stop",) * count, ("t",) * count, none, none, logprobs),
+  )
+
+
+def test_by_default_nothing_is_left_out():
+  assert Selection().is_everything
+  assert Selection(seed=3, pick="random").is_everything
+  assert not Selection(coverage=0.5).is_everything
+  assert Selection().chosen(IDS) == set(IDS)
+  assert Selection().answers(record(), True) == record()
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_fractions_are_exact_and_nested(seed):
+  parts = [
+    Selection(fraction=share, seed=seed).chosen(IDS)
+    for share in (0.125, 0.25, 0.5, 0.75, 1.0)
+  ]
+  assert [len(part) for part in parts] == [100, 200, 400, 600, 800]
+  few = [
+    Selection(num_examples=count, seed=seed).chosen(IDS)
+    for count in (8, 32, 128)
+  ]
+  assert [len(part) for part in few] == [8, 32, 128]
+  whole = sorted([*parts, *few], key=len)
+  assert all(a < b for a, b in zip(whole, whole[1:], strict=False))
+
+
+def test_a_part_depends_on_ids_and_seed_alone():
+  part = Selection(fraction=0.25).chosen(IDS)
+  assert part == Selection(fraction=0.25).chosen(IDS[::-1])
+  assert part != Selection(fraction=0.25, seed=1).chosen(IDS)
+  assert 8 < len(part & Selection(fraction=0.25, seed=1).chosen(IDS)) < 100
+
+
+def test_coverage_is_nested_and_of_the_same_order():
+  chosen = Selection(fraction=0.5).chosen(IDS)
+  sizes = {0: 0, 0.25: 100, 0.5: 200, 1: 400}
+  parts = {c: Selection(coverage=c).covered(chosen) for c in sizes}
+  assert {c: len(part) for c, part in parts.items()} == sizes
+  assert parts[0.25] < parts[0.5] < parts[1] == chosen
+  assert parts[0.25] == Selection(fraction=0.125).chosen(IDS)
+
+
+def test_a_count_beyond_the_data_is_refused():
+  assert Selection(num_examples=8, fraction=0.01).count(800) == 8
+  with pytest.raises(UserError, match="NUM_TRAIN_EXAMPLES") as error:
+    Selection(num_examples=9, fraction=0.01).count(800)
+  assert error.value.expected.startswith("at most 8")
+  assert Selection(fraction=0.001).count(800) == 1
+
+
+@pytest.mark.parametrize(
+  "options, kept",
+  [
+    ({"max_words": 2}, ("one", "one two")),
+    ({"min_words": 2, "max_words": 3}, ("one two three", "one two")),
+    ({"rationales": 2}, ("one", "one two three")),
+    ({"rationales": 2, "min_words": 3}, ("one two three", TEXTS[4])),
+    ({"rationales": 2, "pick": "diversity"}, ("one", TEXTS[4])),
+    ({"rationales": 1, "pick": "likelihood"}, (TEXTS[4],)),
+    ({"rationales": 9}, tuple(text for text in TEXTS if text)),
+  ],
+)
+def test_rationales_are_picked_with_what_belongs_to_them(options, kept):
+  whole = record(logprobs=(-5.0, -1.0, -4.0, -3.0, -2.0))
+  found = Selection(**options).answers(whole, True)
+  assert found.rationales == kept
+  places = [TEXTS.index(text) for text in kept]
+  assert found.agrees == tuple(AGREES[place] for place in places)
+  assert found.logprobs == tuple(whole.logprobs[place] for place in places)
+
+
+def test_random_picks_are_the_seed_s():
+  def picked(seed, count):
+    options = {"seed": seed, "rationales": count, "pick": "random"}
+    return Selection(**options).answers(record(), True).rationales
+
+  assert picked(1, 2) == picked(1, 2)
+  assert len({picked(seed, 2) for seed in range(20)}) > 3
+
+
+@pytest.mark.parametrize(
+  "options, covered",
+  [({}, False), ({"min_words": 9}, True), ({"rationales": 1}, False)],
+)
+def test_without_a_rationale_labels_stay(options, covered):
+  found = Selection(**options).answers(record(), covered)
+  assert found == dataclasses.replace(record(), rationales=("",) * 5)
+
+
+def test_easy_examples_have_short_rationales_or_teachers_that_agree():
+  length = Selection(curriculum="rationale_length")
+  assert length.hardness(record()) == 10 / 4
+  assert length.hardness(record(("",), (0,))) == float("inf")
+  agreement = Selection(curriculum="teacher_agreement")
+  assert agreement.hardness(record()) == -2 / 5
+  assert agreement.hardness(record((), ())) == float("inf")
+
+
+def test_a_curriculum_is_never_shuffled():
+  with pytest.raises(UserError, match="curriculum") as error:
+    Selection(curriculum="rationale_length").check_order(shuffle=True)
+  assert "SHUFFLE=False" in error.value.remedy
+  Selection(curriculum="rationale_length").check_order(shuffle=False)
+  Selection().check_order(shuffle=True)
+
+
+@pytest.mark.parametrize(
+  "options, macro",
+  [
+    ({"fraction": 1.5}, "DATA_FRACTION"),
+    ({"coverage": -0.1}, "RATIONALE_COVERAGE"),
+    ({"num_examples": 0}, "NUM_TRAIN_EXAMPLES"),
+    ({"rationales": 0}, "RATIONALES_PER_EXAMPLE"),
+    ({"pick": "best"}, "RATIONALE_PICK"),
+    ({"curriculum": "age"}, "CURRICULUM"),
+  ],
+)
+def test_values_that_cannot_be(options, macro):
+  with pytest.raises(UserError, match=macro) as error:
+    Selection(**options)
+  assert error.value.found == repr(*options.values())
