@@ -30,7 +30,8 @@ def evaluate(
 
   Args:
     model: The student.
-    dataset_cfg: What it is asked; of a mixture, the tasks with metrics.
+    dataset_cfg: What it is asked; of a mixture, the tasks with metrics, and
+      its rationales (`evaluation.rationales`).
     checkpoint_path: A checkpoint of any format, or a MODEL_DIR: the best, or
       else the newest in it.
     partitioner: The mesh.
@@ -46,7 +47,7 @@ def evaluate(
   import jax
   from etils import epath
 
-  from distill.evaluation import evaluator, student
+  from distill.evaluation import evaluator, rationales, student
   from distill.training import checkpoints
 
   checkpoints.check_writable(output_dir, "EVAL_OUTPUT_DIR")
@@ -70,6 +71,7 @@ def evaluate(
   # A checkpoint of another make may have no step in its name.
   number = checkpoint.rpartition("_")[2]
   metrics = scorer.evaluate(params, int(number) if number.isdigit() else 0)
+  metrics |= rationales.evaluate(scorer, params, dataset_cfg)
   if jax.process_index() == 0:
     source = {"checkpoint": checkpoint, "split": dataset_cfg.split}
     path = epath.Path(output_dir) / METRICS_FILE

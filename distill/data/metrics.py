@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from distill.teacher.answers import AnswerRule
 
@@ -12,20 +13,22 @@ ANSWER_ARROW = " --> "
 Prediction = str | Sequence[str]
 
 
-@dataclass(frozen=True)
-class Judged:
-  """The predictions for one example: what they answer, and whether rightly.
+class Judged(NamedTuple):
+  """The predictions for one example, by a rule.
 
-  Attributes:
-    answers: As the rule read them, None where it could not.
-    right: Whether each is the target.
-    voted: The place of the answer that most of them give, the first of those
-      with as many votes; None where nothing could be read.
+  `answers` are what it reads, None where nothing; `right` whether they are the
+  target; `voted` the place of the one that most of them equal, the first of
+  several such, None without answers.
   """
 
   answers: tuple[str | None, ...]
   right: tuple[bool, ...]
   voted: int | None
+
+  @property
+  def elected(self) -> bool:
+    """Whether the vote came to the target."""
+    return self.voted is not None and self.right[self.voted]
 
 
 @dataclass(frozen=True)
@@ -55,9 +58,7 @@ class Accuracy:
     scores = {"accuracy": _percent([one.right[0] for one in found])}
     if any(len(one.right) > 1 for one in found):
       scores["best_likelihood_accuracy"] = scores["accuracy"]
-      scores["majority_accuracy"] = _percent(
-        [one.voted is not None and one.right[one.voted] for one in found]
-      )
+      scores["majority_accuracy"] = _percent([one.elected for one in found])
       scores["oracle_accuracy"] = _percent([any(one.right) for one in found])
       scores["mean_accuracy"] = _percent(
         [sum(one.right) / len(one.right) for one in found]
@@ -77,11 +78,13 @@ class Accuracy:
     """
     said = _several(prediction)
     found = judge(self.rule, target, said)
-    line = {"right": int(found.right[0]), "answer": found.answers[0] or ""}
-    if len(said) == 1:
-      return line
-    voted = found.voted is not None and found.right[found.voted]
-    return line | {"majority_right": int(voted)}
+    line: dict[str, object] = {
+      "right": int(found.right[0]),
+      "answer": found.answers[0] or "",
+    }
+    if len(said) > 1:
+      line["majority_right"] = int(found.elected)
+    return line
 
 
 def judge(rule: AnswerRule, target: str, predictions: Sequence[str]) -> Judged:

@@ -1,7 +1,8 @@
 """Metrics of a model on a split: `seqio.Evaluator` around its decoder."""
 
+import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -21,6 +22,12 @@ class Evaluator:
 
   Building it reads and tokenises the examples and keeps them; the decoder is
   compiled at the first evaluation. Later ones do neither.
+
+  Attributes:
+    tasks: The names of the tasks.
+    rows: For each of them, what the newest evaluation found: `id`, `inputs`,
+      `target`, `prediction` and, where the task reads that out of more, the
+      whole `output`; lists of the last two where there are several samples.
 
   Raises:
     UserError: On construction, if the dataset is unknown, damaged, or has
@@ -45,6 +52,10 @@ class Evaluator:
       num_examples: The first so many of each task; None is all.
       output_dir: Where predictions are written; None is nowhere.
     """
+    self.rows: dict[str, list[dict[str, Any]]] = {}
+    self._config = config
+    self._num_examples = num_examples
+    self._output_dir = output_dir
     self._predictor = prediction.Predictor(
       model, partitioner, config.batch_size
     )
@@ -68,11 +79,6 @@ class Evaluator:
           config.use_cached,
           config.truncate,
         )
-      loggers = []
-      # Every host computes the metrics, so that all decide alike by them.
-      if output_dir and jax.process_index() == 0:
-        epath.Path(output_dir).mkdir(parents=True, exist_ok=True)
-        loggers.append(PredictionsLogger)
       self._evaluator = seqio.Evaluator(
         config.mixture_or_task_name,
         feature_converters.LossGroupFeatureConverter(pack=False),
@@ -80,13 +86,20 @@ class Evaluator:
         use_cached=config.use_cached,
         sequence_length=dict(config.task_feature_lengths),
         num_examples=num_examples,
-        logger_cls=loggers,
-        log_dir=output_dir,
+        # What SeqIO calls loggers: every host has the rows, one writes them.
+        logger_cls=[lambda output_dir: self._keep],
+        log_dir="unused",
         async_compute_metrics=False,
       )
 
   def evaluate(self, params: Any, step: int) -> dict[str, float]:
     """Returns each metric as `task/metric`; {} if no task has any.
+
+    It writes `<task>-<step>.jsonl`: the `rows`, a line each. A task of
+    `metrics.Accuracy` has also `<task>-right.jsonl`, of the newest evaluation:
+    the example's `id`, `right` (0 or 1) and the `answer` that was read in the
+    prediction ('': none), in the order of the split; of several samples also
+    `majority_right`.
 
     Args:
       params: The model's parameters, on the mesh.
@@ -106,62 +119,66 @@ class Evaluator:
     future, _ = self._evaluator.evaluate(
       compute_metrics=True, step=step, predict_fn=predict
     )
+    for task, rows in self.rows.items():
+      self._write(f"{task}-{step:06d}", rows)
+      for metric in seqio.TaskRegistry.get(task).metric_fns:
+        if isinstance(metric, Accuracy):
+          self._write(
+            f"{task}-right",
+            (
+              {"id": row["id"]} | metric.line(row["target"], row["prediction"])
+              for row in rows
+            ),
+          )
     return {
       f"{task}/{name}": float(value)
       for task, metrics in future.result().items()
       for name, value in metrics.items()
     }
 
+  def ask(self, params: Any, task: seqio.Task) -> dict[str | int, str]:
+    """Returns the best prediction for each example of any task, by its id."""
+    lines = inference.lines(
+      self._predictor, params, task, self._config, "predict"
+    )
+    return {
+      line["id"]: line["prediction"]
+      for line in itertools.islice(lines, self._num_examples)
+    }
 
-class PredictionsLogger(seqio.Logger):
-  """Writes `<task>-<step>.jsonl`: inputs, target and prediction a line.
-
-  A task of `metrics.Accuracy` has also `<task>-right.jsonl`, of its newest
-  evaluation: the example's `id`, `right` (0 or 1) and the `answer` that was
-  read in the prediction ('': none), in the order of the split; of several
-  samples also `majority_right`.
-  """
-
-  def __call__(
+  def _keep(
     self,
     task_name: str,
-    step: int | None,
-    metrics: Mapping[str, Any],
-    dataset: tf.data.Dataset | None,
-    inferences: Mapping[str, Sequence[Any]] | None,
-    targets: Sequence[Any] | None,
+    dataset: tf.data.Dataset,
+    inferences: Mapping[str, Sequence[Any]],
+    targets: Sequence[Any],
+    **unused: Any,
   ) -> None:
-    """Writes the files, each whole or not at all."""
-    del metrics
-    predictions = (inferences or {}).get("prediction")
-    if dataset is None or predictions is None or targets is None:
+    """Keeps a task's rows."""
+    del unused
+    predictions = inferences.get("prediction")
+    if predictions is None:
       return
-    examples = list(tfds.as_numpy(dataset))
-    rows = list(zip(examples, targets, predictions, strict=True))
-    self._write(
-      f"{task_name}-{step or 0:06d}",
-      [
-        {
-          "inputs": example["inputs_pretokenized"].decode(),
-          "target": target,
-          "prediction": predicted,
-        }
-        for example, target, predicted in rows
-      ],
-    )
-    for metric in seqio.TaskRegistry.get(task_name).metric_fns:
-      if isinstance(metric, Accuracy):
-        self._write(
-          f"{task_name}-right",
-          [
-            {"id": inference.example_id(example, number)}
-            | metric.line(target, predicted)
-            for number, (example, target, predicted) in enumerate(rows)
-          ],
-        )
+    outputs = inferences["output"]
+    self.rows[task_name] = [
+      {
+        "id": inference.example_id(example, number),
+        "inputs": example["inputs_pretokenized"].decode(),
+        "target": target,
+        "prediction": predicted,
+      }
+      | ({"output": output} if output != predicted else {})
+      for number, (example, target, predicted, output) in enumerate(
+        zip(tfds.as_numpy(dataset), targets, predictions, outputs, strict=True)
+      )
+    ]
 
-  def _write(self, name: str, lines: Sequence[Mapping[str, Any]]) -> None:
-    path = epath.Path(self.output_dir) / f"{name}.jsonl"
+  def _write(self, name: str, lines: Iterable[Mapping[str, Any]]) -> None:
+    """Writes a file whole or not at all, on one host."""
+    if not self._output_dir or jax.process_index() != 0:
+      return
+    path = epath.Path(self._output_dir) / f"{name}.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     with partial.open("w", encoding="utf-8") as file:
       for line in lines:

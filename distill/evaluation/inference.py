@@ -89,8 +89,8 @@ def write_predictions(
     writes = jax.process_index() == 0
     partial = path.with_suffix(".partial") if writes else epath.Path(os.devnull)
     with partial.open("w", encoding="utf-8") as file:
-      lines = _lines(predictor, params, task, config, mode)
-      for number, line in enumerate(lines, start=1):
+      found = lines(predictor, params, task, config, mode)
+      for number, line in enumerate(found, start=1):
         file.write(json.dumps(line, ensure_ascii=False) + "\n")
         on_progress(task.name, number, total)
     if writes:
@@ -99,13 +99,14 @@ def write_predictions(
   return paths
 
 
-def _lines(
+def lines(
   predictor: prediction.Predictor,
   params: Any,
   task: seqio.Task,
   config: pipeline.DatasetConfig,
   mode: str,
 ) -> Iterator[dict[str, Any]]:
+  """Yields the lines of `write_predictions`, in the order of the split."""
   lengths = dict(config.task_feature_lengths)
   converter = feature_converters.LossGroupFeatureConverter(pack=False)
   with pipeline.reading(config):

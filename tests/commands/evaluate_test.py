@@ -48,6 +48,18 @@ def test_the_metrics_are_those_of_the_predictions(scored, trained):
   ]
 
 
+def test_the_rationales_are_asked_for_too(scored):
+  metrics = json.loads((scored[0] / "metrics.json").read_text())
+  for name in (
+    "last_letters_rationale/right_rationales",
+    "last_letters/consistency",
+    "last_letters/concluding_rationales",
+  ):
+    assert 0 <= metrics[name] <= 100
+  right = metrics["last_letters_rationale/right_rationales"]
+  assert right == 100 or metrics["last_letters_rationale/first_wrong_step"] >= 0
+
+
 def test_test_and_validation_are_other_examples(scored, trained):
   asked = [
     {json.loads(line)["inputs"] for line in path.read_text().splitlines()}

@@ -28,6 +28,8 @@ def test_accuracy_predictions_and_a_second_evaluation(
   assert [line["inputs"] for line in lines] == [row["inputs"] for row in rows]
   assert [line["target"] for line in lines] == [row["targets"] for row in rows]
   assert [line["prediction"] for line in lines] == answers
+  # Where the whole output is the answer, it is not written twice.
+  assert "output" not in lines[0]
   judged = read_lines(tmp_path / "evaluation_test-right.jsonl")
   # This task gives its examples no ids; they have their numbers.
   assert [line["id"] for line in judged] == list(range(11))
@@ -67,6 +69,7 @@ def test_samples_are_judged_together(
   lines = read_lines(tmp_path / "evaluation_test-000003.jsonl")
   # None of them has an arrow, so that none is an answer.
   assert [line["prediction"] for line in lines] == [[""] * 4] * 11
+  assert all(len(line["output"]) == 4 for line in lines)
   assert set(scores.values()) == {0.0}
   judged = read_lines(tmp_path / "evaluation_test-right.jsonl")
   assert judged[0] == {"id": 0, "right": 0, "answer": "", "majority_right": 0}

@@ -1,0 +1,121 @@
+"""Students' rationales: their right steps, and the labels they lead to."""
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from statistics import fmean
+from typing import Any
+
+import seqio
+
+from distill.data import metrics, pipeline, registration
+from distill.evaluation.evaluator import Evaluator
+from distill.teacher import answers, completions
+from distill.teacher.builtin import checking
+
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+Texts = Mapping[Any, str]
+
+
+def evaluate(
+  scorer: Evaluator, params: Any, config: pipeline.DatasetConfig
+) -> dict[str, float]:
+  """Returns the metrics of rationales, after `scorer.evaluate`.
+
+  Of a chain of thought there are those of `steps`, as `<data>_cot/…`. Of a
+  mixture that has a label and a rationale task these are asked for rationales
+  too: `<data>_rationale/…` and `agreement`, as `<data>/…`.
+
+  Args:
+    scorer: Has evaluated the parameters.
+    params: The model's parameters, on the mesh.
+    config: What the scorer was given.
+  """
+  found: dict[str, dict[str, float]] = {}
+  parts = {task.name: task for task in seqio.get_subtasks(config.provider())}
+  for name, family in registration.FAMILIES.items():
+    chain, asked = f"{name}_cot", f"{name}_rationale"
+    labels = [t for t in scorer.tasks if t.startswith(f"{name}_label")]
+    if chain not in scorer.tasks and not (labels and asked in parts):
+      continue
+    examples = family.dataset.examples(config.split)
+    questions = {example.id: example.input for example in examples}
+    if chain in scorer.tasks:
+      found[chain] = steps(questions, _chains(scorer.rows[chain]))
+    if labels and asked in parts:
+      said = scorer.ask(params, parts[asked])
+      told = {row["id"]: row["prediction"] for row in scorer.rows[labels[0]]}
+      found[asked] = steps(questions, said)
+      found[name] = agreement(family.answer_rule, questions, said, told)
+  return {
+    f"{task}/{name}": value
+    for task, values in found.items()
+    for name, value in values.items()
+  }
+
+
+def _chains(rows: list[dict[str, Any]]) -> dict[Any, str]:
+  """Returns the best outputs, each up to its answer."""
+  found = {}
+  for row in rows:
+    said = row.get("output", row["prediction"])
+    best = said if isinstance(said, str) else said[0]
+    found[row["id"]] = best.rpartition(metrics.ANSWER_ARROW)[0] or best
+  return found
+
+
+def steps(questions: Texts, rationales: Texts) -> dict[str, float]:
+  """Returns how far rationales are right, {} where no solver can tell.
+
+  `right_rationales` is the percentage that is right throughout, and
+  `first_wrong_step` the mean 0-based step at which the others first go wrong.
+  """
+  known = [
+    progress
+    for key, said in rationales.items()
+    if (progress := checking.progress(questions[key], said))
+  ]
+  if not known:
+    return {}
+  wrong = [progress.steps for progress in known if not progress.right]
+  right = {"right_rationales": 100 * (1 - len(wrong) / len(known))}
+  return right | ({"first_wrong_step": fmean(wrong)} if wrong else {})
+
+
+def agreement(
+  rule: answers.AnswerRule, questions: Texts, rationales: Texts, labels: Texts
+) -> dict[str, float]:
+  """Returns `consistency`: rationales that lead to the student's own label.
+
+  It is a percentage of all, as is `concluding_rationales`, of which an answer
+  can be read.
+  """
+  same, read = 0, 0
+  for key, said in rationales.items():
+    known = answers.rule_for(rule, questions[key])
+    answer, label = concluded(known, questions[key], said), labels.get(key)
+    read += answer is not None
+    if answer is not None and label is not None:
+      same += known.equal(answer, known.parse(label) or "")
+  total = max(1, len(rationales))
+  return {
+    "consistency": 100 * same / total,
+    "concluding_rationales": 100 * read / total,
+  }
+
+
+def concluded(
+  rule: answers.AnswerRule, question: str, rationale: str
+) -> str | None:
+  """Returns the answer that a rationale leads to, None where none is read.
+
+  It is what the rationale calls its answer; on procedural questions, where its
+  steps end; else its last number, or what the rule reads in its last sentence.
+  """
+  answer = completions.parse_completion(rationale, rule).answer
+  if answer:
+    return answer
+  if isinstance(rule, answers.NumberAnswer):
+    return dataclasses.replace(rule, last=True).parse(rationale)
+  ended = checking.conclusion(question, rationale)
+  return ended or rule.parse(_SENTENCE_END.split(rationale.strip())[-1])
