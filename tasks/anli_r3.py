@@ -1,13 +1,16 @@
 """ANLI, round 3 (Nie et al. 2020): entailment, written against models."""
 
 from distill.data import registration
-from distill.data.published import Published, Tfds, questions
+from distill.data.published import Published, Tfds, questions, upstream
 from distill.teacher.answers import ChoiceAnswer
 
-DATASET = Published("anli_r3", questions.nli, (Tfds("anli/r3"),))
 registration.register_family(
-  DATASET,
+  Published(
+    "anli_r3",
+    questions.nli,
+    (Tfds("anli/r3"),),
+  ),
   answer_rule=ChoiceAnswer(questions.NLI_LABELS),
   prompt="few_shot_esnli",
-  # rules=upstream.step_by_step("anli"),
+  rules=upstream.step_by_step("anli"),
 )

@@ -1,27 +1,23 @@
 """AQuA-RAT (Ling et al. 2017): algebra, five choices."""
 
 from distill.data import registration
-from distill.data.published import Files, Published, choices, splits
+from distill.data.published import Files, Published, choices, splits, upstream
 from distill.teacher.answers import ChoiceAnswer
 
-DATASET = Published(
-  "aqua",
-  choices.aqua,
-  (
-    Files(
-      {
-        "train": ("aqua/train.json",),
-        "validation": ("aqua/dev.json",),
-        "test": ("aqua/test.json",),
-      },
-      home="github.com/google-deepmind/AQuA",
-    ),
-  ),
-  choose={"train": splits.subsample(10_000)},
-)
 registration.register_family(
-  DATASET,
+  Published(
+    "aqua",
+    choices.aqua,
+    (
+      Files(
+        "aqua/{}.json",
+        "github.com/google-deepmind/AQuA",
+        {"train": "train", "validation": "dev", "test": "test"},
+      ),
+    ),
+    choose={"train": splits.subsample(10_000)},
+  ),
   answer_rule=ChoiceAnswer(tuple("ABCDE")),
   prompt="few_shot_letter_choice",
-  # rules=upstream.fine_tune_cot("aqua"),
+  rules=upstream.fine_tune_cot("aqua"),
 )

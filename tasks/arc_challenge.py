@@ -4,11 +4,12 @@ from distill.data import registration
 from distill.data.published import Published, Tfds, choices
 from distill.teacher.answers import ListedChoiceAnswer
 
-DATASET = Published(
-  "arc_challenge", choices.listed, (Tfds("ai2_arc/ARC-Challenge"),)
-)
 registration.register_family(
-  DATASET,
+  Published(
+    "arc_challenge",
+    choices.listed,
+    (Tfds("ai2_arc/ARC-Challenge"),),
+  ),
   answer_rule=ListedChoiceAnswer(),
   prompt="few_shot_multiple_choice",
 )

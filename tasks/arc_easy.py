@@ -4,9 +4,12 @@ from distill.data import registration
 from distill.data.published import Published, Tfds, choices
 from distill.teacher.answers import ListedChoiceAnswer
 
-DATASET = Published("arc_easy", choices.listed, (Tfds("ai2_arc/ARC-Easy"),))
 registration.register_family(
-  DATASET,
+  Published(
+    "arc_easy",
+    choices.listed,
+    (Tfds("ai2_arc/ARC-Easy"),),
+  ),
   answer_rule=ListedChoiceAnswer(),
   prompt="few_shot_multiple_choice",
 )

@@ -1,19 +1,18 @@
 """ASDiv (Miao et al. 2020): word problems, to augment SVAMP."""
 
 from distill.data import registration
-from distill.data.published import Published, one_file, questions, splits
+from distill.data.published import Files, Published, questions, splits, upstream
 from distill.teacher.answers import ExpressionAnswer
 
-DATASET = Published(
-  "asdiv",
-  questions.asdiv,
-  (one_file("asdiv/ASDiv.xml", home="github.com/chaochun/nlu-asdiv-dataset"),),
-  # Its authors publish folds alone; this is SVAMP's rule.
-  choose=splits.eighty_twenty(2305),
-)
 registration.register_family(
-  DATASET,
+  Published(
+    "asdiv",
+    questions.asdiv,
+    # Its authors publish folds alone; this is SVAMP's rule.
+    (Files("asdiv/ASDiv.xml", "github.com/chaochun/nlu-asdiv-dataset"),),
+    choose=splits.eighty_twenty(2305),
+  ),
   answer_rule=ExpressionAnswer(),
   prompt="few_shot_svamp",
-  # rules=upstream.step_by_step("asdiv"),
+  rules=upstream.step_by_step("asdiv"),
 )

@@ -4,14 +4,13 @@ from distill.data import registration
 from distill.data.published import Published, Tfds, choices
 from distill.teacher.answers import ListedChoiceAnswer
 
-DATASET = Published(
-  "copa",
-  choices.copa,
-  # Test is SuperGLUE's validation split: its test labels are not public.
-  (Tfds("super_glue/copa", {"train": "train", "test": "validation"}),),
-)
 registration.register_family(
-  DATASET,
+  Published(
+    "copa",
+    choices.copa,
+    # Test is SuperGLUE's validation: its test labels are not public.
+    (Tfds("super_glue/copa", {"train": "train", "test": "validation"}),),
+  ),
   answer_rule=ListedChoiceAnswer(),
   prompt="few_shot_multiple_choice",
 )

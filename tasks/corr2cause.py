@@ -4,15 +4,16 @@ from distill.data import registration
 from distill.data.published import Published, Tfds, questions
 from distill.teacher.answers import YesNoAnswer
 
-DATASET = Published(
-  "corr2cause",
-  questions.corr2cause,
-  (
-    Tfds("corr2cause", {"train": "train", "validation": "dev", "test": "test"}),
-  ),
-)
 registration.register_family(
-  DATASET,
+  Published(
+    "corr2cause",
+    questions.corr2cause,
+    (
+      Tfds(
+        "corr2cause", {"train": "train", "validation": "dev", "test": "test"}
+      ),
+    ),
+  ),
   answer_rule=YesNoAnswer(),
   prompt="few_shot_yes_no",
 )

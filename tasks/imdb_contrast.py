@@ -4,19 +4,19 @@ from distill.data import registration
 from distill.data.published import Files, Published, Tfds, questions
 from distill.teacher.answers import ChoiceAnswer
 
-DATASET = Published(
-  "imdb_contrast",
-  questions.sentiment,
-  (
-    Files(
-      {"test": ("imdb_contrast/test_contrast.tsv",)},
-      home="github.com/allenai/contrast-sets",
-    ),
-    Tfds("imdb_reviews", {"train": "train"}),
-  ),
-)
 registration.register_family(
-  DATASET,
+  Published(
+    "imdb_contrast",
+    questions.sentiment,
+    (
+      Tfds("imdb_reviews", {"train": "train"}),
+      Files(
+        "imdb_contrast/{}_contrast.tsv",
+        "github.com/allenai/contrast-sets",
+        {"test": "test"},
+      ),
+    ),
+  ),
   answer_rule=ChoiceAnswer(("negative", "positive")),
   prompt="few_shot_sentiment",
 )

@@ -4,14 +4,13 @@ from distill.data import registration
 from distill.data.published import Published, Tfds, questions
 from distill.teacher.answers import YesNoAnswer
 
-DATASET = Published(
-  "mctaco",
-  questions.mctaco,
-  # There is no train split: its authors train on what they call validation.
-  (Tfds("mctaco", {"train": "validation", "test": "test"}),),
-)
 registration.register_family(
-  DATASET,
+  Published(
+    "mctaco",
+    questions.mctaco,
+    # Its authors train on what they call validation: there is no train.
+    (Tfds("mctaco", {"train": "validation", "test": "test"}),),
+  ),
   answer_rule=YesNoAnswer(),
   prompt="few_shot_yes_no",
 )

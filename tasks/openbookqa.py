@@ -4,26 +4,24 @@ from distill.data import registration
 from distill.data.published import Files, Published, Tfds, choices
 from distill.teacher.answers import ListedChoiceAnswer
 
-DATASET = Published(
-  "openbookqa",
-  choices.openbookqa,
-  (
-    Files(
-      {
-        "train": (
-          "openbookqa/train.jsonl",
-          "llm_adapters/openbookqa/train.json",
-        ),
-        "validation": ("openbookqa/dev.jsonl",),
-        "test": ("openbookqa/test.jsonl", "llm_adapters/openbookqa/test.json"),
-      },
-      home="allenai.org/data/open-book-qa",
-    ),
-    Tfds("openbookqa"),
-  ),
-)
 registration.register_family(
-  DATASET,
+  Published(
+    "openbookqa",
+    choices.openbookqa,
+    (
+      Tfds("openbookqa"),
+      Files(
+        "openbookqa/{}.jsonl",
+        "allenai.org/data/open-book-qa",
+        {"train": "train", "validation": "dev", "test": "test"},
+      ),
+      Files(
+        "llm_adapters/openbookqa/{}.json",
+        "github.com/AGI-Edgerunners/LLM-Adapters",
+        {"train": "train", "test": "test"},
+      ),
+    ),
+  ),
   answer_rule=ListedChoiceAnswer(),
   prompt="few_shot_multiple_choice",
 )

@@ -4,14 +4,13 @@ from distill.data import registration
 from distill.data.published import Published, Tfds, choices
 from distill.teacher.answers import ListedChoiceAnswer
 
-DATASET = Published(
-  "qasc",
-  choices.listed,
-  # Test is the published validation split: its test labels are not public.
-  (Tfds("qasc", {"train": "train", "test": "validation"}),),
-)
 registration.register_family(
-  DATASET,
+  Published(
+    "qasc",
+    choices.listed,
+    # Test is the published validation: its test labels are not public.
+    (Tfds("qasc", {"train": "train", "test": "validation"}),),
+  ),
   answer_rule=ListedChoiceAnswer(),
   prompt="few_shot_multiple_choice",
 )

@@ -1,23 +1,21 @@
 """Tracking Shuffled Objects (BIG-bench): who holds what after swaps."""
 
 from distill.data import registration
-from distill.data.published import Published, choices, one_file, splits
+from distill.data.published import Files, Published, choices, splits, upstream
 from distill.teacher.answers import ChoiceAnswer
 
-DATASET = Published(
-  "tracking_shuffled_objects_bigbench",
-  choices.big_bench,
-  (
-    one_file(
-      "bigbench/tracking_shuffled_objects.json",
-      home="github.com/google/BIG-bench",
-    ),
-  ),
-  choose=splits.seventy_thirty(750),
-)
 registration.register_family(
-  DATASET,
+  Published(
+    "tracking_shuffled_objects_bigbench",
+    choices.big_bench,
+    (
+      Files(
+        "bigbench/tracking_shuffled_objects.json", "github.com/google/BIG-bench"
+      ),
+    ),
+    choose=splits.seventy_thirty(750),
+  ),
   answer_rule=ChoiceAnswer(tuple("ABC")),
   prompt="few_shot_letter_choice",
-  # rules=upstream.fine_tune_cot("tracking_shuffled_objects"),
+  rules=upstream.fine_tune_cot("tracking_shuffled_objects"),
 )

@@ -7,10 +7,14 @@ import pathlib
 
 import pytest
 
-from distill.data import hygiene, importing, published_rationales
+from distill.data import (
+  hygiene,
+  importing,
+  published_rationales,
+  registration,
+)
 from distill.data.cache import records
 from distill.teacher import answers, parsers
-from tasks import cqa
 
 REAL = pathlib.Path(os.environ.get("DISTILL_TEST_DATA", "nowhere"))
 NLI = answers.ChoiceAnswer(("entailment", "neutral", "contradiction"))
@@ -114,7 +118,9 @@ def test_an_empty_cache_and_a_terminals_commands_are_harmless():
 @pytest.mark.skipif(not REAL.is_dir(), reason="DISTILL_TEST_DATA is not set")
 def test_labels_that_upstream_would_train_on():
   folder = REAL / "distilling_step_by_step" / "cqa"
-  dataset = dataclasses.replace(cqa.DATASET, root=str(REAL))
+  dataset = dataclasses.replace(
+    registration.find_family("cqa").dataset, root=str(REAL)
+  )
   rule = answers.ListedChoiceAnswer()
   found = published_rationales.read_dss(folder, {})
   groups = importing.group(found, dataset, "train")

@@ -7,13 +7,12 @@ import pathlib
 
 import pytest
 
-from distill.data import importing
+from distill.data import importing, registration
 from distill.data.cache import records, writing
 from distill.data.examples import with_ids
 from distill.data.published_rationales import FORMATS, Answer
 from distill.errors import UserError
 from distill.teacher import answers, parsers
-from tasks import cqa, svamp
 
 REAL = pathlib.Path(os.environ.get("DISTILL_TEST_DATA", "nowhere"))
 RELEASED = REAL / "distilling_step_by_step"
@@ -180,10 +179,10 @@ def test_an_import_is_a_cache_that_says_what_it_is_from(toy, tmp_path):
 needs_release = pytest.mark.skipif(
   not RELEASED.is_dir(), reason="DISTILL_TEST_DATA has no released answers"
 )
-CQA = (dataclasses.replace(cqa.DATASET, root=str(REAL)),
-       answers.ListedChoiceAnswer())  # fmt: skip
-SVAMP = (dataclasses.replace(svamp.DATASET, root=str(REAL)),
-         answers.ExpressionAnswer())  # fmt: skip
+CQA, SVAMP = (
+  (dataclasses.replace(family.dataset, root=str(REAL)), family.answer_rule)
+  for family in map(registration.find_family, ("cqa", "svamp"))
+)
 
 
 @needs_release

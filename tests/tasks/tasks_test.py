@@ -13,12 +13,12 @@ import tensorflow_datasets as tfds
 
 import tasks
 from distill.data import importing, published_rationales, registration
+from distill.data.methods import METHODS
 from distill.data.published import Tfds, splits
 from distill.errors import UserError
 from distill.teacher import prompts
 from distill.teacher.answers import rule_for
 
-VIEWS = ("finetune", "teacher_label", "label", "rationale", "cot")
 PROCEDURAL = (
   "chained_arithmetic",
   "coin_flip",
@@ -35,15 +35,16 @@ def family_of(name):
 
 
 def scores(name, example):
-  """Returns whether the gold label, said by a student, is right."""
-  rule = family_of(name).answer_rule
-  answer = rule.parse(example.label)
+  """Returns whether a gold label is right by all rules, ours and a paper's."""
+  rule, *more = family_of(name).answer_rule, *family_of(name).rules.values()
   # The teacher's answers are read by the rule that knows the input.
   with_input = rule_for(rule, example.input)
   said = with_input.parse(f" {example.label}.")
   return (
-    answer is not None
-    and rule.equal(answer, example.label)
+    all(
+      r.equal(r.parse(example.label) or "", example.label)
+      for r in [rule, *more]
+    )
     and said is not None
     and with_input.equal(said, example.label)
   )
@@ -54,11 +55,12 @@ def test_every_family_is_whole(name):
   family = family_of(name)
   assert family.dataset.name == name
   assert "{input}" in prompts.load_prompt(family.prompt).text
-  for view in VIEWS:
-    task = seqio.TaskRegistry.get(f"{name}_{view}")
+  registered = {*seqio.TaskRegistry.names(), *seqio.MixtureRegistry.names()}
+  for method in METHODS.values():
+    assert {name + method.train, name + method.evaluate} - {name} <= registered
+    task = seqio.get_mixture_or_task(name + method.evaluate)
     assert set(task.splits) == {"train", "validation", "test"}
-    assert bool(task.metric_fns) == (view != "rationale")
-  assert f"{name}_step_by_step" in seqio.MixtureRegistry.names()
+    assert task.metric_fns
 
 
 @pytest.mark.parametrize("name", PROCEDURAL)
@@ -82,23 +84,17 @@ def test_published_gold_labels_score_by_their_own_rule(
     assert scores(name, example), example
 
 
-TFDS_ALONE = [
-  ("cqa", "cos_e", (30, 30)),
-  ("gsm8k", "gsm8k", (30, 30)),
-  ("openbookqa", "openbookqa", (30, 30)),
-]
-
-
-@pytest.mark.parametrize("name, theirs, sizes", TFDS_ALONE)
-def test_without_local_files_tfds_is_asked(name, theirs, sizes, monkeypatch):
-  monkeypatch.delenv("DISTILL_RAW_DATA_DIR", raising=False)
+@pytest.mark.parametrize(
+  "name, size", [("cqa", 30), ("gsm8k", 30), ("openbookqa", 60)]
+)
+def test_sets_with_local_files_are_in_tfds_too(name, size):
   dataset = family_of(name).dataset
-  assert any(isinstance(s, Tfds) and s.name == theirs for s in dataset.sources)
+  only = tuple(s for s in dataset.sources if isinstance(s, Tfds))
+  dataset = dataclasses.replace(dataset, sources=only)
   with tfds.testing.mock_data(as_dataset_fn=published_rows.rows_of):
     train, validation, test = map(dataset.examples, dataset.splits)
-  published = "validation" in dataset.sources[-1].splits
-  assert len(train) + (0 if published else len(validation)) == sizes[0]
-  assert len(test) == sizes[1]
+  assert len(train) + len(validation) == size
+  assert len(test) == 30
   assert all(scores(name, example) for example in test)
 
 

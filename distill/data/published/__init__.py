@@ -7,14 +7,13 @@ them a split takes (splits.py). docs/datasets.md lists the sets.
 
 from distill.data.published import choices, questions, splits, upstream
 from distill.data.published.dataset import Published
-from distill.data.published.sources import Files, Tfds, one_file
+from distill.data.published.sources import Files, Tfds
 
 __all__ = [
   "Files",
   "Published",
   "Tfds",
   "choices",
-  "one_file",
   "questions",
   "splits",
   "upstream",

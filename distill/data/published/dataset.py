@@ -14,7 +14,7 @@ _VALIDATION_PART = 10
 
 @dataclass(frozen=True)
 class Published:
-  """A table row of `tasks`: one dataset in its authors' form and split.
+  """One dataset in its authors' form and split; `tasks` has the table.
 
   Where no source has a validation split, about a tenth of train, chosen by a
   hash of the input, is held out for it.
@@ -23,7 +23,7 @@ class Published:
     name: The family's name.
     form: Reads a row; None for one that is no example.
     sources: Who may have a split. The first one that has it on this machine
-      is read, else the last one is asked, which may download it.
+      is read; else the first is asked, which may download it.
     choose: Which rows of its source a split takes; all, if it is not named.
     root: The folder of local files, by default $DISTILL_RAW_DATA_DIR.
   """
@@ -42,32 +42,28 @@ class Published:
       UserError: There is no such split, or its rows are absent or malformed.
     """
     check_split(self, split)
-    carved = self._is_carved() and split != "test"
-    pairs = self._pairs("train" if carved else split)
-    if carved:
+    published, sources = self._who_has(split)
+    ready = (s for s in sources if s.is_there(published, self.root))
+    found = next(ready, sources[0]).rows(published, self.root)
+    if published in self.choose:
+      found = [found[i] for i in self.choose[published](len(found))]
+    pairs = rows.read(self.form, found)
+    if published == "train":
       held_out = split == "validation"
       pairs = [pair for pair in pairs if self.held_out(pair[0]) == held_out]
     return with_ids(pairs)
 
   def held_out(self, input: str) -> bool:
     """Returns whether an input of the train rows is for validation."""
-    return self._is_carved() and hash_bucket(input, _VALIDATION_PART) == 0
+    is_carved = self._who_has("validation")[0] == "train"
+    return is_carved and hash_bucket(input, _VALIDATION_PART) == 0
 
   def is_there(self, split: str) -> bool:
     """Returns whether a split can be read without a download."""
-    known = "train" if split == "validation" and self._is_carved() else split
-    return any(s.is_there(known, self.root) for s in self._who_has(known))
+    published, sources = self._who_has(split)
+    return any(source.is_there(published, self.root) for source in sources)
 
-  def _is_carved(self) -> bool:
-    return not self._who_has("validation")
-
-  def _who_has(self, split: str) -> list[Source]:
-    return [source for source in self.sources if split in source.splits]
-
-  def _pairs(self, split: str) -> list[tuple[str, str]]:
-    some = self._who_has(split)
-    ready = (source for source in some if source.is_there(split, self.root))
-    found = next(ready, some[-1]).rows(split, self.root)
-    if split in self.choose:
-      found = [found[i] for i in self.choose[split](len(found))]
-    return rows.read(self.form, found)
+  def _who_has(self, split: str) -> tuple[str, list[Source]]:
+    """Returns the published split that has a split's rows, and its sources."""
+    sources = [source for source in self.sources if split in source.splits]
+    return (split, sources) if sources else self._who_has("train")

@@ -1,7 +1,7 @@
 """How the papers' own code scores a student, as answer rules by name.
 
-For `rules={'upstream': …}` of a family whose published rule is flawed (exact
-text, float noise, any capital letter): our rule stays the metric `accuracy`.
+For `rules=` of a family whose published rule is flawed (exact text, floats
+without a tolerance, any capital letter): ours stays the metric `accuracy`.
 """
 
 from dataclasses import dataclass
@@ -24,10 +24,10 @@ class UpstreamAnswer:
 
   def parse(self, text: str) -> str | None:
     """Returns the answer as that code reads it, None if there is none."""
-    if self.before is None:
-      return text or None
-    parser = parsers.find_parser(self.parser)
-    return parser.parse(f"{self.before} {text}").answer or None
+    if self.before is not None:
+      parser = parsers.find_parser(self.parser)
+      text = parser.parse(f"{self.before} {text}").answer
+    return text or None
 
   def equal(self, a: str, b: str) -> bool:
     """Returns whether that code counts `a` as the gold label `b`."""
@@ -35,19 +35,12 @@ class UpstreamAnswer:
 
 
 def step_by_step(data: str) -> dict[str, UpstreamAnswer]:
-  """Returns the rule of Distilling Step-by-Step for a set, e.g. 'cqa'.
-
-  Text is compared exactly, equations by their value in floats (methods 1.1).
-  """
+  """Returns the rule of Distilling Step-by-Step for a set: text, or `eval`."""
   return {"upstream": UpstreamAnswer(f"dss_{data}")}
 
 
 def fine_tune_cot(data: str) -> dict[str, UpstreamAnswer]:
-  """Returns the rule of Fine-tune-CoT for a set, e.g. 'multiarith'.
-
-  The first candidate after the arrow: any capital of A to E, or a number; for
-  GSM8K and MultiArith its digits must be the same, '70' ≠ '70.00'.
-  """
+  """Returns the rule of Fine-tune-CoT for a set: the first candidate."""
   return {
     "upstream": UpstreamAnswer(f"fine_tune_cot_{data}_ft_cot_token", "-->")
   }

@@ -1,5 +1,6 @@
 """Published datasets: where rows come from, what is held out, what is said."""
 
+import dataclasses
 import json
 
 import pytest
@@ -10,7 +11,6 @@ from distill.data.published import (
   Files,
   Published,
   Tfds,
-  one_file,
   questions,
 )
 from distill.errors import UserError
@@ -32,13 +32,9 @@ def word_problems(*sources, **options):
   return Published("toy", questions.word_problem, sources, **options)
 
 
-TRAIN_AND_TEST = Files(
-  {
-    "train": ("a/train.json", "b/t1.jsonl+b/t2.jsonl"),
-    "test": ("a/test.json",),
-  },
-  home="example.org/a",
-)
+BOTH = {"train": "train", "test": "test"}
+WHOLE = Files("a/{}.json", "example.org/a", BOTH)
+PARTS = Files("b/t1.jsonl+b/t2.jsonl", "example.org/b", {"train": ""})
 
 
 @pytest.fixture
@@ -51,7 +47,7 @@ def raw(tmp_path, monkeypatch):
 def test_a_tenth_of_train_is_held_out_where_no_validation_is_published(raw):
   put(raw / "a/train.json", rows(300))
   put(raw / "a/test.json", rows(5, start=300))
-  dataset = word_problems(TRAIN_AND_TEST)
+  dataset = word_problems(WHOLE, PARTS)
   parts = {split: dataset.examples(split) for split in dataset.splits}
   assert [e.label for e in parts["test"]] == ["301", "302", "303", "304", "305"]
   assert 15 < len(parts["validation"]) < 45
@@ -62,10 +58,9 @@ def test_a_tenth_of_train_is_held_out_where_no_validation_is_published(raw):
 
 
 def test_a_published_validation_split_is_used_as_it_is(raw):
-  source = Files(
-    {name: (f"{name}.json",) for name in ("train", "validation", "test")}, "x"
-  )
-  for number, name in enumerate(source.splits):
+  names = {name: name for name in ("train", "validation", "test")}
+  source = Files("{}.json", "x", names)
+  for number, name in enumerate(names):
     put(raw / f"{name}.json", rows(20, start=20 * number))
   dataset = word_problems(source)
   sizes = [len(dataset.examples(split)) for split in dataset.splits]
@@ -73,37 +68,36 @@ def test_a_published_validation_split_is_used_as_it_is(raw):
   assert not any(dataset.held_out(e.input) for e in dataset.examples("train"))
 
 
-def test_the_first_place_that_is_whole_is_read(raw, tmp_path_factory):
+def whole_train(dataset):
+  parts = map(dataset.examples, ("train", "validation"))
+  return sorted(e.input for part in parts for e in part)
+
+
+def test_the_first_source_that_is_there_is_read(raw, tmp_path):
   for part in (1, 2):
     lines = "".join(json.dumps(row) + "\n" for row in rows(2, start=part))
     put(raw / f"b/t{part}.jsonl", lines)
-  dataset = word_problems(TRAIN_AND_TEST)
+  dataset = word_problems(WHOLE, PARTS)
   assert dataset.is_there("train") and not dataset.is_there("test")
-  inputs = {
-    e.input
-    for split in ("train", "validation")
-    for e in dataset.examples(split)
-  }
-  assert inputs == {"1 and 1?", "2 and 1?", "3 and 1?"}
-  put(raw / "a/train.json", rows(1))
-  [only] = [
-    e for split in ("train", "validation") for e in dataset.examples(split)
+  assert whole_train(dataset) == [
+    "1 and 1?",
+    "2 and 1?",
+    "2 and 1?",
+    "3 and 1?",
   ]
-  assert only.input == "0 and 1?"
-  elsewhere = tmp_path_factory.mktemp("elsewhere")
-  assert not word_problems(TRAIN_AND_TEST, root=str(elsewhere)).is_there(
-    "train"
-  )
+  put(raw / "a/train.json", rows(1))
+  assert whole_train(dataset) == ["0 and 1?"]
+  elsewhere = dataclasses.replace(dataset, root=str(tmp_path / "b"))
+  assert not elsewhere.is_there("train")
+  # TFDS, which comes first, has prepared nothing and is not asked.
+  never = Tfds("gsm8k", BOTH, data_dir=str(tmp_path / "tfds"))
+  assert whole_train(word_problems(never, WHOLE)) == ["0 and 1?"]
 
 
-def test_absent_files_are_said_with_the_places_and_where_to_get_them(
-  raw, monkeypatch
-):
-  dataset = word_problems(TRAIN_AND_TEST)
-  with pytest.raises(UserError, match="'train' split are absent") as error:
+def test_absent_files_are_said_with_where_to_get_them(raw, monkeypatch):
+  dataset = word_problems(WHOLE, PARTS)
+  with pytest.raises(UserError, match=f"{raw}/a/train.json is") as error:
     dataset.examples("train")
-  assert "a/train.json or b/t1.jsonl+b/t2.jsonl" in error.value.expected
-  assert str(raw) in error.value.expected
   assert "example.org/a" in error.value.remedy
   with pytest.raises(UserError, match="'dev'"):
     dataset.examples("dev")
@@ -126,7 +120,7 @@ def test_absent_files_are_said_with_the_places_and_where_to_get_them(
 )
 def test_what_is_wrong_is_named_down_to_the_row(raw, content, named):
   put(raw / "x.json", content)
-  dataset = word_problems(one_file("x.json", home="x"))
+  dataset = word_problems(Files("x.json", "x"))
   with pytest.raises(UserError, match=named):
     dataset.examples("test")
 
@@ -142,7 +136,7 @@ def test_separated_values_xml_and_wrapped_rows(raw):
   put(raw / "x.json", {"name": "x", "examples": rows(2)})
   inputs = {}
   for ending in ("tsv", "csv", "xml", "json"):
-    source = Files({"test": (f"x.{ending}",)}, home="x")
+    source = Files(f"x.{ending}", "x")
     examples = word_problems(source).examples("test")
     inputs[ending] = [e.input for e in examples]
   assert inputs == {
@@ -153,7 +147,7 @@ def test_separated_values_xml_and_wrapped_rows(raw):
   }
   put(raw / "x.xml", "<Top>")
   with pytest.raises(UserError, match="no XML"):
-    word_problems(Files({"test": ("x.xml",)}, home="x")).examples("test")
+    word_problems(Files("x.xml", "x")).examples("test")
 
 
 ESNLI = Published("esnli", questions.nli, (Tfds("esnli"),))
@@ -188,10 +182,3 @@ def test_data_that_tfds_cannot_prepare_is_one_clear_error(tmp_path):
     Published("esnli", questions.nli, (source,)).examples("test")
   assert str(in_the_way) in error.value.expected
   assert "TFDS_DATA_DIR" in error.value.remedy
-
-
-def test_a_local_file_comes_before_a_download(raw):
-  put(raw / "a/train.json", rows(1))
-  never = Tfds("no_such_data_set", {"train": "train", "test": "test"})
-  dataset = word_problems(TRAIN_AND_TEST, never)
-  assert sum(len(dataset.examples(s)) for s in ("train", "validation")) == 1
