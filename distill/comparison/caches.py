@@ -28,9 +28,9 @@ def make(
     UserError: There is no cache and no command, or the command failed.
   """
   home = os.path.join(folder_of(folder, grid, teacher), family)
-  if grid.teachers[teacher]:
-    command = grid.teachers[teacher].replace("{family}", family)
-    name, *flags = map(os.path.expandvars, shlex.split(command))
+  for command in filter(None, grid.teachers[teacher].split(";")):
+    words = shlex.split(command.replace("{family}", family))
+    name, *flags = map(os.path.expandvars, words)
     if name not in _COMMANDS:
       raise errors.UserError(
         f"'{name}' makes no cache.",

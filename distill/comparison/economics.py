@@ -1,6 +1,6 @@
 """What a student costs against its teacher: money, FLOPs, memory, time."""
 
-import dataclasses
+import math
 
 from distill.comparison.results import Results
 from distill.comparison.statistics import Group
@@ -58,45 +58,12 @@ def memory_bytes(config: T5Config, inputs: int, targets: int) -> int:
   return 4 * parameters(config) + number * cached
 
 
-@dataclasses.dataclass(frozen=True)
-class Balance:
-  """A student's costs beside its teacher's; None is unknown.
+def balance(results: Results, student: Group) -> dict[str, float | None]:
+  """Returns a student's costs beside its teacher's; None is unknown.
 
-  Attributes:
-    teacher_dollars: What its rationales cost.
-    training_flops: Of one seed.
-    cpu_seconds: Of training and testing one seed.
-    query_flops: Of one prediction.
-    query_megabytes: Weights, keys and values.
-    query_milliseconds: Wall time of one prediction.
-    teacher_query_dollars: Of one answer of the teacher.
-    teacher_query_flops: The same, by 2 FLOPs a parameter and token.
-    queries_dollars: Predictions after which the student was the cheaper way.
-    queries_flops: The same in FLOPs, the teacher's for the cache included.
-  """
-
-  teacher_dollars: float | None
-  training_flops: float | None
-  cpu_seconds: float | None
-  query_flops: float | None
-  query_megabytes: float | None
-  query_milliseconds: float | None
-  teacher_query_dollars: float | None
-  teacher_query_flops: float | None
-  queries_dollars: float | None
-  queries_flops: float | None
-
-  def cells(self) -> list[str]:
-    """Returns the numbers as text, 'unknown' where one is not known."""
-    values = dataclasses.asdict(self).values()
-    return ["unknown" if v is None else f"{v:,.4g}" for v in values]
-
-
-def balance(results: Results, student: Group) -> Balance:
-  """Returns what a student took and takes; a student without a teacher none.
-
-  The teacher is counted for the cache that its students share, and for a
-  query as for one answer of that cache.
+  The teacher is counted for the whole cache, and a query of it as one answer
+  of the cache, at 2 FLOPs a parameter and token. "Pays after" so many queries
+  the student, its teacher's cache and its training were the cheaper way.
   """
   first = student.first
   asked = [
@@ -105,36 +72,33 @@ def balance(results: Results, student: Group) -> Balance:
     if (row.name, row.task, row.split) == (first.teacher, first.task, "train")
   ]
   spent = [row.cpu_seconds for row in student.rows if row.cpu_seconds]
+  hour = results.cpu_hour_price
   cpu_seconds = sum(spent) / len(spent) if spent else None
   seconds = first.student.get("prediction_seconds")
-  hour = results.cpu_hour_price
-  dollars = asked[0].cost if asked else None
-  answers = asked[0].answers if asked else 0
-  flops = None
-  if asked and asked[0].parameters:
+  training = first.student.get("training_flops")
+  query = first.student.get("prediction_flops")
+  dollars, flops, answers = None, None, 1
+  if asked:
+    dollars, answers = asked[0].cost, max(1, asked[0].answers)
     tokens = asked[0].prompt_tokens + asked[0].completion_tokens
-    flops = 2.0 * asked[0].parameters * tokens
-  training, query = (
-    first.student.get(key) for key in ("training_flops", "prediction_flops")
-  )
-  memory = first.student.get("memory_bytes")
-  return Balance(
-    dollars,
-    training,
-    cpu_seconds,
-    query,
-    _times(memory, 1e-6),
-    _times(seconds, 1e3),
-    _times(dollars, 1 / max(1, answers)),
-    _times(flops, 1 / max(1, answers)),
-    _break_even(
+    flops = _times(2.0 * tokens, asked[0].parameters)
+  return {
+    "teacher $": dollars,
+    "training FLOPs": training,
+    "CPU s": cpu_seconds,
+    "FLOPs a query": query,
+    "MB": _times(first.student.get("memory_bytes"), 1e-6),
+    "ms a query": _times(seconds, 1e3),
+    "teacher $ a query": _times(dollars, 1 / answers),
+    "teacher FLOPs a query": _times(flops, 1 / answers),
+    "pays after ($)": _break_even(
       dollars,
-      _times(cpu_seconds, hour and hour / 3600),
-      _times(seconds, hour and hour / 3600),
+      _times(cpu_seconds, _times(hour, 1 / 3600)),
+      _times(seconds, _times(hour, 1 / 3600)),
       answers,
     ),
-    _break_even(flops, training, query, answers),
-  )
+    "pays after (FLOPs)": _break_even(flops, training, query, answers),
+  }
 
 
 def _times(value: float | None, factor: float | None) -> float | None:
@@ -148,7 +112,7 @@ def _break_even(
   answers: int,
 ) -> float | None:
   """Returns (teacher + training) / (teacher's query - student's query)."""
-  if teacher is None or training is None or query is None or not answers:
+  if teacher is None or training is None or query is None:
     return None
   saved = teacher / answers - query
-  return (teacher + training) / saved if saved > 0 else float("inf")
+  return (teacher + training) / saved if saved > 0 else math.inf

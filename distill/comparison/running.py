@@ -9,6 +9,7 @@ import pathlib
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import process
 
 from distill import errors
 from distill.comparison import flags, results, student, worker
@@ -46,7 +47,15 @@ def run(grid: Grid, folder: pathlib.Path, jobs: int, command: str) -> Results:
       ) from error
     for cell in grid.cells():
       _check_settings(grid, cell, student.home_of(folder, cell))
-    return _Run(grid, folder, jobs, command).finish()
+    try:
+      return _Run(grid, folder, jobs, command).finish()
+    except process.BrokenProcessPool as error:
+      raise errors.UserError(
+        "A worker process died.",
+        found=f"perhaps too little memory; it said: {folder}/workers.txt",
+        remedy="run the same command again, perhaps with --jobs=1; it goes on"
+        " where it was",
+      ) from error
 
 
 def _check_settings(grid: Grid, cell: Cell, home: pathlib.Path) -> None:
@@ -146,10 +155,11 @@ class _Run:
         try:
           self.rows[cell] = future.result()
         except errors.UserError as error:
+          home = student.home_of(self.folder, cell)
           raise errors.UserError(
             f"The cell {cell.name} failed.\n{error}",
             remedy="mend that and run the same command again; it goes on"
-            f" where it was. All it said: {student.home_of(self.folder, cell)}",
+            f" where it was. All it said is in {home}/log.txt",
           ) from error
         self._write(teachers)
         _say(f"{cell.name}: accuracy {self.rows[cell][0].accuracy:.1f}")

@@ -71,12 +71,12 @@ def transfers(
   """Tests it on the other families whose answers are of the same kind."""
   from distill.data import registration
 
-  def kind(family: str) -> type:
-    return type(registration.find_family(family).answer_rule)
+  def rule(name: str) -> object:
+    return registration.find_family(name).answer_rule
 
   rows = []
   for family in grid.transfer_to:
-    if family != cell.family and kind(family) == kind(cell.family):
+    if family != cell.family and rule(family) == rule(cell.family):
       output = home_of(folder, cell) / "test" / family
       metrics, right = test(grid, cell, checkpoint, output, family)
       rows.append(

@@ -117,17 +117,18 @@ def transfer_table(rows: Sequence[Result]) -> str:
 
 def economics_table(results: Results) -> str:
   """Returns what each student took and takes, beside its teacher."""
-  header = [
-    *("task", "method", "model", "teacher $", "training FLOPs", "CPU s"),
-    *("FLOPs a query", "MB", "ms", "teacher $ a query"),
-    *("teacher FLOPs a query", "pays after ($)", "pays after (FLOPs)"),
-  ]
-  lines = []
+  header, lines = [], []
   for one in at_home(results.rows):
     first = one.first
     if first.student and first.coverage == 1:
-      found = economics.balance(results, one)
-      lines.append([first.task, first.method, first.model, *found.cells()])
+      costs = economics.balance(results, one)
+      header = ["task", "method", "model", "train examples", *costs]
+      lines.append(
+        [
+          *(first.task, first.method, first.model, f"{first.train_examples:,}"),
+          *("unknown" if v is None else f"{v:,.4g}" for v in costs.values()),
+        ]
+      )
   return markdown(header, lines)
 
 

@@ -13,6 +13,7 @@ import pathlib
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Iterator
 from multiprocessing import connection
 
@@ -91,6 +92,9 @@ def _logged(path: pathlib.Path) -> Iterator[None]:
       os.dup2(log.fileno(), stream)
     try:
       yield
+    except BaseException:
+      traceback.print_exc()
+      raise
     finally:
       for python in streams:
         python.flush()

@@ -1,0 +1,140 @@
+"""docs/claims.md and the README say what committed result files say."""
+
+import pathlib
+import re
+import tomllib
+
+import pytest
+
+from distill import gin_flags
+from distill.comparison import claims, grid, results, tables
+
+ROOT = pathlib.Path(__file__).parents[2]
+RESULTS = ROOT / "docs" / "results"
+
+
+def cells_of(line):
+  return tuple(cell.strip() for cell in line.strip("|").split("|"))
+
+
+def test_the_page_is_what_the_result_files_say():
+  assert (ROOT / "docs" / "claims.md").read_text() == claims.page(RESULTS)
+
+
+def test_the_readme_s_tables_are_of_result_files():
+  backed = {
+    cells_of(line)
+    for path in RESULTS.glob("*.json")
+    for line in tables.results_table(
+      results.read_results(path).rows
+    ).splitlines()
+  }
+  text = re.sub(
+    r"step_by_step, (\w+) rationales", r"step_by_step_\1", README.read_text()
+  )
+  lines = [
+    line for line in text.splitlines() if re.search(r"\| +accuracy +\|", line)
+  ]
+  assert lines
+  for line in lines:
+    assert cells_of(line) in backed, line
+
+
+README = ROOT / "README.md"
+
+
+def test_every_claim_names_a_grid_that_is_there_or_why_none_is():
+  rows = tomllib.loads(claims.TABLE.read_text())["claim"]
+  for row in rows:
+    assert bool(row.get("grids")) != bool(row.get("why")), row
+    for name in row.get("grids", ()):
+      path = gin_flags.GIN_CONFIGS / "grids" / f"{name}.gin"
+      found = grid.read_grid(str(path), [], [""])
+      methods = [row[key]["method"] for key in ("one", "other") if key in row]
+      known = {cell.label for cell in found.cells()}
+      # The demo's controls are flags of scripts/demo.py.
+      assert name == "demo" or set(methods) <= known, row
+
+
+CLAIM = """
+[[claim]]
+claim = "It helps."
+paper = "Somebody 2023"
+grids = ["mine"]
+"""
+
+
+def judged(tmp_path, row, toml, rights, teacher=None):
+  """Returns the figure and the verdict for students' right answers."""
+  table = tmp_path / "claims.toml"
+  table.write_text(CLAIM + toml)
+  rows = [
+    row("1" * n + "0" * (100 - n), seed, method=method, fraction=fraction)
+    for (method, fraction), n in rights.items()
+    for seed in (0, 1, 2)
+  ]
+  found = results.Results(
+    grid="mine", command="", rows=rows, teachers=[teacher] if teacher else []
+  )
+  results.write_results(found, tmp_path / "mine.json")
+  page = claims.page(tmp_path, table)
+  return cells_of(page.splitlines()[-1])[2:4]
+
+
+DIFFERENCE = """
+rule = "difference"
+one = { method = "cot" }
+other = { method = "finetune" }
+"""
+
+
+@pytest.mark.parametrize(
+  ("right", "verdict"),
+  [(80, "holds"), (20, "does not hold"), (51, "cannot be told")],
+)
+def test_a_difference_is_judged_by_its_interval(tmp_path, row, right, verdict):
+  rights = {("finetune", 1.0): 50, ("cot", 1.0): right}
+  figure, found = judged(tmp_path, row, DIFFERENCE, rights)
+  assert found == verdict
+  assert f"{right:.1f} ± 0.0 against 50.0 ± 0.0, 3 seeds" in figure
+  assert "(results/mine.json)" in figure
+
+
+def test_a_bar_below_zero_lets_little_be_lost(tmp_path, row):
+  rights = {("finetune", 1.0): 50, ("cot", 1.0): 50}
+  toml = DIFFERENCE + "bar = -2.0\n"
+  assert judged(tmp_path, row, toml, rights)[1] == "holds"
+
+
+SHARE = DIFFERENCE.replace("difference", "share")
+
+
+@pytest.mark.parametrize(
+  ("half", "whole", "verdict"),
+  [(90, 95, "holds"), (5, 95, "does not hold"), (50, 95, "cannot be told")],
+)
+def test_a_share_is_judged_by_its_interval(tmp_path, row, half, whole, verdict):
+  rights = {("cot", 0.5): half, ("cot", 1.0): whole}
+  rights |= {("finetune", 0.5): 10, ("finetune", 1.0): 51}
+  figure, found = judged(tmp_path, row, SHARE, rights)
+  assert found == verdict
+  assert "finetune on 100% of it, 51.0 ± 0.0" in figure
+
+
+def test_a_teacher_is_passed(tmp_path, row, teacher):
+  toml = 'rule = "teacher"\none = { method = "cot" }\n'
+  found = results.Teacher(**{**vars(teacher), "name": ""})
+  rights = {("cot", 1.0): 90}
+  assert judged(tmp_path, row, toml, rights, found)[1] == "holds"
+  rights = {("cot", 1.0): 40}
+  assert judged(tmp_path, row, toml, rights, found)[1] == "does not hold"
+
+
+def test_a_grid_that_was_not_run_says_so(tmp_path):
+  table = tmp_path / "claims.toml"
+  table.write_text(CLAIM + DIFFERENCE)
+  last = cells_of(claims.page(tmp_path, table).splitlines()[-1])
+  assert last[3:] == (
+    "cannot be told: not run yet",
+    "`distill compare --gin_file=grids/mine.gin`",
+  )

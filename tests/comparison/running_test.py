@@ -1,0 +1,184 @@
+"""Real grids in real processes: killed, resumed, and not run twice."""
+
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from distill import errors
+from distill.comparison import grid as grid_lib
+from distill.comparison import results, running
+
+# So small that starting Python takes longest.
+MACROS = {
+  "EVALUATOR_NUM_EXAMPLES": 16,
+  "BATCH_SIZE": 8,
+  "EVAL_PERIOD": 20,
+  "SAVE_PERIOD": 10,
+  "STATS_PERIOD": 5,
+  "TASK_FEATURE_LENGTHS": {"inputs": 64, "targets": 64},
+  "T5Config.emb_dim": 16,
+  "T5Config.mlp_dim": 16,
+  "T5Config.num_encoder_layers": 1,
+  "T5Config.num_decoder_layers": 1,
+}
+
+
+def make_grid(**fields):
+  steps = fields.pop("steps", 20)
+  return grid_lib.Grid(
+    **{
+      "name": "tiny",
+      "families": ("last_letters",),
+      "methods": ("finetune", "step_by_step"),
+      "models": {"small": "experiments/last_letters_tiny_step_by_step.gin"},
+      "macros": {"all": {**MACROS, "TRAIN_STEPS": steps}},
+      **fields,
+    }
+  )
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+  """A grid of one cell, run in one worker, and its folder."""
+  folder = tmp_path_factory.mktemp("grid")
+  grid = make_grid(methods=("step_by_step",), fractions=(0.2,))
+  with pytest.MonkeyPatch.context() as patch:
+    patch.delenv("XLA_FLAGS")  # one device, as a user's machine has
+    return grid, folder, running.run(grid, folder, 1, "the command")
+
+
+def test_a_cell_has_its_figures(finished):
+  _, folder, found = finished
+  [row] = found.rows
+  assert (row.train_examples, row.fraction, row.steps) == (100, 0.2, 20)
+  assert len(row.right) == 16 and set(row.right) <= {"0", "1"}
+  assert row.accuracy == pytest.approx(100 * row.right.count("1") / 16)
+  assert row.target_tokens > 0 and 0 < row.cpu_seconds < 120
+  # 20 steps of 8 rows, three forward passes each.
+  student = row.student
+  forward = student["training_flops"] / student["prediction_flops"]
+  assert forward == pytest.approx(20 * 8 * 3)
+  assert student["prediction_seconds"] > 0
+  [teacher] = found.teachers
+  assert (teacher.answers, teacher.accuracy, teacher.cost) == (500, 100.0, 0.0)
+  assert results.read_results(folder / "results.json") == found
+
+
+def test_what_is_done_is_not_run_again(finished, capfd):
+  grid, folder, found = finished
+  before = {
+    path: path.stat().st_mtime_ns for path in folder.rglob("cells/**/*")
+  }
+  assert running.run(grid, folder, 1, "the command") == found
+  assert "1 of 1 cells kept" in capfd.readouterr().err
+  after = {path: path.stat().st_mtime_ns for path in folder.rglob("cells/**/*")}
+  assert before == after
+
+
+def test_other_settings_do_not_mix_with_what_is_done(finished):
+  grid, folder, _ = finished
+  other = make_grid(methods=("step_by_step",), fractions=(0.2,), steps=30)
+  with pytest.raises(errors.UserError) as caught:
+    running.run(other, folder, 1, "")
+  for word in (grid.cells()[0].name, "TRAIN_STEPS=20", "TRAIN_STEPS=30"):
+    assert word in str(caught.value)
+
+
+def test_a_cell_that_fails_names_itself(tmp_path):
+  grid = make_grid(methods=("finetune",))
+  grid.macros["all"]["TASK_FEATURE_LENGTHS"] = {"inputs": 64, "targets": 2}
+  with pytest.raises(errors.UserError) as caught:
+    running.run(grid, tmp_path, 1, "")
+  for word in (grid.cells()[0].name, "targets", "log.txt"):
+    assert word in str(caught.value)
+
+
+GRID = f"""
+FAMILIES = ('last_letters',)
+METHODS = ('finetune', 'step_by_step')
+MODELS = {{'small': 'experiments/last_letters_tiny_step_by_step.gin'}}
+SEEDS = (0, 1)
+MACROS = {{'all': {MACROS | {"TRAIN_STEPS": 400, "EVAL_PERIOD": 400}!r}}}
+"""
+
+
+def start(folder):
+  """Starts a run of the grid as a user does, in a group of its own."""
+  (folder / "grid.gin").write_text(GRID)
+  return subprocess.Popen(
+    [
+      *(sys.executable, "-m", "distill.compare", "--jobs=2"),
+      *(f"--gin_file={folder}/grid.gin", f"--output_dir={folder}/out"),
+    ],
+    stdout=subprocess.DEVNULL,
+    stderr=subprocess.DEVNULL,
+    env={key: os.environ[key] for key in os.environ if key != "XLA_FLAGS"},
+  )
+
+
+def workers(process):
+  """Returns the pids of the process's children."""
+  listed = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
+  return [int(pid) for pid in listed.read_text().split()]
+
+
+def wait_for(condition, seconds=240):
+  end = time.monotonic() + seconds
+  while not condition():
+    assert time.monotonic() < end
+    time.sleep(0.05)
+
+
+def steps_of(home):
+  return [
+    int(p.name.rpartition("_")[2]) for p in home.glob("model/checkpoint_*0")
+  ]
+
+
+@pytest.mark.long
+def test_killed_in_the_middle_and_run_again(tmp_path):
+  whole = start(tmp_path)
+  assert whole.wait() == 0
+  (tmp_path / "out").rename(tmp_path / "whole")
+
+  cells = tmp_path / "out" / "cells"
+  first = start(tmp_path)
+  wait_for(lambda: list(cells.glob("*/rows.json")))
+  wait_for(lambda: any(_is_half_way(home) for home in cells.iterdir()))
+  orphans = workers(first)
+  first.send_signal(signal.SIGKILL)
+  first.wait()
+  wait_for(
+    lambda: not any(os.path.exists(f"/proc/{pid}") for pid in orphans), 10
+  )
+  done = {path: path.read_bytes() for path in cells.glob("*/rows.json")}
+  interrupted = [home for home in cells.iterdir() if _is_half_way(home)]
+  assert 1 <= len(done) < 4 and interrupted
+
+  assert start(tmp_path).wait() == 0
+  assert done == {path: path.read_bytes() for path in done}
+  for home in interrupted:
+    said = (home / "log.txt").read_text()
+    _, resumed = map(int, re.findall(r"from step (\d+);", said))
+    assert resumed >= 10
+  kept, again = (
+    results.read_results(tmp_path / name / "results.json").rows
+    for name in ("whole", "out")
+  )
+  assert len(kept) == 4
+  for one, other in zip(kept, again, strict=True):
+    assert one.right == other.right and one.steps == other.steps == 400
+    assert one.target_tokens == other.target_tokens
+    assert one.metrics == other.metrics
+  # What an interrupted cell took nobody knows.
+  assert [row.cpu_seconds for row in again].count(None) == len(interrupted)
+
+
+def _is_half_way(home):
+  return not (home / "rows.json").exists() and bool(steps_of(home))

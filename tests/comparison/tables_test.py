@@ -1,0 +1,121 @@
+"""Tables, figure and equivalences of a small file of results."""
+
+import pytest
+from matplotlib import image
+
+from distill import errors
+from distill.comparison import equivalences, figures, results, tables
+
+
+@pytest.fixture
+def found(row, teacher):
+  """Two methods at three shares and two seeds, and a student elsewhere."""
+  right = {"finetune": (10, 20, 60), "step_by_step": (30, 65, 90)}
+  rows = [
+    row(
+      "1" * count + "0" * (100 - count),
+      seed,
+      method=method,
+      fraction=fraction,
+      teacher="palm" if method == "step_by_step" else "",
+      student={"parameters": 1000.0},
+    )
+    for method, counts in right.items()
+    for fraction, count in zip((0.25, 0.5, 1.0), counts, strict=True)
+    for seed in (0, 1)
+  ]
+  rows.append(row("10", evaluated="coin_flip", fraction=1.0))
+  return results.Results(
+    grid="mine", command="distill compare", rows=rows, teachers=[teacher]
+  )
+
+
+def lines_of(text):
+  return [
+    [cell.strip() for cell in line.strip("|").split("|")]
+    for line in text.splitlines()
+  ]
+
+
+def test_the_table_has_a_line_for_each_student_and_lines_up(found):
+  text = tables.results_table(found.rows)
+  assert len({len(line) for line in text.splitlines()}) == 1
+  header, _, *lines = lines_of(text)
+  assert len(lines) == 6
+  by_name = dict(zip(header, lines[-1], strict=True))
+  assert by_name == {
+    "task": "last_letters",
+    "method": "step_by_step",
+    "train examples": "500",
+    "test metric": "accuracy",
+    "mean": "90.0 ± 0.0",
+    "seeds": "90.0, 90.0",
+    "steps": "10",
+    "target tokens": "640",
+    "CPU s": "7",
+  }
+
+
+def test_differences_are_on_as_many_examples(found):
+  _, _, *lines = lines_of(tables.differences_table(found.rows))
+  assert [line[2] for line in lines] == ["125", "250", "500"]
+  assert lines[2][6] == "finetune" and lines[2][7].startswith("+30.0 [")
+
+
+def test_the_share_of_the_data_that_is_enough(found):
+  [share] = equivalences.shares(found.rows, "finetune")
+  # 65 at half of the data against 60 at all of it.
+  assert share.found == "50.0%" and share.low <= "50.0%"
+  [passed] = equivalences.passing(found)
+  assert (passed.found, passed.bar) == ("tiny", "palm, 70.0")
+
+
+def test_transfer_has_a_column_for_each_test(found):
+  header, _, *lines = lines_of(tables.transfer_table(found.rows))
+  assert header[-2:] == ["last_letters", "coin_flip"]
+  assert ["60.0 ± 0.0", "50.0"] in [line[-2:] for line in lines]
+  at_home = [row for row in found.rows if row.evaluated == row.task]
+  assert tables.transfer_table(at_home) == ""
+
+
+def test_the_optimistic_protocol_is_called_so(found, row):
+  assert "Optimistic" not in tables.report(found)
+  rows = [*found.rows, row(protocol="best_on_test")]
+  optimistic = results.Results(grid="mine", command="", rows=rows)
+  report = tables.report(optimistic)
+  assert "Optimistic" in report
+  header, *_, last = lines_of(tables.results_table(rows))
+  assert last[header.index("protocol")] == "best_on_test"
+
+
+def test_a_picture_with_a_panel_for_each_axis(found, tmp_path, row):
+  figures.draw(found, tmp_path / "one.png")
+  more = [
+    row(model=f"{size}", student={"parameters": size}, fraction=f)
+    for size in (1e3, 1e6)
+    for f in (0.5, 1)
+  ]
+  two = results.Results(grid="mine", command="", rows=more)
+  figures.draw(two, tmp_path / "two.png")
+  bars = results.Results(grid="mine", command="", rows=more[:1])
+  figures.draw(bars, tmp_path / "bars.png")
+  one, two, bars = (
+    image.imread(tmp_path / f"{name}.png").shape[0]
+    for name in ("one", "two", "bars")
+  )
+  assert two == pytest.approx(2 * one, rel=0.01) and bars < one
+
+
+def test_results_round_trip_and_leave_no_partial_file(found, tmp_path):
+  path = tmp_path / "results.json"
+  results.write_results(found, path)
+  assert results.read_results(path) == found
+  assert [p.name for p in tmp_path.iterdir()] == ["results.json"]
+
+
+@pytest.mark.parametrize("text", ["", "{}x", "[]", '{"rows": [{"task": 1}]}'])
+def test_a_foreign_file_is_refused(tmp_path, text):
+  path = tmp_path / "results.json"
+  path.write_text(text)
+  with pytest.raises(errors.UserError, match="results.json"):
+    results.read_results(path)
