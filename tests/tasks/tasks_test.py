@@ -264,3 +264,35 @@ def test_a_task_reads_its_test_split_without_any_folder(monkeypatch):
   assert bytes(row["targets"].numpy()[:-1].astype("uint8") - 3).decode() == (
     example.label
   )
+
+
+def test_the_documentation_lists_every_family():
+  text = (pathlib.Path(__file__).parents[2] / "docs/datasets.md").read_text()
+  rows = [row for row in text.splitlines() if row.startswith("| `")]
+  listed = "".join(row.split("|")[1] for row in rows)
+  listed = listed.replace("`_r2`, `_r3`", "`anli_r2`, `anli_r3`")
+  assert {name for name in tasks.__all__ if f"`{name}`" in listed} == set(
+    tasks.__all__
+  )
+
+
+def test_the_documented_family_of_ones_own_works(tmp_path, monkeypatch):
+  text = (pathlib.Path(__file__).parents[2] / "docs/datasets.md").read_text()
+  code = text.rpartition("```python\n")[2].partition("```")[0]
+  monkeypatch.setenv("DISTILL_RAW_DATA_DIR", str(tmp_path))
+  monkeypatch.chdir(tmp_path)
+  (tmp_path / "riddles").mkdir()
+  row = json.dumps({"question": "What has a bark?", "answer": "a tree"})
+  for split in ("train", "test"):
+    (tmp_path / "riddles" / f"{split}.jsonl").write_text(row + "\n")
+  (tmp_path / "my_riddles.py").write_text(code)
+  monkeypatch.syspath_prepend(tmp_path)
+  monkeypatch.setattr(registration, "FAMILIES", dict(registration.FAMILIES))
+  family = registration.find_family("riddles", ["my_riddles"])
+  [example] = family.dataset.examples("test")
+  assert (example.input, example.label) == ("What has a bark?", "a tree")
+  task = seqio.TaskRegistry.get("riddles_finetune")
+  assert task.source.num_input_examples("test") == 1
+  for registry in (seqio.TaskRegistry, seqio.MixtureRegistry):
+    for name in [n for n in registry.names() if n.startswith("riddles_")]:
+      registry.remove(name)
