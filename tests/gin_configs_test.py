@@ -133,7 +133,8 @@ def test_an_experiment_builds_all_that_a_command_needs(name, command):
   arguments = built(command, gin_flags.RUN_FILES[command], name)
   config = arguments["model"].module.config
   assert config.vocab_size in (384, 32128)
-  alpha = (0.5, 0.5) if "step_by_step" in name else (1.0, 1.0)
+  task = survey_of("native", name).defined["MIXTURE_OR_TASK_NAME"].value
+  alpha = (0.5, 0.5) if "_step_by_step" in task else (1.0, 1.0)
   assert arguments["model"].objective.group_weights == (1.0, *alpha, 0.0)
 
 

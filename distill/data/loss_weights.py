@@ -71,7 +71,9 @@ def alpha_per_example(
     UserError: Label and rationale of an example do not come as a pair.
   """
   meet = wanted and _loss_groups(mixture_or_task_name, module) >= _VIEWS
-  if meet and not mixture_or_task_name.endswith("_step_by_step_paired"):
+  provider = lookup.get_mixture_or_task(mixture_or_task_name, module)
+  paired = f"{feature_converters.SECOND}inputs" in provider.output_features
+  if meet and not paired:
     raise UserError(
       "ALPHA_PER_EXAMPLE needs both views of an example in one batch.",
       expected="MIXTURE_OR_TASK_NAME = '<data>_step_by_step_paired'",

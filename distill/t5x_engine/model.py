@@ -13,13 +13,15 @@ import clu.metrics
 import jax
 import jax.numpy as jnp
 import t5x.decoding
-from t5x import models, trainer
+from t5x import models, optimizers, trainer
 
 from distill import errors
 from distill.data import feature_converters
 from distill.model import losses
 from distill.model.decoding import Decoding
 from distill.model.objective import Objective
+from distill.training.optimizers import OptimizerFactory
+from distill.training.schedules import Schedule
 
 _SEGMENT_IDS = "_segment_ids"
 
@@ -125,6 +127,16 @@ class EncoderDecoderModel(models.EncoderDecoderModel):
       )
       for group, name in groups.items()
     }
+
+
+def optax_optimizer(
+  factory: OptimizerFactory, learning_rate_fn: Schedule
+) -> optimizers.OptimizerDef:
+  """Returns this trainer's optimizer for T5X, with a learning rate of its own.
+
+  T5X's wrapper around optax ignores that of `trainer.Trainer`, but for its log.
+  """
+  return optimizers.OptaxWrapper(factory(learning_rate_fn))
 
 
 def decode_function(decoding: Decoding) -> Callable[..., Any]:

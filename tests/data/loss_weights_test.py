@@ -80,3 +80,6 @@ def test_examples_have_their_own_alpha_only_in_pairs():
     loss_weights.alpha_per_example(True, "toy_step_by_step")
   assert not loss_weights.alpha_per_example(False, "toy_step_by_step")
   assert not loss_weights.alpha_per_example(True, "toy_label")
+  paired = "toy_step_by_step_paired"
+  assert loss_weights.alpha_per_example(True, paired)
+  assert loss_weights.loss_group_weights(paired, 0.25) == (1, 0.25, 0.75, 0)

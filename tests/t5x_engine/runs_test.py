@@ -56,7 +56,8 @@ def test_t5x_builds_all_that_an_experiment_configures(
   )
   gin.parse_config_files_and_bindings(files, given)
   arguments = gin.get_bindings(getattr(module, function))
-  alpha = (0.5, 0.5) if "step_by_step" in name else (1.0, 1.0)
+  task = survey.defined["MIXTURE_OR_TASK_NAME"].value
+  alpha = (0.5, 0.5) if "_step_by_step" in task else (1.0, 1.0)
   assert arguments["model"]._objective.group_weights == (1.0, *alpha, 0.0)
   assert arguments["model"].module.config.float32_attention_logits
   if command == "train":
