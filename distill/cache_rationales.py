@@ -85,10 +85,9 @@ def make_parser() -> argparse.ArgumentParser:
     help="add this teacher's answers to those that the split has",
   )
   add(
-    "--report",
-    metavar="FILE",
-    help="when done, say how far the answers can be trusted, and write it as"
-    " JSON (distill report_rationales)",
+    "--no_report",
+    action="store_true",
+    help="do not say, when done, how far the answers can be trusted",
   )
   teacher_flags.add_flags(parser)
   add = parser.add_argument_group(
@@ -172,16 +171,8 @@ def main(argv: Sequence[str]) -> None:
       on_record=ProgressLine(sys.stderr, title),
     )
   _print_entry(directory, entry, written)
-  if options.report:
-    report_rationales.main(
-      [
-        f"--task={options.task}",
-        f"--split={options.split}",
-        f"--input_dir={directory}",
-        f"--json={options.report}",
-        *(f"--module={name}" for name in options.module),
-      ]
-    )
+  if not options.no_report:
+    report_rationales.after_run(directory, family, options.split, entry.answers)
 
 
 def _print_entry(directory: str, entry: SplitEntry, written: bool) -> None:

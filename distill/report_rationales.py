@@ -1,13 +1,22 @@
 """`distill report_rationales`: what is wrong with a cache, before training."""
 
+from __future__ import annotations
+
 import argparse
 import json
 import os
 import pathlib
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from distill import errors
+
+if TYPE_CHECKING:
+  from distill.data.registration import Family
+
+# More take over a minute.
+_MOST_ANSWERS = 50_000
 
 
 def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
@@ -29,25 +38,64 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
   return parser.parse_args(argv)
 
 
+def survey(
+  directory: str, family: Family, split: str, samples: int = 20, seed: int = 0
+) -> dict[str, Any]:
+  """Returns `hygiene.survey` of a cached split; a line says what it lacks."""
+  from distill.data import hygiene
+  from distill.data.cache import answering
+
+  name = family.dataset.name
+  content = list(answering.read(directory, name, split))
+  test_inputs = None
+  if split == "train":
+    try:
+      test_inputs = [e.input for e in family.dataset.examples("test")]
+    except (errors.UserError, OSError) as error:
+      what = getattr(error, "what", error)
+      print(f"Test inputs are not compared: {what}", file=sys.stderr)
+  return hygiene.survey(content, family.answer_rule, test_inputs, samples, seed)
+
+
+def after_run(directory: str, family: Family, split: str, answers: int) -> None:
+  """Prints how far a split can be trusted; a file beside it has all.
+
+  The file is the same whenever it is written. Of so many answers that it would
+  take minutes there is none.
+  """
+  import tensorflow as tf
+
+  from distill.data import hygiene
+  from distill.data.cache import manifest, writing
+
+  name = manifest.HYGIENE.format(split=split)
+  path = f"{directory}/{name}"
+  if not tf.io.gfile.exists(path):
+    if answers > _MOST_ANSWERS:
+      print(f"hygiene: `distill report_rationales --input_dir={directory}`")
+      return
+    text = json.dumps(survey(directory, family, split), indent=2)
+    draft = f"{directory}/{manifest.INCOMPLETE}{name}"
+    with writing.writing(directory):
+      with tf.io.gfile.GFile(draft, "w") as file:
+        file.write(text + "\n")
+      tf.io.gfile.rename(draft, path, overwrite=True)
+  with tf.io.gfile.GFile(path) as file:
+    report = json.load(file)
+  print(hygiene.as_text({**report, "samples": []}))
+  print(f"{path} has this, and {len(report['samples'])} answers to read")
+
+
 def main(argv: Sequence[str]) -> None:
   """Prints the report of one split."""
   flags = parse_arguments(argv)
   # These bring TensorFlow, which `--help` and wrong flags do without.
   from distill.data import hygiene, registration
-  from distill.data.cache import answering, caching
+  from distill.data.cache import caching
 
   family = registration.find_family(flags.task, flags.module)
   directory = flags.input_dir or os.path.join(caching.cache_root(), flags.task)
-  content = list(answering.read(directory, flags.task, flags.split))
-  test_inputs = None
-  if flags.split == "train":
-    try:
-      test_inputs = [e.input for e in family.dataset.examples("test")]
-    except errors.UserError as error:
-      print(f"Test inputs are not compared: {error.what}", file=sys.stderr)
-  report = hygiene.survey(
-    content, family.answer_rule, test_inputs, flags.samples, flags.seed
-  )
+  report = survey(directory, family, flags.split, flags.samples, flags.seed)
   print(hygiene.as_text(report))
   if flags.json:
     text = json.dumps(report, indent=2, ensure_ascii=False)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 _WORD = re.compile(r"\w+")
 _WORD_OF_LETTERS = re.compile(r"[^\W\d_]+")
 # Of texts that share rare words; only a cluster of templates has so many.
-_MOST_CANDIDATES = 1000
+_MOST_CANDIDATES = 100
 
 
 def words(text: str, numbers: bool = True) -> list[str]:

@@ -17,6 +17,8 @@ from distill.errors import UserError
 FILE_NAME = "manifest.json"
 # What is being written has this in front of its name until it is complete.
 INCOMPLETE = "incomplete."
+# The report on a split, as it is now; `commit` removes that of another.
+HYGIENE = "hygiene-{split}.json"
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,9 @@ def commit(directory: str, split: str, entry: manifest.SplitEntry) -> None:
     raise UserError(f"{directory}/{manifest.FILE_NAME} has gone away.")
   without = before.with_split(split, None)
   manifest.write(directory, without)
+  stale = f"{directory}/{manifest.HYGIENE.format(split=split)}"
+  if tf.io.gfile.exists(stale):
+    tf.io.gfile.remove(stale)
   shards.publish(directory, before.family, split, entry.shards)
   after = without.with_split(split, entry)
   shards.write_tfds_metadata(directory, after)
