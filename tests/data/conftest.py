@@ -103,7 +103,7 @@ def registered(dataset, **options):
           registry.remove(name)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def toy():
   """Returns the names above; test modules cannot import a conftest."""
   return types.SimpleNamespace(

@@ -4,12 +4,14 @@ The teacher is right, wrong, right about the first question, wrong thrice about
 the second, and cannot be read on the third.
 """
 
+import json
+
 import gin
 import numpy as np
 import pytest
 import seqio
 
-from distill.data import methods, registration
+from distill.data import methods, pipeline, registration
 from distill.data.feature_converters import LossGroupFeatureConverter
 from distill.errors import UserError
 
@@ -25,12 +27,18 @@ GOLD = [("a b", "b"), ("c d", "d"), ("e f", "f")]
 PROMPT = "Q: 1 or 2?\nA: As. So the answer is 1.\n\nQ: {input}\nA:"
 
 
+@pytest.fixture(scope="module")
+def folder(toy, tmp_path_factory):
+  folder = tmp_path_factory.mktemp("caches")
+  toy.cache(folder / "toy", teacher=toy.Teacher(SAID), samples=3)
+  (folder / "prompt.txt").write_text(PROMPT)
+  return folder
+
+
 @pytest.fixture
-def family(toy, tmp_path, monkeypatch):
-  monkeypatch.setenv("DISTILL_DATA_DIR", str(tmp_path))
-  toy.cache(tmp_path / "toy", teacher=toy.Teacher(SAID), samples=3)
-  (tmp_path / "prompt.txt").write_text(PROMPT)
-  with toy.registered(toy.Dataset(), prompt=str(tmp_path / "prompt.txt")):
+def family(toy, folder, monkeypatch):
+  monkeypatch.setenv("DISTILL_DATA_DIR", str(folder))
+  with toy.registered(toy.Dataset(), prompt=str(folder / "prompt.txt")):
     yield "toy"
 
 
@@ -104,10 +112,10 @@ def test_inputs_and_targets(family, view):
 
 
 @pytest.mark.parametrize(
-  "method", methods.METHODS.values(), ids=lambda m: m.name
+  "scored", sorted({method.evaluate for method in methods.METHODS.values()})
 )
-def test_every_method_is_scored_against_gold(family, method):
-  task = seqio.TaskRegistry.get(method.evaluation_name(family))
+def test_every_method_is_scored_against_gold(family, scored):
+  task = seqio.TaskRegistry.get(family + scored)
   assert [metric.rule for metric in task.metric_fns] == [
     registration.FAMILIES[family].answer_rule
   ]
@@ -194,9 +202,87 @@ def test_a_draw_is_right_and_belongs_to_the_seed(family):
   assert texts("toy_scotd", "test") == texts("toy_scotd_all", "test")
 
 
-def test_augmentation_brings_the_teacher_s_labels_alone(family, toy, tmp_path):
+def batches(name, lengths=LENGTHS, **changes):
+  settings = {"batch_size": 4, "shuffle": True, "seed": 3, "split": "train"}
+  return pipeline.TrainBatches(
+    pipeline.DatasetConfig(
+      mixture_or_task_name=name,
+      task_feature_lengths=lengths,
+      **settings | changes,
+    )
+  )
+
+
+def taken(source, count):
+  return [
+    {name: array.tolist() for name, array in next(source).items()}
+    for _ in range(count)
+  ]
+
+
+@pytest.mark.parametrize("view", ["scotd", "cot", "step_by_step_paired"])
+def test_a_resumed_run_sees_the_same_rows(family, view, caplog):
+  first = batches(f"toy_{view}")
+  taken(first, 9)
+  position = json.loads(json.dumps(first.position()))
+  following = taken(first, 6)
+  again = batches(f"toy_{view}")
+  again.restore(position)
+  assert taken(again, 6) == following
+  # The iterator's state was enough: nothing was read again.
+  assert "reading past" not in caplog.text
+
+
+def test_pairs_stay_together_when_shuffled(family):
+  for batch in taken(batches("toy_step_by_step_paired"), 5):
+    found = [set(row) - {0} for row in batch["decoder_loss_groups"]]
+    assert all(one == {1} for one in found[::2])
+    assert all(one <= {2} for one in found[1::2])
+    label, rationale = batch["encoder_input_tokens"][:2]
+    [question] = [q for q, _ in GOLD if label == tokens(f"[label] {q}")]
+    # The third question has no rationale.
+    wanted = (
+      tokens(f"[rationale] {question}") if question != "e f" else [0] * 64
+    )
+    assert rationale == wanted
+
+
+def tokens(text):
+  return np.pad(
+    [*(byte + 3 for byte in text.encode()), 1], (0, 63 - len(text))
+  ).tolist()
+
+
+def test_a_long_rationale_of_a_pair_is_refused(family):
+  with pytest.raises(UserError, match="do not fit") as error:
+    batches("toy_step_by_step_paired", {"inputs": 64, "targets": 3})
+  assert "at least 4" in error.value.expected
+
+
+def test_a_position_is_of_one_selection(family, caplog):
+  before = batches("toy_label")
+  taken(before, 2)
+  gin.parse_config(
+    """
+    from __gin__ import dynamic_registration
+    from distill.data import selection
+    selection.Selection.num_examples = 2
+    """
+  )
+  after = batches("toy_label")
+  after.restore(before.position())
+  assert "another dataset" in caplog.text
+  assert (
+    len(
+      {str(row) for b in taken(after, 5) for row in b["encoder_input_tokens"]}
+    )
+    == 2
+  )
+
+
+def test_augmentation_brings_the_teacher_s_labels_alone(family, toy, folder):
   more = toy.Dataset("more", (("a b", "x"), ("c d", "x")))
-  toy.cache(tmp_path / "more", more, teacher=toy.Teacher(SAID), samples=3)
+  toy.cache(folder / "more", more, teacher=toy.Teacher(SAID), samples=3)
   with toy.registered(more):
     registration.register_augmented("toy", "more")
     mixture = seqio.MixtureRegistry.get("toy_step_by_step_more")
