@@ -104,13 +104,6 @@ def judge(rule: AnswerRule, target: str, predictions: Sequence[str]) -> Judged:
   )
 
 
-def accuracy(
-  rule: AnswerRule, rules: Mapping[str, AnswerRule] | None = None
-) -> Accuracy:
-  """Returns the metric of a rule and of more rules by name."""
-  return Accuracy(rule, rules or {})
-
-
 def _several(prediction: Prediction) -> Sequence[str]:
   return [prediction] if isinstance(prediction, str) else prediction
 

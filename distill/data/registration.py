@@ -80,7 +80,7 @@ def register_family(
     "answers": sources.TeacherSource(dataset),
     "all": sources.TeacherSource(dataset, whole=True),
   }
-  metric = metrics.accuracy(answer_rule, family.rules)
+  metric = metrics.Accuracy(answer_rule, family.rules)
   for suffix, view in family_views.views_of(family).items():
     seqio.TaskRegistry.add(
       name + suffix,

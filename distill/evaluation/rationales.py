@@ -2,17 +2,23 @@
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
 import seqio
 
-from distill.data import metrics, pipeline, registration
+from distill.data import metrics, pipeline, postprocessors, registration
 from distill.evaluation.evaluator import Evaluator
 from distill.teacher import answers, completions
 from distill.teacher.builtin import checking
 
+_CHAINS = ("_cot", "_scotd", "_answer_first")
+_BEFORE_ANSWER = (
+  metrics.ANSWER_ARROW,
+  postprocessors.THEREFORE,
+  postprocessors.SO_THE_ANSWER,
+)
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 Texts = Mapping[Any, str]
 
@@ -22,7 +28,7 @@ def evaluate(
 ) -> dict[str, float]:
   """Returns the metrics of rationales, after `scorer.evaluate`.
 
-  Of a chain of thought there are those of `steps`, as `<data>_cot/…`. Of a
+  Of chains of thought there are those of `steps`, as `<data>_cot/…`. Of a
   mixture that has a label and a rationale task these are asked for rationales
   too: `<data>_rationale/…` and `agreement`, as `<data>/…`.
 
@@ -34,17 +40,20 @@ def evaluate(
   found: dict[str, dict[str, float]] = {}
   parts = {task.name: task for task in seqio.get_subtasks(config.provider())}
   for name, family in registration.FAMILIES.items():
-    chain, asked = f"{name}_cot", f"{name}_rationale"
-    labels = [t for t in scorer.tasks if t.startswith(f"{name}_label")]
-    if chain not in scorer.tasks and not (labels and asked in parts):
+    asked, kinds = f"{name}_rationale", tuple(name + kind for kind in _CHAINS)
+    chains = [task for task in scorer.tasks if task.startswith(kinds)]
+    labels = [task for task in scorer.tasks if task.startswith(f"{name}_label")]
+    if not chains and not (labels and asked in parts):
       continue
     examples = family.dataset.examples(config.split)
     questions = {example.id: example.input for example in examples}
-    if chain in scorer.tasks:
-      found[chain] = steps(questions, _chains(scorer.rows[chain]))
+    for chain in chains:
+      outputs = _best(scorer.rows[chain])
+      said = {key: reasoning(output) for key, output in outputs.items()}
+      found[chain] = steps(questions, said)
     if labels and asked in parts:
       said = scorer.ask(params, parts[asked])
-      told = {row["id"]: row["prediction"] for row in scorer.rows[labels[0]]}
+      told = _best(scorer.rows[labels[0]])
       found[asked] = steps(questions, said)
       found[name] = agreement(family.answer_rule, questions, said, told)
   return {
@@ -54,14 +63,23 @@ def evaluate(
   }
 
 
-def _chains(rows: list[dict[str, Any]]) -> dict[Any, str]:
-  """Returns the best outputs, each up to its answer."""
-  found = {}
-  for row in rows:
-    said = row.get("output", row["prediction"])
-    best = said if isinstance(said, str) else said[0]
-    found[row["id"]] = best.rpartition(metrics.ANSWER_ARROW)[0] or best
-  return found
+def _best(rows: Sequence[Mapping[str, Any]]) -> dict[Any, str]:
+  """Returns each whole output by the example's id, the first of several."""
+  outputs = {row["id"]: row.get("output", row["prediction"]) for row in rows}
+  return {
+    key: said if isinstance(said, str) else said[0]
+    for key, said in outputs.items()
+  }
+
+
+def reasoning(output: str) -> str:
+  """Returns the rationale of a chain of thought, all of one without answer."""
+  for words in _BEFORE_ANSWER:
+    before, found, _ = output.rpartition(words.strip())
+    if found:
+      return before
+  _, found, after = output.partition(postprocessors.EXPLANATION.strip())
+  return after if found else output
 
 
 def steps(questions: Texts, rationales: Texts) -> dict[str, float]:

@@ -60,6 +60,27 @@ def test_the_rationales_are_asked_for_too(scored):
   assert right == 100 or metrics["last_letters_rationale/first_wrong_step"] >= 0
 
 
+def test_samples_are_voted_on(scored, tmp_path):
+  flags = [
+    *scored[1],
+    f"--gin.EVAL_OUTPUT_DIR={tmp_path}",
+    "--gin.EVALUATOR_NUM_EXAMPLES=8",
+    "--gin.DECODING=sample",
+    "--gin.NUM_DECODES=3",
+  ]
+  assert errors.run_command(evaluate.main, flags) == 0
+  metrics = json.loads((tmp_path / "metrics.json").read_text())
+  path = tmp_path / "last_letters_label-right.jsonl"
+  judged = [json.loads(line) for line in path.read_text().splitlines()]
+  assert len(judged) == 8
+  task = "last_letters_label"
+  assert metrics[f"{task}/majority_accuracy"] == pytest.approx(
+    100 * sum(line["majority_right"] for line in judged) / 8
+  )
+  assert metrics[f"{task}/mean_accuracy"] <= metrics[f"{task}/oracle_accuracy"]
+  assert 0 <= metrics["last_letters/consistency"] <= 100
+
+
 def test_test_and_validation_are_other_examples(scored, trained):
   asked = [
     {json.loads(line)["inputs"] for line in path.read_text().splitlines()}

@@ -9,7 +9,7 @@ from distill.teacher.answers import NumberAnswer, TextAnswer
 
 
 def test_accuracy_is_a_percentage_by_the_rule():
-  score = metrics.accuracy(NumberAnswer())
+  score = metrics.Accuracy(NumberAnswer())
   assert score(["5", "6", "7", "8"], ["5.0", "it is 6", "", "9"]) == {
     "accuracy": 50.0
   }
@@ -17,12 +17,12 @@ def test_accuracy_is_a_percentage_by_the_rule():
 
 
 def test_no_answer_is_never_right():
-  assert metrics.accuracy(TextAnswer())([""], [""]) == {"accuracy": 0.0}
+  assert metrics.Accuracy(TextAnswer())([""], [""]) == {"accuracy": 0.0}
 
 
 def test_every_target_needs_a_prediction():
   with pytest.raises(ValueError):
-    metrics.accuracy(TextAnswer())(["a", "b"], ["a"])
+    metrics.Accuracy(TextAnswer())(["a", "b"], ["a"])
 
 
 # Samples of one input each, the most likely first; the target is 5 each time.
@@ -44,7 +44,7 @@ def test_the_vote_of_samples(samples, voted):
 
 def test_metrics_of_samples():
   samples = [said + ["x"] * (4 - len(said)) for said, _ in SAMPLES]
-  found = metrics.accuracy(NumberAnswer())(["5"] * 5, samples)
+  found = metrics.Accuracy(NumberAnswer())(["5"] * 5, samples)
   assert found == pytest.approx(
     {
       "accuracy": 100 * 2 / 5,
@@ -58,7 +58,7 @@ def test_metrics_of_samples():
 
 def test_more_rules_are_reported_by_name():
   exact = TextAnswer(match_case=True)
-  score = metrics.accuracy(NumberAnswer(), {"upstream": exact})
+  score = metrics.Accuracy(NumberAnswer(), {"upstream": exact})
   assert score(["5", "5", "5"], ["5", "5.0", "6"]) == pytest.approx(
     {"accuracy": 200 / 3, "upstream_accuracy": 100 / 3}
   )
@@ -74,7 +74,7 @@ def test_more_rules_are_reported_by_name():
   ],
 )
 def test_the_line_of_an_example(said, line):
-  assert metrics.accuracy(NumberAnswer()).line("5", said) == line
+  assert metrics.Accuracy(NumberAnswer()).line("5", said) == line
 
 
 @given(st.lists(st.sampled_from(["5", "5.0", "6", "7", "?"]), min_size=1))

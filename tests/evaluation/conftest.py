@@ -129,7 +129,7 @@ def make_config(read):
       return tf.data.Dataset.from_generator(generate, output_signature=spec)
 
     feature = seqio.Feature(seqio.ByteVocabulary())
-    options.setdefault("metric_fns", [metrics.accuracy(TextAnswer())])
+    options.setdefault("metric_fns", [metrics.Accuracy(TextAnswer())])
     seqio.TaskRegistry.add(
       name,
       source=seqio.FunctionDataSource(dataset, splits=["test"]),

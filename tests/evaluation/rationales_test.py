@@ -92,6 +92,20 @@ def test_what_a_rationale_concludes(rule, question, rationale, answer):
   assert rationales.concluded(rule, question, rationale) == answer
 
 
+@pytest.mark.parametrize(
+  "output",
+  [
+    "So it is. --> no",
+    "So it is.\n\nTherefore, the answer is no",
+    "So it is. So the answer is: no",
+    "no explanation: So it is.",
+    "So it is.",
+  ],
+)
+def test_the_reasoning_of_a_chain(output):
+  assert rationales.reasoning(output).strip() == "So it is."
+
+
 @given(st.text())
 def test_no_rationale_makes_it_raise(rationale):
   for rule in (NumberAnswer(), TextAnswer(), YesNoAnswer()):
