@@ -60,6 +60,7 @@ def ask(url: str, requests: int, concurrency: int, few_shot: bool) -> str:
       journal=journal,
       limits=Limits(max_concurrency=concurrency),
     )
+    first = peak_mib()
     begun, cpu = time.perf_counter(), measure.cpu_seconds()
     failed = collecting.ask_all(questions, collection, "failed.jsonl")
     wall, cpu = time.perf_counter() - begun, measure.cpu_seconds() - cpu
@@ -70,13 +71,18 @@ def ask(url: str, requests: int, concurrency: int, few_shot: bool) -> str:
       bool(one.completion.answer) for found in reading for one in found
     )
     back = time.perf_counter() - begun
-  peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
   return (
     f"distill: {requests / wall:,.0f} requests/s,"
     f" {1000 * cpu / requests:.2f} ms CPU each; {failed.total()} failed,"
     f" {parsed:,} parsed; journal {size:,.0f} bytes each, read back at"
-    f" {requests / back:,.0f}/s; peak memory {peak:.2f} GiB"
+    f" {requests / back:,.0f}/s; peak memory {peak_mib():.0f} MiB,"
+    f" {first:.0f} of them before asking"
   )
+
+
+def peak_mib() -> float:
+  """Returns the most memory that this process had, in MiB."""
+  return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
 
 
 def main(argv: Sequence[str]) -> None:
