@@ -8,8 +8,8 @@ registration.register_family(
   Published(
     "addsub",
     questions.word_problem,
-    (
-      Files("addsub/AddSub.json", "github.com/kojima-takeshi188/zero_shot_cot"),
+    Files("addsub/AddSub.json", "github.com/kojima-takeshi188/zero_shot_cot"),
+    others=(
       Files(
         "llm_adapters/AddSub/addsub_1.json",
         "github.com/AGI-Edgerunners/LLM-Adapters",

@@ -5,11 +5,7 @@ from distill.data.published import Published, Tfds, questions, upstream
 from distill.teacher.answers import ChoiceAnswer
 
 registration.register_family(
-  Published(
-    "anli_r3",
-    questions.nli,
-    (Tfds("anli/r3"),),
-  ),
+  Published("anli_r3", questions.nli, Tfds("anli/r3")),
   answer_rule=ChoiceAnswer(questions.NLI_LABELS),
   prompt="few_shot_esnli",
   rules=upstream.step_by_step("anli"),

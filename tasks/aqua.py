@@ -8,12 +8,10 @@ registration.register_family(
   Published(
     "aqua",
     choices.aqua,
-    (
-      Files(
-        "aqua/{}.json",
-        "github.com/google-deepmind/AQuA",
-        {"train": "train", "validation": "dev", "test": "test"},
-      ),
+    Files(
+      "aqua/{}.json",
+      "github.com/google-deepmind/AQuA",
+      {"train": "train", "validation": "dev", "test": "test"},
     ),
     choose={"train": splits.subsample(10_000)},
   ),

@@ -5,11 +5,7 @@ from distill.data.published import Published, Tfds, choices
 from distill.teacher.answers import ListedChoiceAnswer
 
 registration.register_family(
-  Published(
-    "arc_challenge",
-    choices.listed,
-    (Tfds("ai2_arc/ARC-Challenge"),),
-  ),
+  Published("arc_challenge", choices.listed, Tfds("ai2_arc/ARC-Challenge")),
   answer_rule=ListedChoiceAnswer(),
   prompt="few_shot_multiple_choice",
 )

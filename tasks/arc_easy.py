@@ -5,11 +5,7 @@ from distill.data.published import Published, Tfds, choices
 from distill.teacher.answers import ListedChoiceAnswer
 
 registration.register_family(
-  Published(
-    "arc_easy",
-    choices.listed,
-    (Tfds("ai2_arc/ARC-Easy"),),
-  ),
+  Published("arc_easy", choices.listed, Tfds("ai2_arc/ARC-Easy")),
   answer_rule=ListedChoiceAnswer(),
   prompt="few_shot_multiple_choice",
 )

@@ -9,7 +9,7 @@ registration.register_family(
     "asdiv",
     questions.asdiv,
     # Its authors publish folds alone; this is SVAMP's rule.
-    (Files("asdiv/ASDiv.xml", "github.com/chaochun/nlu-asdiv-dataset"),),
+    Files("asdiv/ASDiv.xml", "github.com/chaochun/nlu-asdiv-dataset"),
     choose=splits.eighty_twenty(2305),
   ),
   answer_rule=ExpressionAnswer(),

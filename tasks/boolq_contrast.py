@@ -8,8 +8,8 @@ registration.register_family(
   Published(
     "boolq_contrast",
     questions.boolq,
-    (
-      Tfds("bool_q", {"train": "train", "validation": "validation"}),
+    Tfds("bool_q", {"train": "train", "validation": "validation"}),
+    others=(
       Files(
         "boolq_contrast/boolq_perturbed.json",
         "github.com/allenai/contrast-sets",

@@ -9,7 +9,7 @@ registration.register_family(
     "copa",
     choices.copa,
     # Test is SuperGLUE's validation: its test labels are not public.
-    (Tfds("super_glue/copa", {"train": "train", "test": "validation"}),),
+    Tfds("super_glue/copa", {"train": "train", "test": "validation"}),
   ),
   answer_rule=ListedChoiceAnswer(),
   prompt="few_shot_multiple_choice",

@@ -8,11 +8,7 @@ registration.register_family(
   Published(
     "corr2cause",
     questions.corr2cause,
-    (
-      Tfds(
-        "corr2cause", {"train": "train", "validation": "dev", "test": "test"}
-      ),
-    ),
+    Tfds("corr2cause", {"train": "train", "validation": "dev", "test": "test"}),
   ),
   answer_rule=YesNoAnswer(),
   prompt="few_shot_yes_no",

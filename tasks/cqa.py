@@ -9,14 +9,12 @@ registration.register_family(
     "cqa",
     choices.listed,
     # Test is what others call validation: its test labels are not public.
-    (
-      Files(
-        "distilling_step_by_step/cqa/cqa_{}.json",
-        "github.com/google-research/distilling-step-by-step",
-        {"train": "train", "test": "test"},
-      ),
-      Tfds("cos_e", {"train": "train", "test": "validation"}),
+    Files(
+      "distilling_step_by_step/cqa/cqa_{}.json",
+      "github.com/google-research/distilling-step-by-step",
+      {"train": "train", "test": "test"},
     ),
+    others=(Tfds("cos_e", {"train": "train", "test": "validation"}),),
   ),
   answer_rule=ListedChoiceAnswer(),
   prompt="few_shot_cqa",

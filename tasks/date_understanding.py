@@ -8,12 +8,10 @@ registration.register_family(
   Published(
     "date_understanding",
     choices.big_bench,
-    (
-      Files(
-        "bigbench/date_understanding.json",
-        "github.com/google/BIG-bench",
-        prepare=choices.shuffled,
-      ),
+    Files(
+      "bigbench/date_understanding.json",
+      "github.com/google/BIG-bench",
+      prepare=choices.shuffled,
     ),
     choose=splits.seventy_thirty(369),
   ),

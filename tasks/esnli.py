@@ -8,8 +8,8 @@ registration.register_family(
   Published(
     "esnli",
     questions.nli,
-    (
-      Tfds("esnli"),
+    Tfds("esnli"),
+    others=(
       Files(
         "distilling_step_by_step/esnli/esnli_{}.json",
         "github.com/google-research/distilling-step-by-step",

@@ -8,8 +8,8 @@ registration.register_family(
   Published(
     "gsm8k",
     questions.gsm8k,
-    (
-      Tfds("gsm8k", {"train": "train", "test": "test"}),
+    Tfds("gsm8k", {"train": "train", "test": "test"}),
+    others=(
       Files(
         "gsm8k/{}.jsonl",
         "github.com/openai/grade-school-math",

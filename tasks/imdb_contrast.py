@@ -8,8 +8,8 @@ registration.register_family(
   Published(
     "imdb_contrast",
     questions.sentiment,
-    (
-      Tfds("imdb_reviews", {"train": "train"}),
+    Tfds("imdb_reviews", {"train": "train"}),
+    others=(
       Files(
         "imdb_contrast/{}_contrast.tsv",
         "github.com/allenai/contrast-sets",

@@ -9,7 +9,7 @@ registration.register_family(
     "mctaco",
     questions.mctaco,
     # Its authors train on what they call validation: there is no train.
-    (Tfds("mctaco", {"train": "validation", "test": "test"}),),
+    Tfds("mctaco", {"train": "validation", "test": "test"}),
   ),
   answer_rule=YesNoAnswer(),
   prompt="few_shot_yes_no",

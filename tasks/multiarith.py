@@ -8,11 +8,10 @@ registration.register_family(
   Published(
     "multiarith",
     questions.word_problem,
-    (
-      Files(
-        "multiarith/MultiArith.json",
-        "github.com/kojima-takeshi188/zero_shot_cot",
-      ),
+    Files(
+      "multiarith/MultiArith.json", "github.com/kojima-takeshi188/zero_shot_cot"
+    ),
+    others=(
       Files(
         "llm_adapters/MultiArith/multiarith_1.json",
         "github.com/AGI-Edgerunners/LLM-Adapters",

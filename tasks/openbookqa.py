@@ -8,8 +8,8 @@ registration.register_family(
   Published(
     "openbookqa",
     choices.openbookqa,
-    (
-      Tfds("openbookqa"),
+    Tfds("openbookqa"),
+    others=(
       Files(
         "openbookqa/{}.jsonl",
         "allenai.org/data/open-book-qa",

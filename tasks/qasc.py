@@ -9,7 +9,7 @@ registration.register_family(
     "qasc",
     choices.listed,
     # Test is the published validation: its test labels are not public.
-    (Tfds("qasc", {"train": "train", "test": "validation"}),),
+    Tfds("qasc", {"train": "train", "test": "validation"}),
   ),
   answer_rule=ListedChoiceAnswer(),
   prompt="few_shot_multiple_choice",

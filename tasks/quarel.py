@@ -8,12 +8,10 @@ registration.register_family(
   Published(
     "quarel",
     choices.quarel,
-    (
-      Files(
-        "quarel/quarel-v1-{}.jsonl",
-        "allenai.org/data/quarel",
-        {"train": "train", "validation": "dev", "test": "test"},
-      ),
+    Files(
+      "quarel/quarel-v1-{}.jsonl",
+      "allenai.org/data/quarel",
+      {"train": "train", "validation": "dev", "test": "test"},
     ),
   ),
   answer_rule=ListedChoiceAnswer(),

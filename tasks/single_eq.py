@@ -8,10 +8,10 @@ registration.register_family(
   Published(
     "single_eq",
     questions.word_problem,
-    (
-      Files(
-        "single_eq/questions.json", "github.com/kojima-takeshi188/zero_shot_cot"
-      ),
+    Files(
+      "single_eq/questions.json", "github.com/kojima-takeshi188/zero_shot_cot"
+    ),
+    others=(
       Files(
         "llm_adapters/SingleEq/singleeq_1.json",
         "github.com/AGI-Edgerunners/LLM-Adapters",

@@ -9,8 +9,8 @@ registration.register_family(
     "strategy_qa",
     questions.strategy_qa,
     # The second has its rows in another order, so other rows in a split.
-    (
-      Files("bigbench/strategyqa.json", "github.com/google/BIG-bench"),
+    Files("bigbench/strategyqa.json", "github.com/google/BIG-bench"),
+    others=(
       Files(
         "strategyqa/train.json+strategyqa/dev.json",
         "github.com/eladsegal/strategyqa",

@@ -8,7 +8,7 @@ registration.register_family(
   Published(
     "svamp",
     questions.svamp,
-    (Files("svamp/SVAMP.json", "github.com/arkilpatel/SVAMP"),),
+    Files("svamp/SVAMP.json", "github.com/arkilpatel/SVAMP"),
     choose=splits.eighty_twenty(1000),
   ),
   answer_rule=ExpressionAnswer(),

@@ -8,10 +8,8 @@ registration.register_family(
   Published(
     "tracking_shuffled_objects_bigbench",
     choices.big_bench,
-    (
-      Files(
-        "bigbench/tracking_shuffled_objects.json", "github.com/google/BIG-bench"
-      ),
+    Files(
+      "bigbench/tracking_shuffled_objects.json", "github.com/google/BIG-bench"
     ),
     choose=splits.seventy_thirty(750),
   ),

@@ -89,8 +89,9 @@ def test_published_gold_labels_score_by_their_own_rule(
 )
 def test_sets_with_local_files_are_in_tfds_too(name, size):
   dataset = family_of(name).dataset
-  only = tuple(s for s in dataset.sources if isinstance(s, Tfds))
-  dataset = dataclasses.replace(dataset, sources=only)
+  sources = (dataset.source, *dataset.others)
+  [only] = [source for source in sources if isinstance(source, Tfds)]
+  dataset = dataclasses.replace(dataset, source=only, others=())
   with tfds.testing.mock_data(as_dataset_fn=published_rows.rows_of):
     train, validation, test = map(dataset.examples, dataset.splits)
   assert len(train) + len(validation) == size

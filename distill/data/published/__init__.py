@@ -1,8 +1,8 @@
 """Published datasets: what a module in `tasks` says about one, as a table.
 
-`Published(name, form, sources…, choose=…)`: a form reads a row (choices.py,
-questions.py), sources have rows (local files or TFDS), `choose` says which of
-them a split takes (splits.py). docs/datasets.md lists the sets.
+`Published(name, form, source, others=…, choose=…)`: a form reads a row
+(choices.py, questions.py), sources have rows (local files or TFDS), `choose`
+says which of them a split takes (splits.py). docs/datasets.md lists the sets.
 """
 
 from distill.data.published import choices, questions, splits, upstream

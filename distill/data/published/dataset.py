@@ -16,21 +16,22 @@ _VALIDATION_PART = 10
 class Published:
   """One dataset in its authors' form and split; `tasks` has the table.
 
-  Where no source has a validation split, about a tenth of train, chosen by a
+  Where no source has validation rows, about a tenth of train, chosen by a
   hash of the input, is held out for it.
 
   Attributes:
     name: The family's name.
     form: Reads a row; None for one that is no example.
-    sources: Who may have a split. The first one that has it on this machine
-      is read; else the first is asked, which may download it.
+    source: Has the rows, and may download them.
+    others: Further ones. The first that has a split on this machine is read.
     choose: Which rows of its source a split takes; all, if it is not named.
     root: The folder of local files, by default $DISTILL_RAW_DATA_DIR.
   """
 
   name: str
   form: rows.Form
-  sources: tuple[Source, ...]
+  source: Source
+  others: tuple[Source, ...] = ()
   choose: Mapping[str, Chooser] = field(default_factory=dict)
   root: str | None = None
   splits: ClassVar[tuple[str, ...]] = ("train", "validation", "test")
@@ -65,5 +66,6 @@ class Published:
 
   def _who_has(self, split: str) -> tuple[str, list[Source]]:
     """Returns the published split that has a split's rows, and its sources."""
-    sources = [source for source in self.sources if split in source.splits]
+    known = (self.source, *self.others)
+    sources = [source for source in known if split in source.splits]
     return (split, sources) if sources else self._who_has("train")

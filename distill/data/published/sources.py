@@ -126,5 +126,5 @@ def _plain(feature: Any, value: Any) -> Any:
     return feature.names[value] if value >= 0 else ""
   return value.decode() if isinstance(value, bytes) else value.item()
 
-Source = Files | Tfds
 
+Source = Files | Tfds

@@ -29,7 +29,10 @@ def put(path, content):
 
 
 def word_problems(*sources, **options):
-  return Published("toy", questions.word_problem, sources, **options)
+  first, *others = sources
+  return Published(
+    "toy", questions.word_problem, first, tuple(others), **options
+  )
 
 
 BOTH = {"train": "train", "test": "test"}
@@ -150,7 +153,7 @@ def test_separated_values_xml_and_wrapped_rows(raw):
     word_problems(Files("x.xml", "x")).examples("test")
 
 
-ESNLI = Published("esnli", questions.nli, (Tfds("esnli"),))
+ESNLI = Published("esnli", questions.nli, Tfds("esnli"))
 
 
 def test_tfds_values_become_plain_ones():
@@ -179,6 +182,6 @@ def test_data_that_tfds_cannot_prepare_is_one_clear_error(tmp_path):
   in_the_way.write_text("not a folder")
   source = Tfds("esnli", data_dir=str(in_the_way))
   with pytest.raises(UserError, match="TFDS cannot prepare 'esnli'") as error:
-    Published("esnli", questions.nli, (source,)).examples("test")
+    Published("esnli", questions.nli, source).examples("test")
   assert str(in_the_way) in error.value.expected
   assert "TFDS_DATA_DIR" in error.value.remedy
