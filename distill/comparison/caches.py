@@ -4,6 +4,8 @@ import importlib
 import os
 import pathlib
 import shlex
+from collections.abc import Sequence
+from typing import Any
 
 from distill import errors
 from distill.comparison.grid import Grid
@@ -56,21 +58,20 @@ def make(
       model=entry.teacher,
       task=family,
       split=split,
-      examples=entry.examples,
       answers=entry.answers,
       accuracy=100 * entry.agreeing / entry.answers if entry.labeled else None,
       prompt_tokens=entry.prompt_tokens,
       completion_tokens=entry.completion_tokens,
-      cost=_cost(entry),
+      cost=_cost(entry.ledger),
       parameters=grid.teacher_parameters.get(teacher),
     )
     for split, entry in found.splits.items()
   ]
 
 
-def _cost(entry: object) -> float | None:
-  """Returns US dollars, None where a price is not known."""
-  costs = []
-  for row in entry.ledger:  # type: ignore[attr-defined]
-    costs.append(0.0 if row.teacher.startswith("builtin") else row.cost)
-  return sum(costs) if costs and None not in costs else None
+def _cost(rows: Sequence[Any]) -> float | None:
+  """Returns US dollars by a ledger, None where a price is not known."""
+  costs = [
+    0.0 if row.teacher.startswith("builtin") else row.cost for row in rows
+  ]
+  return None if None in costs or not costs else sum(costs)

@@ -125,21 +125,19 @@ def _place(one: Group) -> tuple[str, ...]:
 
 
 def _smallest(claim: Claim, found: Results) -> list[tuple[str, str]]:
-  if claim.rule == "share":
-    rows = equivalences.shares(found.rows, claim.other["method"])
-  else:
-    rows = equivalences.passing(found)
+  share = claim.rule == "share"
+  rows = (
+    equivalences.shares(found.rows, claim.other["method"])
+    if share
+    else equivalences.passing(found)
+  )
   lines = []
   for one in rows:
-    if one.method == claim.one["method"]:
+    if one.student.method == claim.one["method"]:
       # All of the data is no less data.
-      late = {equivalences.NONE} | set(
-        one.choices[-1:] * (claim.rule == "share")
-      )
+      late = {equivalences.NONE, *(one.choices[-1:] if share else ())}
       verdict = HOLDS if one.high not in late else OPEN
       verdict = FAILS if one.low in late else verdict
-      text = (
-        f"{one.task}: {one.found} ({one.low} to {one.high}) reaches {one.bar}"
-      )
-      lines.append((text, verdict))
+      text = f"{one.student.task}: {one.found} ({one.low} to {one.high})"
+      lines.append((f"{text} reaches {one.bar}", verdict))
   return lines

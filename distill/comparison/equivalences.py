@@ -1,7 +1,7 @@
 """The papers' two equivalences: less data as good, a small student as good."""
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from distill.comparison import statistics
 from distill.comparison.results import Result, Results
@@ -12,22 +12,18 @@ NONE = "none"
 
 @dataclasses.dataclass(frozen=True)
 class Equivalence:
-  """The smallest student, by data or by size, that reaches a bar.
+  """The smallest student, by its share of the data or its size, that is enough.
 
   Attributes:
-    task: Dataset family.
-    method: The student's method.
-    what: 'share of the data' or 'model'.
+    student: The first of those to choose from.
     bar: What it has to reach, in words.
-    choices: What there is to choose from, the smallest first.
-    found: The smallest, NONE if none does.
+    choices: Shares or models, the smallest first.
+    found: The smallest that reaches it, NONE if none does.
     low: Lower end of the 95% interval.
     high: Upper end.
   """
 
-  task: str
-  method: str
-  what: str
+  student: Result
   bar: str
   choices: tuple[str, ...]
   found: str
@@ -42,41 +38,36 @@ def at_home(rows: Sequence[Result]) -> list[Group]:
 
 def shares(rows: Sequence[Result], baseline: str) -> list[Equivalence]:
   """Returns the share at which each method reaches a baseline on all data."""
-  groups = [one for one in at_home(rows) if one.first.coverage == 1]
+  whole = {
+    (one.first.task, one.first.model): one
+    for one in sorted(at_home(rows), key=_fraction)
+    if one.first.method == baseline
+  }
   found = []
-  for members in _alike(groups, "task", "model", "method", "teacher"):
+  for members in _alike(rows, "task", "model", "method", "teacher"):
     first = members[0].first
-    bars = [
-      one
-      for one in groups
-      if one.first.method == baseline
-      and (one.first.task, one.first.model) == (first.task, first.model)
-    ]
-    if first.method == baseline or len(members) < 2 or not bars:
-      continue
-    bar = max(bars, key=lambda one: one.first.fraction)
-    members.sort(key=lambda one: one.first.fraction)
-    names = [f"{one.first.fraction:.1%}" for one in members]
-    says = f"{baseline} on {bar.first.fraction:.0%} of it, {bar}"
-    found.append(_smallest(members, bar, "share of the data", says, names))
+    bar = whole.get((first.task, first.model))
+    if first.method != baseline and bar and len(members) > 1:
+      members.sort(key=_fraction)
+      says = f"{baseline} on {bar.first.fraction:.0%} of the data, {bar}"
+      names = [f"{one.first.fraction:.1%}" for one in members]
+      found.append(_smallest(members, bar, says, names))
   return found
 
 
 def passing(results: Results) -> list[Equivalence]:
   """Returns the smallest student of each method that passes its teacher."""
-  groups = [one for one in at_home(results.rows) if one.first.coverage == 1]
   found = []
-  for members in _alike(groups, "task", "method", "teacher"):
+  for members in _alike(results.rows, "task", "method", "teacher"):
     first = members[0].first
     level = teacher_accuracy(results, first.task, first.teacher)
-    most = max(one.first.fraction for one in members)
-    students = [one for one in members if one.first.fraction == most]
-    if level is None:
-      continue
-    students.sort(key=lambda one: one.first.student.get("parameters", 0))
-    names = [one.first.model for one in students]
-    says = f"{first.teacher}, {level:.1f}"
-    found.append(_smallest(students, level, "model", says, names))
+    most = max(map(_fraction, members))
+    students = [one for one in members if _fraction(one) == most]
+    if level is not None:
+      students.sort(key=lambda one: one.first.student.get("parameters", 0))
+      says = f"the teacher {first.teacher}, {level:.1f}"
+      names = [one.first.model for one in students]
+      found.append(_smallest(students, level, says, names))
   return found
 
 
@@ -91,22 +82,21 @@ def teacher_accuracy(results: Results, task: str, teacher: str) -> float | None:
 
 
 def _smallest(
-  members: Sequence[Group],
-  bar: Group | float,
-  what: str,
-  says: str,
-  names: list[str],
+  members: Sequence[Group], bar: Group | float, says: str, names: list[str]
 ) -> Equivalence:
-  first = members[0].first
   places = statistics.first_to_reach(members, bar)
   ends = ([*names, NONE][place] for place in places)
-  return Equivalence(first.task, first.method, what, says, tuple(names), *ends)
+  return Equivalence(members[0].first, says, tuple(names), *ends)
 
 
-def _alike(groups: Iterable[Group], *fields: str) -> list[list[Group]]:
-  """Returns the groups in lists of those that have the same fields."""
+def _alike(rows: Sequence[Result], *fields: str) -> list[list[Group]]:
+  """Returns students at full coverage in lists of the same fields."""
   found: dict[tuple, list[Group]] = {}
-  for one in groups:
+  for one in at_home([row for row in rows if row.coverage == 1]):
     key = tuple(getattr(one.first, field) for field in fields)
     found.setdefault(key, []).append(one)
   return list(found.values())
+
+
+def _fraction(one: Group) -> float:
+  return one.first.fraction

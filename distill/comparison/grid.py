@@ -1,9 +1,9 @@
 """What a comparison runs: the macros of one gin file, and the cells of them."""
 
-import dataclasses
 import itertools
 import typing
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from distill import errors, gin_checks, gin_survey
@@ -11,10 +11,11 @@ from distill.data.methods import METHODS, Method
 
 # The honest protocol, and the papers' optimistic one, which only its name runs.
 HONEST, OPTIMISTIC = "best_on_validation", "best_on_test"
+_BUILTIN = {"builtin": "cache_rationales --teacher=builtin"}
 _KINDS = {Sequence: "a tuple, as in (0, 1)", Mapping: "as in {'name': value}"}
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Cell:
   """One student: what it learns from, and how.
 
@@ -54,7 +55,7 @@ class Cell:
     return "-".join(filter(None, (*parts, *rest)))
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Grid:
   """A comparison; each attribute is a macro of its file, in capitals.
 
@@ -69,11 +70,12 @@ class Grid:
     coverages: Shares of the examples that keep their rationales, for methods
       that learn labels and rationales apart; the others run at 1.0.
     seeds: Of weights, dropout, order and choice of examples.
-    teachers: Name → the command that makes its cache but for --task and
-      --output_dir, such as 'cache_rationales --teacher=builtin'; '' takes the
-      caches that are in DISTILL_DATA_DIR.
+    teachers: Name → the commands, with `;` between them, that make its cache
+      but for --task, --split and --output_dir; '' takes that in
+      DISTILL_DATA_DIR.
     teacher_splits: The splits that these commands are run for; with 'test' the
       teacher's own accuracy is of the students' test split.
+    teacher_parameters: Teacher → its parameters, for FLOPs.
     macros: Macros of all cells ('all'), or of those of a model, a family or a
       method; what is named later in this list wins.
     equal_tokens: Method → a method whose target tokens it is given, as one
@@ -81,7 +83,6 @@ class Grid:
     transfer_to: Families that every student is tested on too, where their
       answers are of the same kind as its own.
     protocol: 'best_on_validation', or the papers' 'best_on_test'.
-    teacher_parameters: Teacher → its parameters, for FLOPs.
     cpu_hour_price: US dollars for a CPU core and hour, for costs.
   """
 
@@ -93,31 +94,24 @@ class Grid:
   counts: Sequence[int] = ()
   coverages: Sequence[float] = (1.0,)
   seeds: Sequence[int] = (0,)
-  teachers: Mapping[str, str] = dataclasses.field(
-    default_factory=lambda: {"builtin": "cache_rationales --teacher=builtin"}
-  )
-  macros: Mapping[str, Mapping[str, Any]] = dataclasses.field(
-    default_factory=dict
-  )
-  equal_tokens: Mapping[str, str] = dataclasses.field(default_factory=dict)
-  transfer_to: Sequence[str] = ()
+  teachers: Mapping[str, str] = field(default_factory=lambda: {**_BUILTIN})
   teacher_splits: Sequence[str] = ("train",)
+  teacher_parameters: Mapping[str, float] = field(default_factory=dict)
+  macros: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+  equal_tokens: Mapping[str, str] = field(default_factory=dict)
+  transfer_to: Sequence[str] = ()
   protocol: str = HONEST
-  teacher_parameters: Mapping[str, float] = dataclasses.field(
-    default_factory=dict
-  )
   cpu_hour_price: float | None = None
 
   def __post_init__(self) -> None:
-    for field in dataclasses.fields(self):
-      kind = typing.get_origin(field.type)
-      value = getattr(self, field.name)
-      if kind in _KINDS and (
-        isinstance(value, str) or not isinstance(value, kind)
+    for name, kind in typing.get_type_hints(Grid).items():
+      value, origin = getattr(self, name), typing.get_origin(kind)
+      if origin in _KINDS and (
+        isinstance(value, str) or not isinstance(value, origin)
       ):
         raise errors.UserError(
-          f"The macro {field.name.upper()} of '{self.name}' cannot be used.",
-          expected=_KINDS[kind],
+          f"The macro {name.upper()} of '{self.name}' cannot be used.",
+          expected=_KINDS[origin],
           found=repr(value),
         )
     pairs = list(itertools.chain(*self.equal_tokens.items()))
@@ -177,13 +171,11 @@ def read_grid(
   """
   survey = gin_survey.Survey(search_path)
   survey.add_file(file)
-  fields = {f.name.upper(): f for f in dataclasses.fields(Grid)}
-  fields.pop("NAME")
-  for name in fields.keys() - survey.defined.keys():
-    survey.read.add(name)
+  known = {f.name.upper() for f in fields(Grid)} - {"NAME"}
+  survey.read |= known
   for text in bindings:
     gin_checks.checked_binding(text, survey)
-  _check_names("macro of a grid", survey.defined, fields)
+  _check_names("macro of a grid", survey.defined, sorted(known))
   values = {n.lower(): macro.value for n, macro in survey.defined.items()}
   lacking = {"families", "methods", "models"} - values.keys()
   if lacking:

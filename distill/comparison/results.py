@@ -62,14 +62,13 @@ class Result:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Teacher:
-  """What a teacher gave for one split, and what it took.
+  """What a teacher gave for one split of a family, and what it took.
 
   Attributes:
     name: Its name in the grid.
     model: Its own name, with whatever changes its answers.
     task: Dataset family.
     split: The split.
-    examples: Examples asked about.
     answers: Its answers.
     accuracy: Percentage of them that are the gold label; None without any.
     prompt_tokens: What it read.
@@ -82,7 +81,6 @@ class Teacher:
   model: str
   task: str
   split: str
-  examples: int
   answers: int
   accuracy: float | None
   prompt_tokens: int
@@ -93,14 +91,9 @@ class Teacher:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Results:
-  """A grid's file of results.
+  """A grid's file: its name, what made it, students, and their teachers.
 
-  Attributes:
-    grid: The grid's name.
-    command: What made it.
-    rows: The students.
-    teachers: Whom they learnt from.
-    cpu_hour_price: US dollars, None where the grid does not say.
+  `cpu_hour_price` is in US dollars, None where the grid does not say.
   """
 
   grid: str

@@ -6,6 +6,7 @@ import fcntl
 import json
 import multiprocessing
 import pathlib
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -60,26 +61,24 @@ def run(grid: Grid, folder: pathlib.Path, jobs: int, command: str) -> Results:
 
 def _check_settings(grid: Grid, cell: Cell, home: pathlib.Path) -> None:
   """Notes what a cell is told, or checks that it was told the same before."""
-  told = {
-    "train": flags.flags_of(grid, cell, "train"),
-    "evaluate": flags.flags_of(grid, cell, "evaluate"),
-    "teacher": grid.teachers.get(cell.teacher, ""),
-    "protocol": grid.protocol,
-  }
+  told = [
+    *flags.flags_of(grid, cell, "train"),
+    *flags.flags_of(grid, cell, "evaluate"),
+    grid.teachers.get(cell.teacher, ""),
+    grid.protocol,
+  ]
   path = home / "settings.json"
-  if path.exists():
-    found = json.loads(path.read_text())
-    if found != told:
-      differing = [key for key in told if told[key] != found.get(key)]
-      raise errors.UserError(
-        f"{home} was made with other settings.",
-        expected="; ".join(str(found.get(key)) for key in differing),
-        found="; ".join(str(told[key]) for key in differing),
-        remedy="give another --output_dir, or remove that folder",
-      )
-  else:
+  if not path.exists():
     home.mkdir(parents=True, exist_ok=True)
     results.write_json(told, path)
+  before = json.loads(path.read_text())
+  if before != told:
+    raise errors.UserError(
+      f"{home} was made with other settings.",
+      expected="; ".join(text for text in told if text not in before),
+      found="; ".join(text for text in before if text not in told),
+      remedy="give another --output_dir, or remove that folder",
+    )
 
 
 class _Run:
@@ -110,12 +109,7 @@ class _Run:
       # Those that are given others' target tokens need the others first.
       for last in (False, True):
         self._run(
-          [
-            cell
-            for cell in self.cells
-            if bool(cell.tokens_of) == last and cell not in self.rows
-          ],
-          teachers,
+          [c for c in self.cells if bool(c.tokens_of) == last], teachers
         )
     finally:
       self.pool.shutdown(wait=False, cancel_futures=True)
@@ -140,10 +134,10 @@ class _Run:
 
   def _run(self, cells: Sequence[Cell], teachers: Sequence[Teacher]) -> None:
     """Runs cells, seed by seed and the dearest method first."""
-    order = sorted(reversed(cells), key=lambda cell: cell.seed)
     futures = {
       self.pool.submit(worker.run_cell, self.grid, cell, self.folder): cell
-      for cell in order
+      for cell in sorted(reversed(cells), key=lambda cell: cell.seed)
+      if cell not in self.rows
     }
     pending = set(futures)
     while pending:
@@ -166,22 +160,18 @@ class _Run:
       _say(f"  {self._progress()}")
 
   def _progress(self) -> str:
-    """Says how far the run is, with the parts of the cells under way."""
-    under_way = []
+    """Says how far the run is, and the cells under way."""
+    parts = [f"{len(self.rows)} of {len(self.cells)} done"]
+    if new := len(self.rows) - self.kept:
+      left = (time.monotonic() - self.begun) / new
+      left *= (len(self.cells) - len(self.rows)) / 60
+      parts.append(f"about {left:.0f} minutes left")
     for cell in self.cells:
       log = student.home_of(self.folder, cell) / "model/train/metrics.jsonl"
       if cell not in self.rows and log.exists():
-        lines = log.read_text().splitlines()
-        if lines:
-          under_way.append(
-            f"{cell.name} at step {json.loads(lines[-1])['step']}"
-          )
-    done = len(self.rows)
-    text = f"{done} of {len(self.cells)} done"
-    if done > self.kept:
-      rate = (time.monotonic() - self.begun) / (done - self.kept)
-      text += f", about {rate * (len(self.cells) - done) / 60:.0f} minutes left"
-    return "; ".join([text, *under_way])
+        steps = re.findall(r'"step": (\d+)', log.read_text())
+        parts += [f"{cell.name} at step {step}" for step in steps[-1:]]
+    return "; ".join(parts)
 
   def _write(self, teachers: Sequence[Teacher]) -> Results:
     """Writes and returns what is there, in the order of the grid."""

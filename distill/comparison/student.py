@@ -39,17 +39,15 @@ def train_and_test(
   Raises:
     UserError: Something of the configuration or the data is wrong.
   """
-  trained, spent = _train(grid, cell, folder)
+  trained, count, total, spent = _train(grid, cell, folder)
   metrics, right, checkpoint = _choose(grid, cell, folder, trained)
-  total = _training_examples(cell.family)
-  count = cell.size if isinstance(cell.size, int) else round(cell.size * total)
   row = Result(
     task=cell.family,
     evaluated=cell.family,
     method=cell.label,
     model=cell.model,
     teacher=cell.teacher,
-    train_examples=count if METHODS[cell.method].train else 0,
+    train_examples=count,
     fraction=count / total,
     coverage=cell.coverage,
     seed=cell.seed,
@@ -94,37 +92,45 @@ def transfers(
 
 def _train(
   grid: Grid, cell: Cell, folder: pathlib.Path
-) -> tuple[str, Mapping[str, Any]]:
-  """Returns the MODEL_DIR, and the last line of its log of metrics."""
+) -> tuple[str, int, int, Mapping[str, Any]]:
+  """Trains, or finds what is not to be trained.
+
+  Returns:
+    The MODEL_DIR or checkpoint, the training examples selected and all of
+    them, and the last line of the log of metrics.
+  """
+  from distill.data import registration, selection
+
+  dataset = registration.find_family(cell.family).dataset
+  total = len(dataset.examples("train"))
   if not METHODS[cell.method].train:
     survey = flags.survey_of("train", grid.gin_file(cell))
-    defined = survey.defined.get("INITIAL_CHECKPOINT_PATH")
-    given = grid.macros_of(cell).get("INITIAL_CHECKPOINT_PATH")
-    return str(given or (defined and defined.value)), {}
+    macros = {name: m.value for name, m in survey.defined.items()}
+    macros |= grid.macros_of(cell)
+    return str(macros.get("INITIAL_CHECKPOINT_PATH")), 0, total, {}
   model_dir = home_of(folder, cell) / "model"
-  told = [
-    *flags.flags_of(grid, cell, "train"),
-    f"--gin.MODEL_DIR='{model_dir}'",
-  ]
+  told = flags.flags_of(grid, cell, "train")
   if cell.tokens_of:
     told.append(f"--gin.TRAIN_STEPS={_equal_steps(grid, cell, folder)}")
-  gin_flags.run("train", told)
+  gin_flags.run("train", [*told, f"--gin.MODEL_DIR='{model_dir}'"])
+  count = selection.current_selection().count(total)
   logged = (model_dir / "train" / "metrics.jsonl").read_text().splitlines()
-  return str(model_dir), json.loads(logged[-1])
+  return str(model_dir), count, total, json.loads(logged[-1])
 
 
 def _equal_steps(grid: Grid, cell: Cell, folder: pathlib.Path) -> int:
   """Returns the steps that take the target tokens of another method."""
 
   def row(method: str) -> Result:
-    [first, *_] = (
+    alike = (
       other
       for other in grid.cells()
       if (other.method, other.family, other.model, other.size, other.seed)
       == (method, cell.family, cell.model, cell.size, cell.seed)
       and not other.tokens_of
     )
-    return kept_rows(folder, first)[0]
+    most = max(alike, key=lambda other: other.coverage)
+    return kept_rows(folder, most)[0]
 
   own, other = row(cell.method), row(cell.tokens_of)
   return round(own.steps * other.target_tokens / own.target_tokens)
@@ -172,9 +178,3 @@ def test(
   ]
   lines.sort(key=lambda line: line["id"])
   return metrics, "".join(str(int(line["right"])) for line in lines)
-
-
-def _training_examples(family: str) -> int:
-  from distill.data import registration
-
-  return len(registration.find_family(family).dataset.examples("train"))

@@ -85,32 +85,32 @@ def equivalences_table(results: Results) -> str:
   found = equivalences.shares(results.rows, baseline)
   found += equivalences.passing(results)
   return markdown(
-    ["task", "method", "smallest", "that reaches", "found", "95% interval"],
+    ["task", "method", "smallest of", "that reaches", "found", "95% interval"],
     [
-      [e.task, e.method, e.what, e.bar, e.found, f"{e.low} to {e.high}"]
+      [
+        *(e.student.task, e.student.method, ", ".join(e.choices)),
+        *(e.bar, e.found, f"{e.low} to {e.high}"),
+      ]
       for e in found
     ],
   )
 
 
 def transfer_table(rows: Sequence[Result]) -> str:
-  """Returns every student on every test split that it was given."""
+  """Returns every student on every test; '' if there is only its own."""
   tested = list(dict.fromkeys(row.evaluated for row in rows))
   lines: dict[tuple[str, ...], dict[str, str]] = {}
   for one in statistics.group(rows):
     first = one.first
     key = first.task, first.method, first.model, f"{first.train_examples:,}"
     lines.setdefault(key, {})[first.evaluated] = str(one)
-  header = ["learnt", "method", "model", "train examples", *tested]
-  if len({(row.task, row.evaluated) for row in rows}) == len(
-    {row.task for row in rows}
-  ):
+  if all(row.evaluated == row.task for row in rows):
     return ""
   return markdown(
-    header,
+    ["learnt", "method", "model", "train examples", *tested],
     [
-      [*key, *(cells.get(t, "") for t in tested)]
-      for key, cells in lines.items()
+      [*key, *(found.get(t, "") for t in tested)]
+      for key, found in lines.items()
     ],
   )
 

@@ -118,7 +118,7 @@ def test_a_share_is_judged_by_its_interval(tmp_path, row, half, whole, verdict):
   rights |= {("finetune", 0.5): 10, ("finetune", 1.0): 51}
   figure, found = judged(tmp_path, row, SHARE, rights)
   assert found == verdict
-  assert "finetune on 100% of it, 51.0 ± 0.0" in figure
+  assert "finetune on 100% of the data, 51.0 ± 0.0" in figure
 
 
 def test_a_teacher_is_passed(tmp_path, row, teacher):

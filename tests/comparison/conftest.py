@@ -44,7 +44,6 @@ def teacher():
     model="PaLM",
     task="last_letters",
     split="train",
-    examples=100,
     answers=100,
     accuracy=70.0,
     prompt_tokens=900,

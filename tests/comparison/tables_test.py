@@ -67,7 +67,7 @@ def test_the_share_of_the_data_that_is_enough(found):
   # 65 at half of the data against 60 at all of it.
   assert share.found == "50.0%" and share.low <= "50.0%"
   [passed] = equivalences.passing(found)
-  assert (passed.found, passed.bar) == ("tiny", "palm, 70.0")
+  assert (passed.found, passed.bar) == ("tiny", "the teacher palm, 70.0")
 
 
 def test_transfer_has_a_column_for_each_test(found):
