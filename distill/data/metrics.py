@@ -3,7 +3,6 @@
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from distill.teacher.answers import AnswerRule
 
@@ -13,24 +12,6 @@ ANSWER_ARROW = " --> "
 Prediction = str | Sequence[str]
 
 
-class Judged(NamedTuple):
-  """The predictions for one example, by a rule.
-
-  `answers` are what it reads, None where nothing; `right` whether they are the
-  target; `voted` the place of the one that most of them equal, the first of
-  several such, None without answers.
-  """
-
-  answers: tuple[str | None, ...]
-  right: tuple[bool, ...]
-  voted: int | None
-
-  @property
-  def elected(self) -> bool:
-    """Whether the vote came to the target."""
-    return self.voted is not None and self.right[self.voted]
-
-
 @dataclass(frozen=True)
 class Accuracy:
   """A SeqIO metric: percentages, 0 to 100, of right answers.
@@ -38,8 +19,7 @@ class Accuracy:
   `accuracy` judges the first prediction, which is the most likely one. Of
   several there are also `majority_accuracy` (self-consistency: Wang et al.
   2023; Li et al. 2023, SCoTD), `oracle_accuracy` (any is right),
-  `best_likelihood_accuracy` (by another name, `accuracy`) and
-  `mean_accuracy`.
+  `best_likelihood_accuracy` (which `accuracy` is) and `mean_accuracy`.
 
   Attributes:
     rule: Reads and compares the answers.
@@ -53,63 +33,50 @@ class Accuracy:
     self, targets: Sequence[str], predictions: Sequence[Prediction]
   ) -> dict[str, float]:
     """Returns the percentages by name."""
-    pairs = list(zip(targets, map(_several, predictions), strict=True))
-    found = [judge(self.rule, *pair) for pair in pairs]
-    scores = {"accuracy": _percent([one.right[0] for one in found])}
-    if any(len(one.right) > 1 for one in found):
-      scores["best_likelihood_accuracy"] = scores["accuracy"]
-      scores["majority_accuracy"] = _percent([one.elected for one in found])
-      scores["oracle_accuracy"] = _percent([any(one.right) for one in found])
-      scores["mean_accuracy"] = _percent(
-        [sum(one.right) / len(one.right) for one in found]
-      )
-    for name, rule in self.rules.items():
-      rights = [
-        judge(rule, wanted, said[:1]).right[0] for wanted, said in pairs
-      ]
-      scores[f"{name}_accuracy"] = _percent(rights)
-    return scores
-
-  def line(self, target: str, prediction: Prediction) -> dict[str, object]:
-    """Returns `right` (0 or 1) and `answer`, '' where none could be read.
-
-    Of several predictions they are the first one's, and `majority_right` is
-    what the vote came to.
-    """
-    said = _several(prediction)
-    found = judge(self.rule, target, said)
-    line: dict[str, object] = {
-      "right": int(found.right[0]),
-      "answer": found.answers[0] or "",
+    found = [
+      self.judge(target, prediction)
+      for target, prediction in zip(targets, predictions, strict=True)
+    ]
+    return {
+      name: 100 * sum(one[name] for one in found) / max(1, len(found))
+      for name in (found[0] if found else ["accuracy"])
     }
+
+  def judge(self, target: str, prediction: Prediction) -> dict[str, float]:
+    """Returns an example's share, 0 to 1, of each metric."""
+    said = [prediction] if isinstance(prediction, str) else prediction
+    right = [_is_right(self.rule, target, text) for text in said]
+    found: dict[str, float] = {"accuracy": right[0]}
     if len(said) > 1:
-      line["majority_right"] = int(found.elected)
-    return line
+      voted = majority(self.rule, said)
+      found["best_likelihood_accuracy"] = right[0]
+      found["majority_accuracy"] = voted is not None and right[voted]
+      found["oracle_accuracy"] = any(right)
+      found["mean_accuracy"] = sum(right) / len(right)
+    for name, rule in self.rules.items():
+      found[f"{name}_accuracy"] = _is_right(rule, target, said[0])
+    return found
 
 
-def judge(rule: AnswerRule, target: str, predictions: Sequence[str]) -> Judged:
-  """Returns what the predictions for one example answer."""
-  answers = tuple(rule.parse(said) for said in predictions)
-  votes: dict[int, int] = {}
-  for place, answer in enumerate(answers):
-    if answer is None:
-      continue
-    same = (p for p in votes if rule.equal(answer, answers[p] or ""))
-    first = next(same, place)
-    votes[first] = votes.get(first, 0) + 1
-  return Judged(
-    answers,
-    tuple(a is not None and rule.equal(a, target) for a in answers),
-    max(votes, key=votes.__getitem__, default=None),
-  )
+def majority(rule: AnswerRule, predictions: Sequence[str]) -> int | None:
+  """Returns the place of the answer that most predictions give.
+
+  What cannot be read does not vote: None where nothing can. Of answers with as
+  many votes it is the first.
+  """
+  votes: dict[str, int] = {}
+  first: dict[str, int] = {}
+  for place, answer in enumerate(map(rule.parse, predictions)):
+    if answer is not None:
+      same = next((a for a in votes if rule.equal(answer, a)), answer)
+      votes[same] = votes.get(same, 0) + 1
+      first.setdefault(same, place)
+  return first[max(votes, key=votes.__getitem__)] if votes else None
 
 
-def _several(prediction: Prediction) -> Sequence[str]:
-  return [prediction] if isinstance(prediction, str) else prediction
-
-
-def _percent(shares: Sequence[float]) -> float:
-  return 100 * sum(shares) / max(1, len(shares))
+def _is_right(rule: AnswerRule, target: str, prediction: str) -> bool:
+  answer = rule.parse(prediction)
+  return answer is not None and rule.equal(answer, target)
 
 
 def for_each_decode(postprocess: Callable[..., str]) -> Callable[..., object]:

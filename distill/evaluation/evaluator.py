@@ -98,8 +98,7 @@ class Evaluator:
     It writes `<task>-<step>.jsonl`: the `rows`, a line each. A task of
     `metrics.Accuracy` has also `<task>-right.jsonl`, of the newest evaluation:
     the example's `id`, `right` (0 or 1) and the `answer` that was read in the
-    prediction ('': none), in the order of the split; of several samples also
-    `majority_right`.
+    best prediction ('': none), in the order of the split.
 
     Args:
       params: The model's parameters, on the mesh.
@@ -123,13 +122,7 @@ class Evaluator:
       self._write(f"{task}-{step:06d}", rows)
       for metric in seqio.TaskRegistry.get(task).metric_fns:
         if isinstance(metric, Accuracy):
-          self._write(
-            f"{task}-right",
-            (
-              {"id": row["id"]} | metric.line(row["target"], row["prediction"])
-              for row in rows
-            ),
-          )
+          self._write(f"{task}-right", (_judged(metric, row) for row in rows))
     return {
       f"{task}/{name}": float(value)
       for task, metrics in future.result().items()
@@ -184,3 +177,15 @@ class Evaluator:
       for line in lines:
         file.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
     partial.replace(path)
+
+
+def _judged(metric: Accuracy, row: Mapping[str, Any]) -> dict[str, Any]:
+  """Returns a line of `<task>-right.jsonl`."""
+  said = row["prediction"]
+  best = said if isinstance(said, str) else said[0]
+  right = int(metric.judge(row["target"], best)["accuracy"])
+  return {
+    "id": row["id"],
+    "right": right,
+    "answer": metric.rule.parse(best) or "",
+  }

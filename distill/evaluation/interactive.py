@@ -99,9 +99,9 @@ def converse(
           "decoder_input_tokens": np.zeros(lengths["targets"], np.int32),
         }
       )
-    answers = predictor.predict(params, examples)
-    for (name, _), tokens in zip(asked, answers, strict=True):
-      answer = printable(writer.decode(tokens.tolist()))
+    answers = predictor.decode(params, examples)
+    for (name, _), (tokens, _) in zip(asked, answers, strict=True):
+      answer = printable(writer.decode(tokens[0].tolist()))
       print(f"  {name}: {answer}", file=screen)
     print("input> ", end="", file=screen, flush=True)
   print(file=screen)

@@ -38,13 +38,6 @@ class Predictor:
       model.score_batch, out_shardings=partitioner.replicated
     )
 
-  def predict(
-    self, params: Any, examples: Iterable[Example]
-  ) -> Iterator[np.ndarray]:
-    """Yields the best tokens [targets length] of each example, in order."""
-    for tokens, _ in self.decode(params, examples):
-      yield tokens[0]
-
   def decode(
     self, params: Any, examples: Iterable[Example]
   ) -> Iterator[tuple[np.ndarray, np.ndarray]]:

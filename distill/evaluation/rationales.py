@@ -14,11 +14,6 @@ from distill.teacher import answers, completions
 from distill.teacher.builtin import checking
 
 _CHAINS = ("_cot", "_scotd", "_answer_first")
-_BEFORE_ANSWER = (
-  metrics.ANSWER_ARROW,
-  postprocessors.THEREFORE,
-  postprocessors.SO_THE_ANSWER,
-)
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 Texts = Mapping[Any, str]
 
@@ -48,8 +43,10 @@ def evaluate(
     examples = family.dataset.examples(config.split)
     questions = {example.id: example.input for example in examples}
     for chain in chains:
-      outputs = _best(scorer.rows[chain])
-      said = {key: reasoning(output) for key, output in outputs.items()}
+      said = {
+        key: reasoning(family.answer_rule, output)
+        for key, output in _best(scorer.rows[chain]).items()
+      }
       found[chain] = steps(questions, said)
     if labels and asked in parts:
       said = scorer.ask(params, parts[asked])
@@ -72,14 +69,12 @@ def _best(rows: Sequence[Mapping[str, Any]]) -> dict[Any, str]:
   }
 
 
-def reasoning(output: str) -> str:
+def reasoning(rule: answers.AnswerRule, output: str) -> str:
   """Returns the rationale of a chain of thought, all of one without answer."""
-  for words in _BEFORE_ANSWER:
-    before, found, _ = output.rpartition(words.strip())
-    if found:
-      return before
-  _, found, after = output.partition(postprocessors.EXPLANATION.strip())
-  return after if found else output
+  before = output.rpartition(metrics.ANSWER_ARROW)[0]
+  after = output.partition(postprocessors.EXPLANATION)[2]
+  parsed = completions.parse_completion(output, rule)
+  return before or after or parsed.rationale or output
 
 
 def steps(questions: Texts, rationales: Texts) -> dict[str, float]:
@@ -88,16 +83,14 @@ def steps(questions: Texts, rationales: Texts) -> dict[str, float]:
   `right_rationales` is the percentage that is right throughout, and
   `first_wrong_step` the mean 0-based step at which the others first go wrong.
   """
-  known = [
-    progress
-    for key, said in rationales.items()
-    if (progress := checking.progress(questions[key], said))
-  ]
-  if not known:
-    return {}
-  wrong = [progress.steps for progress in known if not progress.right]
-  right = {"right_rationales": 100 * (1 - len(wrong) / len(known))}
-  return right | ({"first_wrong_step": fmean(wrong)} if wrong else {})
+  found = (
+    checking.progress(questions[k], said) for k, said in rationales.items()
+  )
+  known = [progress for progress in found if progress]
+  wrong = [step for step, right in known if not right]
+  share = {"right_rationales": 100 * (1 - len(wrong) / max(1, len(known)))}
+  first = {"first_wrong_step": fmean(wrong)} if wrong else {}
+  return share | first if known else {}
 
 
 def agreement(

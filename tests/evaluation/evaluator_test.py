@@ -72,7 +72,7 @@ def test_samples_are_judged_together(
   assert all(len(line["output"]) == 4 for line in lines)
   assert set(scores.values()) == {0.0}
   judged = read_lines(tmp_path / "evaluation_test-right.jsonl")
-  assert judged[0] == {"id": 0, "right": 0, "answer": "", "majority_right": 0}
+  assert judged[0] == {"id": 0, "right": 0, "answer": ""}
 
 
 def test_of_beams_the_best_alone_is_judged(

@@ -103,7 +103,7 @@ def test_what_a_rationale_concludes(rule, question, rationale, answer):
   ],
 )
 def test_the_reasoning_of_a_chain(output):
-  assert rationales.reasoning(output).strip() == "So it is."
+  assert rationales.reasoning(TextAnswer(), output).strip() == "So it is."
 
 
 @given(st.text())

@@ -1,7 +1,6 @@
 """What a rationale for a procedural question gets right, and concludes."""
 
 import re
-from typing import NamedTuple
 
 from distill.teacher.builtin import coin_flip, wordings
 from distill.teacher.builtin.teacher import solve
@@ -10,26 +9,15 @@ _CLOSING = re.compile(re.escape(wordings.CLOSING) + r" (\w+)\.?$")
 _WORD = re.compile(r"\w+")
 
 
-class Progress(NamedTuple):
-  """How far a rationale goes right: the steps before its first wrong one.
-
-  Where `right` is True it is the whole solution and nothing else; where it is
-  not, `steps` is the 0-based index of the step that goes wrong, or how many
-  there are if only what comes after them is too much.
-  """
-
-  steps: int
-  right: bool
-
-
-def progress(question: str, rationale: str) -> Progress | None:
+def progress(question: str, rationale: str) -> tuple[int, bool] | None:
   """Returns how far a rationale follows the built-in teacher's solution.
 
   Of the teacher's verbosities the one counts that it follows furthest. Spare
   whitespace does not matter; another wording of a step is a wrong step.
 
   Returns:
-    None if no solver reads the question.
+    How many steps are right before the first wrong one (its 0-based index), and
+    whether none is wrong or too much. None if no solver reads the question.
   """
   solution = solve(question)
   if solution is None:
@@ -40,14 +28,14 @@ def progress(question: str, rationale: str) -> Progress | None:
   )
 
 
-def _follow(texts: list[str], said: list[str]) -> Progress:
+def _follow(texts: list[str], said: list[str]) -> tuple[int, bool]:
   done = 0
   for place, text in enumerate(texts):
     words = text.split()
     if said[done : done + len(words)] != words:
-      return Progress(place, right=False)
+      return place, False
     done += len(words)
-  return Progress(len(texts), right=done == len(said))
+  return len(texts), done == len(said)
 
 
 def conclusion(question: str, rationale: str) -> str | None:

@@ -55,8 +55,8 @@ class BuiltinTeacher:
 
   def __post_init__(self) -> None:
     for name, value, known in (
-      ("verbosity", self.verbosity, tuple(wordings.VERBOSITIES)),
-      ("flaw", self.flaw, ("none", "wrong_step", *wordings.FLAWS)),
+      ("verbosity", self.verbosity, wordings.VERBOSITIES),
+      ("flaw", self.flaw, wordings.FLAWS),
     ):
       if value not in known:
         raise UserError(
@@ -64,13 +64,12 @@ class BuiltinTeacher:
           expected="one of " + ", ".join(known),
           found=str(value),
         )
-    most = 0.0 if self.flaw == "none" else 1.0
     # A flaw that was asked for and never shows would mislead.
-    needless = self.flaw in wordings.FLAWS and not self.error_rate
-    if needless or not 0 <= self.error_rate <= most:
+    never = self.flaw not in ("none", "wrong_step") and self.error_rate == 0
+    if never or not 0 <= self.error_rate <= 1:
       raise UserError(
         f"The built-in teacher cannot err at this rate with flaw={self.flaw}.",
-        expected="an error_rate from 0 to 1; 0 with none, above 0 with a flaw",
+        expected="an error_rate from 0 to 1, above 0 with a flaw",
         found=str(self.error_rate),
       )
 
@@ -78,7 +77,7 @@ class BuiltinTeacher:
   def name(self) -> str:
     """Returns 'builtin', with what changes its answers."""
     told = []
-    if self.error_rate:
+    if self.error_rate and self.flaw != "none":
       told += [f"error_rate={self.error_rate:g}", f"seed={self.seed}"]
       if self.flaw != "wrong_step":
         told.append(f"flaw={self.flaw}")
@@ -125,9 +124,9 @@ class BuiltinTeacher:
     flawed = chance.random() < self.error_rate
     mistake = chance if flawed and self.flaw == "wrong_step" else None
     solution = solve(question, mistake)
-    if solution is not None and flawed and mistake is None:
-      return wordings.FLAWS[self.flaw](solution, chance)
-    return solution
+    if solution is None or not flawed:
+      return solution
+    return wordings.FLAWS[self.flaw](solution, chance)
 
 
 def solve(

@@ -35,6 +35,11 @@ def _verbose(solution: Solution) -> list[str]:
   return texts
 
 
+def _as_it_is(solution: Solution, chance: random.Random) -> Solution:
+  del chance
+  return solution
+
+
 def _skip_step(solution: Solution, chance: random.Random) -> Solution:
   """Leaves out a step that is not the last one; a single step stays."""
   steps = list(solution.steps)
@@ -65,8 +70,11 @@ VERBOSITIES: dict[str, Callable[[Solution], list[str]]] = {
   "terse": _terse,
   "verbose": _verbose,
 }
-# What makes a right solution a flawed one; its answer stays right.
+# What makes a right solution a flawed one; its answer stays right. A wrong step
+# is the solver's own.
 FLAWS: dict[str, Callable[[Solution, random.Random], Solution]] = {
+  "none": _as_it_is,
+  "wrong_step": _as_it_is,
   "skipped_step": _skip_step,
   "irrelevant": _digress,
   "answer_first": _answer_first,

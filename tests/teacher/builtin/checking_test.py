@@ -13,7 +13,6 @@ from distill.data.procedural.tracking_shuffled_objects import (
   TrackingShuffledObjects,
 )
 from distill.teacher.builtin import checking
-from distill.teacher.builtin.checking import Progress
 from distill.teacher.builtin.teacher import BuiltinTeacher
 from distill.teacher.interface import Request
 
@@ -29,27 +28,27 @@ SWAPS = "Ann holds the key, Bob the cup. Ann and Bob swap. What does Ann hold?"
 @pytest.mark.parametrize(
   "question, rationale, progress",
   [
-    (WORDS, "mifo ends in o, taru in u, keb in b: oub.", Progress(4, True)),
-    (WORDS, "mifo  ends in o,\ntaru in u, keb in b: oub.", Progress(4, True)),
-    (WORDS, "mifo ends in o, taru in u, keb in b: ouk.", Progress(3, False)),
-    (WORDS, "mifo ends in o, taru in r, keb in b: orb.", Progress(1, False)),
-    (WORDS, "mifo ends in o, taru in u,", Progress(2, False)),
-    (WORDS, "", Progress(0, False)),
+    (WORDS, "mifo ends in o, taru in u, keb in b: oub.", (4, True)),
+    (WORDS, "mifo  ends in o,\ntaru in u, keb in b: oub.", (4, True)),
+    (WORDS, "mifo ends in o, taru in u, keb in b: ouk.", (3, False)),
+    (WORDS, "mifo ends in o, taru in r, keb in b: orb.", (1, False)),
+    (WORDS, "mifo ends in o, taru in u,", (2, False)),
+    (WORDS, "", (0, False)),
     # A skipped step is wrong where it should stand; 21 does not start with 2.
-    (SUM, "2 * 2 = 4.", Progress(0, False)),
-    (SUM, "5 - 3 = 2, 2 * 2 = 4.", Progress(2, True)),
-    (SUM, "5 - 3 = 21, 2 * 2 = 4.", Progress(0, False)),
-    (SUM, "5 - 3 = 2, 2 * 2 = 4. 4 + 1 = 5.", Progress(2, False)),
+    (SUM, "2 * 2 = 4.", (0, False)),
+    (SUM, "5 - 3 = 2, 2 * 2 = 4.", (2, True)),
+    (SUM, "5 - 3 = 21, 2 * 2 = 4.", (0, False)),
+    (SUM, "5 - 3 = 2, 2 * 2 = 4. 4 + 1 = 5.", (2, False)),
     # The teacher's other wordings.
-    (SUM, "2, 4.", Progress(2, True)),
-    (SUM, "2, 5.", Progress(1, False)),
+    (SUM, "2, 4.", (2, True)),
+    (SUM, "2, 5.", (1, False)),
     (
       SUM,
       "Let us think step by step. Step 1: 5 - 3 = 2, Step 2: 2 * 2 = 5.",
-      Progress(1, False),
+      (1, False),
     ),
-    (COIN, "Ann flips: tails. Bob does not: heads.", Progress(1, False)),
-    (SWAPS, "Ann, Bob hold key, cup; then cup, key.", Progress(2, True)),
+    (COIN, "Ann flips: tails. Bob does not: heads.", (1, False)),
+    (SWAPS, "Ann, Bob hold key, cup; then cup, key.", (2, True)),
     ("What is the capital of France?", "Paris.", None),
   ],
 )
@@ -96,10 +95,10 @@ def ask(teacher, example):
 def test_of_its_own_rationales_it_finds_the_broken_ones(dataset, verbosity):
   for example in dataset.examples("train"):
     right, answer = ask(BuiltinTeacher(verbosity=verbosity), example)
-    assert checking.progress(example.input, right).right
+    assert checking.progress(example.input, right)[1]
     assert f"{checking.conclusion(example.input, right)}." == answer
     wrong, answer = ask(BuiltinTeacher(1.0, verbosity=verbosity), example)
-    assert not checking.progress(example.input, wrong).right
+    assert not checking.progress(example.input, wrong)[1]
     assert f"{checking.conclusion(example.input, wrong)}." == answer
 
 
@@ -107,5 +106,5 @@ def test_of_its_own_rationales_it_finds_the_broken_ones(dataset, verbosity):
 def test_no_text_makes_it_raise(words, rationale):
   question = f'Join the last letters of "{words}".'
   found = checking.progress(question, rationale)
-  assert found is None or found.steps >= 0
+  assert found is None or found[0] >= 0
   checking.conclusion(question, rationale)
