@@ -140,6 +140,7 @@ class _Run:
       if cell not in self.rows
     }
     pending = set(futures)
+    failed: dict[Cell, Exception] = {}
     while pending:
       done, pending = concurrent.futures.wait(
         pending, _SECONDS_BETWEEN_LINES, concurrent.futures.FIRST_COMPLETED
@@ -148,16 +149,22 @@ class _Run:
         cell = futures[future]
         try:
           self.rows[cell] = future.result()
-        except errors.UserError as error:
-          home = student.home_of(self.folder, cell)
-          raise errors.UserError(
-            f"The cell {cell.name} failed.\n{error}",
-            remedy="mend that and run the same command again; it goes on"
-            f" where it was. All it said is in {home}/log.txt",
-          ) from error
-        self._write(teachers)
-        _say(f"{cell.name}: accuracy {self.rows[cell][0].accuracy:.1f}")
+        except process.BrokenProcessPool:
+          raise
+        except Exception as error:  # a night's other cells go on
+          failed[cell] = error
+          _say(f"{cell.name}: failed")
+        else:
+          self._write(teachers)
+          _say(f"{cell.name}: accuracy {self.rows[cell][0].accuracy:.1f}")
       _say(f"  {self._progress()}")
+    for cell, error in failed.items():
+      home = student.home_of(self.folder, cell)
+      raise errors.UserError(
+        f"{len(failed)} cells failed, of which {cell.name}:\n{error}",
+        remedy="mend that and run the same command again; it goes on where it"
+        f" was. All that was said is in {home}/log.txt",
+      ) from error
 
   def _progress(self) -> str:
     """Says how far the run is, and the cells under way."""
