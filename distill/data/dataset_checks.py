@@ -63,13 +63,18 @@ def check_examples(
   use_cached: bool,
   truncate: bool,
 ) -> None:
-  """Looks at some untrimmed examples of each task.
+  """Looks at some untrimmed examples of each task that has any rate.
 
   Raises:
     UserError: A task is empty, or targets are longer than their length and
       `truncate` is off: a cut answer would be learnt as if it were whole.
   """
-  tasks = [t for t in seqio.get_subtasks(provider) if split in t.splits]
+  tasks = [
+    task
+    for task in seqio.get_subtasks(provider)
+    if split in task.splits
+    and (provider is task or provider.get_rate(task) > 0)
+  ]
   for task in tasks:
     found = _untrimmed_lengths(
       task, split, lengths, use_cached, EXAMPLES_LOOKED_AT // len(tasks)

@@ -15,6 +15,7 @@ from distill.data import (
 )
 from distill.data.examples import Dataset
 from distill.data.family_views import Family
+from distill.data.selection import current_selection
 from distill.errors import UserError
 from distill.teacher.answers import AnswerRule
 
@@ -91,9 +92,7 @@ def register_family(
       postprocess_fn=view.postprocess,
     )
   for suffix, parts in family_views.MIXTURES.items():
-    seqio.MixtureRegistry.add(
-      name + suffix, [name + part for part in parts], 1.0
-    )
+    _add_mixture(name + suffix, [name + part for part in parts])
 
 
 def register_augmented(name: str, more: str) -> None:
@@ -109,17 +108,28 @@ def register_augmented(name: str, more: str) -> None:
     name: The registered family that the student is scored on.
     more: The registered family whose gold labels are not used.
   """
-
-  def examples(task: seqio.Task) -> float:
-    return float(task.num_input_examples("train"))
-
   for suffix, added in (
     ("_step_by_step", ("_label_teacher", "_rationale")),
     ("_teacher_label", ("_teacher_label",)),
   ):
     own = family_views.MIXTURES.get(suffix, (suffix,))
     tasks = [*(name + part for part in own), *(more + part for part in added)]
-    seqio.MixtureRegistry.add(f"{name}{suffix}_{more}", tasks, examples)
+    _add_mixture(f"{name}{suffix}_{more}", tasks, by_size=True)
+
+
+def _add_mixture(
+  name: str, tasks: Sequence[str], by_size: bool = False
+) -> None:
+  """Registers a mixture at equal rates, or at those of the tasks' sizes."""
+
+  def rate(task: seqio.Task) -> float:
+    # Every view ends by marking its loss group.
+    labels = task.preprocessors[-1].group < feature_converters.RATIONALE_GROUP
+    if not labels and not current_selection().coverage:
+      return 0.0  # There are none: labels are learnt alone.
+    return float(task.num_input_examples("train")) if by_size else 1.0
+
+  seqio.MixtureRegistry.add(name, tasks, rate)
 
 
 def output_features(paired: bool = False) -> dict[str, seqio.Feature]:

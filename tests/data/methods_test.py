@@ -175,8 +175,9 @@ def test_wrong_rationales_are_unlearnt_but_never_that_they_end(family):
   assert groups("toy_rationale_wrong") == [
     (text, 3, False) for text in ("r2.", "s1.", "s2.", "s3.")
   ]
-  parts = seqio.MixtureRegistry.get("toy_cot_unlikelihood").rate_per_task_name
-  assert parts == {"toy_cot": 1, "toy_rationale_wrong": 1}
+  mixture = seqio.MixtureRegistry.get("toy_cot_unlikelihood")
+  rates = {task.name: mixture.get_rate(task) for task in mixture.tasks}
+  assert rates == {"toy_cot": 1, "toy_rationale_wrong": 1}
 
 
 def test_both_views_of_an_example_are_neighbours(family):
@@ -318,6 +319,11 @@ def test_coverage_leaves_the_others_their_labels(family):
   assert texts("toy_label_teacher") == EXPECTED["label_teacher"]
   for view in ("rationale", "cot", "scotd_unfiltered", "rationale_wrong"):
     assert texts(f"toy_{view}") == []
+  # The mixture does not wait for rationales that never come.
+  for batch in taken(batches("toy_step_by_step"), 5):
+    assert {group for row in batch["decoder_loss_groups"] for group in row} == {
+      *(0, 1)
+    }
   assert groups("toy_step_by_step_paired") == [
     *(("b", 1, True), ("", 0, False)),
     *(("d", 1, True), ("", 0, False)),

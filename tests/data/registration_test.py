@@ -80,7 +80,8 @@ def test_only_views_of_teacher_output_need_a_cache(family):
 def test_the_mixture_is_one_to_one_and_keeps_the_groups(toy, family, tmp_path):
   toy.cache(tmp_path / "toy")
   mixture = seqio.get_mixture_or_task("toy_step_by_step")
-  assert mixture.rate_per_task_name == {"toy_label": 1, "toy_rationale": 1}
+  rates = {task.name: mixture.get_rate(task) for task in mixture.tasks}
+  assert rates == {"toy_label": 1, "toy_rationale": 1}
   dataset = seqio.get_dataset(
     mixture,
     LENGTHS,
