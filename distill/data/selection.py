@@ -114,19 +114,18 @@ class Selection:
 
     Where none is, all rationales are empty and the teacher's labels stay.
     """
+    # Empty ones are not picked; where all answers stay, they keep their labels.
+    limited = self.rationales is not None or self.max_words is not None
     wanted = filters.Filters(
-      min_words=max(1, self.min_words),
+      min_words=max(int(limited), self.min_words),
       max_words=self.max_words,
       pick=self.rationales,
       by=self.pick,
       seed=self.seed,
     )
-    places = list(range(len(record.rationales)))
-    if not self.min_words and self.max_words is None and not self.rationales:
-      places = places if covered else []
-    else:
-      for _, keep in wanted.steps(TextAnswer()):
-        places = keep(record, places) if covered else []
+    places = list(range(len(record.rationales))) if covered else []
+    for _, keep in wanted.steps(TextAnswer()):
+      places = keep(record, places)
     if places:
       return filters.select(record, places)
     return dataclasses.replace(
