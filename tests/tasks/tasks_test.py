@@ -297,3 +297,25 @@ def test_the_documented_family_of_ones_own_works(tmp_path, monkeypatch):
   for registry in (seqio.TaskRegistry, seqio.MixtureRegistry):
     for name in [n for n in registry.names() if n.startswith("riddles_")]:
       registry.remove(name)
+
+
+@needs_data
+def test_dates_choices_are_in_the_order_of_the_published_prompt():
+  # The letters that Fine-tune-CoT's few-shot prompt gives to rows of the set.
+  published = {
+    "2015 is coming in 36 hours. What is the date one week from today": "A",
+    "today is the first Monday of 2019. What is the date today": "C",
+    "delayed by one day to today. What is the date 10 days ago": "E",
+    "It is 4/19/1969 today. What is the date 24 hours later": "E",
+  }
+  dataset = dataclasses.replace(
+    family_of("date_understanding").dataset, root=REAL
+  )
+  rows = [e for split in dataset.splits for e in dataset.examples(split)]
+  found = {
+    phrase: example.label
+    for phrase in published
+    for example in rows
+    if f"{phrase} in MM/DD/YYYY?" in example.input
+  }
+  assert found == published

@@ -92,7 +92,7 @@ def aqua(row: Row) -> tuple[str, str]:
 def big_bench(row: Row) -> tuple[str, str]:
   """A BIG-bench input and target scores → the letter of the one with 1."""
   scores = row["target_scores"]
-  question = f"{row['input'].strip()}\nWhich choice is true?"
+  question = f"{row['input'].strip()} Which choice is true?"
   choices = [choice.removesuffix(".") for choice in scores]
   return _letter(question, choices, list(scores.values()).index(1))
 

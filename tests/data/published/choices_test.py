@@ -66,7 +66,7 @@ def test_fine_tune_cots_letters():
   )
   row = {"input": "Ann has the ", "target_scores": {"red.": 0, "blue.": 1}}
   assert choices.big_bench(row) == (
-    "Ann has the\nWhich choice is true? Answer choices: (A) red, (B) blue.",
+    "Ann has the Which choice is true? Answer choices: (A) red, (B) blue.",
     "B",
   )
 
