@@ -89,7 +89,11 @@ class LossGroupFeatureConverter(seqio.EncDecFeatureConverter):
           expected="PACK = False, for a task <data>_step_by_step_paired",
           remedy="set --gin.PACK=False",
         )
-      ds = ds.flat_map(lambda example: _both_rows(example, lengths))
+      rows = ds.flat_map(lambda example: _both_rows(example, lengths))
+      if ds.cardinality() >= 0:  # T5X asks what it evaluates for its length.
+        count = rows.reduce(tf.constant(0, tf.int64), lambda n, _: n + 1)
+        rows = rows.apply(tf.data.experimental.assert_cardinality(count))
+      ds = rows
     ds = ds.map(_align_groups, num_parallel_calls=tf.data.AUTOTUNE)
     return super().__call__(ds, lengths)
 
