@@ -8,6 +8,7 @@ from distill import errors
 
 # Command, and what it does in one line; each is the module of that name.
 COMMANDS = {
+  "list": "print every dataset, method and experiment, and what each needs",
   "cache_rationales": "ask a teacher for rationales and cache its answers",
   "import_rationales": "cache rationales that others published",
   "report_rationales": "say how far cached rationales can be trusted",

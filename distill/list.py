@@ -1,0 +1,110 @@
+"""`distill list`: every dataset, method and experiment, and what each needs."""
+
+import argparse
+import re
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from distill import errors, gin_flags, gin_survey
+from distill.data import methods
+
+if TYPE_CHECKING:
+  from distill.data.published.sources import Source
+
+
+def main(argv: Sequence[str]) -> None:
+  """Prints the lists that `argv` names, by default all."""
+  lists = {
+    "datasets": _datasets,
+    "methods": _methods,
+    "experiments": _experiments,
+  }
+  parser = argparse.ArgumentParser(
+    prog="distill list", description=__doc__, allow_abbrev=False
+  )
+  parser.add_argument(
+    "what", nargs="*", help=", ".join(lists) + "; default all"
+  )
+  parser.add_argument(
+    "--module",
+    action="append",
+    default=[],
+    help="a module that registers datasets of your own; repeatable",
+  )
+  options = parser.parse_args(argv)
+  if unknown := set(options.what) - lists.keys():
+    raise errors.UserError(
+      f"There is no list of '{min(unknown)}'.", expected=", ".join(lists)
+    )
+  for name in options.what or lists:
+    print(f"{name}\n" + "\n".join(_columns(lists[name](options.module))) + "\n")
+
+
+def _columns(rows: Iterable[Sequence[str]]) -> Iterator[str]:
+  """Returns the rows as lines, in columns as wide as their widest cell."""
+  table = list(rows)
+  widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+  for row in table:
+    cells = (f"{c:<{w}}" for c, w in zip(row, widths, strict=True))
+    yield "  " + "  ".join(cells).rstrip()
+
+
+def _datasets(modules: Sequence[str]) -> Iterator[Sequence[str]]:
+  """Yields name, which splits are on this machine, and where rows are from."""
+  from distill.data import lookup, registration
+  from distill.data.published import Published
+
+  for module in ("tasks", *modules):
+    lookup.import_registrations(module)
+  for name, family in sorted(registration.FAMILIES.items()):
+    dataset = family.dataset
+    if not isinstance(dataset, Published):
+      yield name, "here", "made, not read: " + type(dataset).__name__
+      continue
+    missing = [s for s in dataset.splits if not dataset.is_there(s)]
+    status = "not here: " + ", ".join(missing) if missing else "here"
+    sources = map(_place, (dataset.source, *dataset.others))
+    yield name, status, " or ".join(sources)
+
+
+def _place(source: "Source") -> str:
+  """Returns the files that a source of published rows reads, and whose."""
+  from distill.data.published import Tfds
+
+  if isinstance(source, Tfds):
+    return f"TFDS {source.name}"
+  names = "|".join(dict.fromkeys(source.splits.values()))
+  return f"{source.place.replace('{}', '{' + names + '}')} of {source.home}"
+
+
+def _methods(modules: Sequence[str]) -> Iterator[Sequence[str]]:
+  """Yields name, what it needs, what it learns, and where it is from."""
+  for method in methods.METHODS.values():
+    needs = "a teacher's cache" if method.needs_teacher else "labels"
+    if not method.train:
+      needs = "a checkpoint"
+    yield method.name, needs, method.summary, method.citation
+
+
+def _experiments(modules: Sequence[str]) -> Iterator[Sequence[str]]:
+  """Yields file, task or mixture, model's file and purpose."""
+  folder = gin_flags.GIN_CONFIGS / "experiments"
+  for path in sorted(folder.glob("*.gin")):
+    survey = gin_survey.Survey(gin_flags.search_path())
+    survey.add_file(f"experiments/{path.name}")
+    task = survey.defined["MIXTURE_OR_TASK_NAME"].value
+    text = path.read_text()
+    model = re.findall(r"^include 'models/(\w+)\.gin'", text, re.MULTILINE)[0]
+    yield path.name, str(task), model, _purpose(text)
+
+
+def _purpose(text: str) -> str:
+  """Returns the first sentence of an experiment's purpose."""
+  found = re.search(r"^# Purpose: +((?:.+\n#  )*.+)$", text, re.MULTILINE)
+  words = re.sub(r"\n#\s+", " ", found[1]) if found else ""
+  return re.split(r"(?<! al)[.;:](?= |$)|, in the setting", words)[0]
+
+
+if __name__ == "__main__":
+  sys.exit(errors.run_command(main))
