@@ -75,10 +75,11 @@ def from_file(path: str) -> Mapping[str, Chooser]:
     parts = {
       name: [int(i) for i in indices[name]] for name in ("train", "test")
     }
+    rows = 1 + max(max(part) for part in parts.values())
   except (KeyError, TypeError, ValueError) as error:
     raise UserError(
       f"{path} is no file of indices.",
       expected='{"train": [0, 2, …], "test": [1, …]}',
       found=f"{type(error).__name__}: {error}",
     ) from error
-  return _parts(1 + max(max(part) for part in parts.values()), parts)
+  return _parts(rows, parts)

@@ -38,9 +38,10 @@ def test_a_file_of_indices(tmp_path):
   assert (parts["train"](4), parts["test"](4)) == ([0, 3], [1, 2])
   with pytest.raises(UserError, match="published split"):
     parts["test"](5)
-  path.write_text('{"train": [0, 3]}')
-  with pytest.raises(UserError, match="no file of indices"):
-    splits.from_file(str(path))
+  for wrong in ('{"train": [0, 3]}', '{"train": [], "test": []}', "[]"):
+    path.write_text(wrong)
+    with pytest.raises(UserError, match="no file of indices"):
+      splits.from_file(str(path))
 
 
 @pytest.mark.skipif(not REAL, reason="DISTILL_TEST_DATA is not set")
