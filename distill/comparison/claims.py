@@ -21,8 +21,9 @@ are test accuracies in percent, mean ± standard error over the seeds; intervals
 are 95%, of a bootstrap over seeds and test examples, paired.
 
 - A *difference* holds if its interval lies above the bar (0 where none is
-  named), does not if it lies below, and cannot be told otherwise. A single seed
-  without per-example results has no interval.
+  named), does not if it lies below, and cannot be told otherwise. Where
+  results of single examples were not kept, seeds alone are drawn, which is
+  rough, and one seed has no interval.
 - A smallest share of the data holds if its interval ends below all of it, and a
   smallest student if its interval ends with a student; they do not hold if it
   begins there. Only shares and students that were run count: nothing is
@@ -88,18 +89,23 @@ def _differences(claim: Claim, found: Results) -> list[tuple[str, str]]:
   others = {_place(one): one for one in _select(found, claim.other)}
   lines = []
   for one in _select(found, claim.one):
-    if other := others.get(_place(one)):
-      step = statistics.difference(one, other)
-      bar = f", bar {claim.bar:+g}" if claim.bar else ""
-      verdict = HOLDS if step.low > claim.bar else OPEN
-      verdict = FAILS if step.high < claim.bar else verdict
-      lines.append(
-        (
-          f"{one.first.evaluated}, {one.first.model}: {one} against {other},"
-          f" {step.seeds} seeds in common: {step}{bar}",
-          verdict,
-        )
-      )
+    other = others.get(_place(one))
+    seeds = {row.seed for row in one.rows}
+    seeds &= {row.seed for row in other.rows} if other else set()
+    if not other or not seeds:
+      continue
+    one, other = (
+      Group(tuple(row for row in some.rows if row.seed in seeds))
+      for some in (one, other)
+    )
+    step = statistics.difference(one, other)
+    _, *place = _place(one)
+    where = ", ".join(filter(None, [*place, one.first.teacher]))
+    text = f"{where}: {one} against {other}, seeds {sorted(seeds)}: {step}"
+    text += f", bar {claim.bar:+g}" if claim.bar else ""
+    verdict = HOLDS if step.low > claim.bar else OPEN
+    verdict = FAILS if step.high < claim.bar else verdict
+    lines.append((text, verdict))
   return lines
 
 

@@ -158,13 +158,13 @@ class _Run:
           self._write(teachers)
           _say(f"{cell.name}: accuracy {self.rows[cell][0].accuracy:.1f}")
       _say(f"  {self._progress()}")
-    for cell, error in failed.items():
+    for cell, cause in failed.items():
       home = student.home_of(self.folder, cell)
       raise errors.UserError(
-        f"{len(failed)} cells failed, of which {cell.name}:\n{error}",
+        f"{len(failed)} cells failed, of which {cell.name}:\n{cause}",
         remedy="mend that and run the same command again; it goes on where it"
         f" was. All that was said is in {home}/log.txt",
-      ) from error
+      ) from cause
 
   def _progress(self) -> str:
     """Says how far the run is, and the cells under way."""

@@ -110,14 +110,12 @@ class Difference:
     low: Lower end of the 95% interval; nan where nothing can be drawn from.
     high: Upper end.
     p: Two-sided, of no difference.
-    seeds: How many both have.
   """
 
   mean: float
   low: float
   high: float
   p: float
-  seeds: int
 
   def __str__(self) -> str:
     if math.isnan(self.low):
@@ -135,12 +133,12 @@ def difference(one: Group, other: Group) -> Difference:
   mean = float(means[0] - means[1])
   samples = resample([one, other])
   if not len(samples):
-    return Difference(mean, math.nan, math.nan, math.nan, len(common))
+    return Difference(mean, math.nan, math.nan, math.nan)
   drawn = samples[:, 0] - samples[:, 1]
   low, high = map(float, np.percentile(drawn, [2.5, 97.5]))
   extreme = min((drawn <= 0).sum(), (drawn >= 0).sum())
   p = min(1.0, 2 * (1 + extreme) / (1 + len(drawn)))
-  return Difference(mean, low, high, p, len(common))
+  return Difference(mean, low, high, p)
 
 
 def first_to_reach(

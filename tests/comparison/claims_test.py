@@ -21,6 +21,14 @@ def test_the_page_is_what_the_result_files_say():
   assert (ROOT / "docs" / "claims.md").read_text() == claims.page(RESULTS)
 
 
+@pytest.mark.parametrize(
+  "path", sorted(RESULTS.glob("*.md")), ids=lambda path: path.stem
+)
+def test_a_report_is_what_its_result_file_says(path):
+  found = results.read_results(path.with_suffix(".json"))
+  assert path.read_text() == tables.report(found)
+
+
 def test_the_readme_s_tables_are_of_result_files():
   backed = {
     cells_of(line)
@@ -96,7 +104,7 @@ def test_a_difference_is_judged_by_its_interval(tmp_path, row, right, verdict):
   rights = {("finetune", 1.0): 50, ("cot", 1.0): right}
   figure, found = judged(tmp_path, row, DIFFERENCE, rights)
   assert found == verdict
-  assert f"{right:.1f} ± 0.0 against 50.0 ± 0.0, 3 seeds" in figure
+  assert f"{right:.1f} ± 0.0 against 50.0 ± 0.0, seeds [0, 1, 2]" in figure
   assert "(results/mine.json)" in figure
 
 
