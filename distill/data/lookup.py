@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import seqio
 
+from distill.data.methods import METHODS
 from distill.errors import UserError
 
 
@@ -28,13 +29,19 @@ def import_registrations(module: str) -> None:
     ) from error
 
 
-def unknown_name(what: str, name: str, known: Iterable[str]) -> UserError:
-  """Returns the error for a name that nobody registered."""
+def unknown_name(
+  what: str, name: str, known: Iterable[str], expected: str = ""
+) -> UserError:
+  """Returns the error for a name that nobody registered.
+
+  Without `expected` it names all that are known.
+  """
   names = sorted(known)
   near = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
   return UserError(
     f"There is no {what} '{name}'.",
-    expected="one of " + ", ".join(names) if names else "nothing is registered",
+    expected=expected
+    or ("one of " + ", ".join(names) if names else "nothing is registered"),
     remedy=("did you mean " + " or ".join(near) + "? If not, " if near else "")
     + "name the module that registers it"
     " (--module, or the gin macro MIXTURE_OR_TASK_MODULE)",
@@ -53,5 +60,30 @@ def get_mixture_or_task(
     import_registrations(module)
   mixtures, tasks = seqio.MixtureRegistry.names(), seqio.TaskRegistry.names()
   if name not in mixtures and name not in tasks:
-    raise unknown_name("task or mixture", str(name), {*mixtures, *tasks})
+    raise _unknown_task(str(name), {*mixtures, *tasks})
   return seqio.get_mixture_or_task(name)
+
+
+def _unknown_task(name: str, known: set[str]) -> UserError:
+  """Returns the error that names a dataset's own tasks, or what makes one up.
+
+  A dataset is what has a task `<dataset>_finetune`.
+  """
+  what, task = "task or mixture", "_finetune"
+  datasets = [n.removesuffix(task) for n in known if n.endswith(task)]
+  its = [d for d in datasets if name.startswith(f"{d}_")]
+  if its:
+    prefix = f"{max(its, key=len)}_"
+    return unknown_name(what, name, {n for n in known if n.startswith(prefix)})
+  if not datasets:
+    return unknown_name(what, name, known)
+  return unknown_name(
+    what,
+    name,
+    known,
+    "<dataset>_<method>, a dataset of "
+    + ", ".join(sorted(datasets))
+    + "; a method of "
+    + ", ".join(METHODS)
+    + "; or a task of your own module",
+  )

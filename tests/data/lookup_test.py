@@ -38,6 +38,24 @@ def test_a_name_is_found_once_its_module_is_named(package):
     assert found.name == name
 
 
+@pytest.mark.parametrize(
+  ("name", "expected", "near"),
+  [
+    ("svamp_step_by_stp", "svamp_step_by_step_paired, svamp", "svamp_step_by"),
+    ("svamq_cot", "a dataset of addsub, anli_r1", "svamp_cot"),
+    ("svamq_cot", "; a method of finetune, teacher_label", "svamp_cot"),
+  ],
+)
+def test_an_unknown_combination_names_what_can_be_combined(
+  name, expected, near
+):
+  with pytest.raises(UserError) as error:
+    lookup.get_mixture_or_task(name, "tasks")
+  assert expected in error.value.expected
+  assert "cqa_cot" not in error.value.expected
+  assert f"did you mean {near}" in error.value.remedy
+
+
 def test_a_module_that_a_package_lacks_is_the_users_mistake(package):
   with pytest.raises(UserError, match="'lookup_package.task'"):
     lookup.import_registrations(f"{package}.task")
