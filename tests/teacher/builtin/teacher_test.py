@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from distill import cache_rationales, teacher_flags
 from distill.data.procedural.chained_arithmetic import ChainedArithmetic
 from distill.data.procedural.coin_flip import CoinFlip
 from distill.data.procedural.last_letters import LastLetters
@@ -245,6 +246,16 @@ def test_such_a_flaw_leaves_the_answer_right(dataset, rule, flaw):
 )
 def test_the_name_says_what_changes_answers(options, name):
   assert BuiltinTeacher(**options).name == name
+
+
+def test_the_knobs_are_flags_that_decide_what_a_cache_holds():
+  parser = cache_rationales.make_parser()
+  flags = ["--error_rate=0.5", "--flaw=irrelevant", "--verbosity=terse"]
+  options = parser.parse_args(["--task=coin_flip", *flags])
+  assert teacher_flags.create_teacher(options) == (
+    BuiltinTeacher(0.5, verbosity="terse", flaw="irrelevant")
+  )
+  assert set(flags) < set(teacher_flags.content_flags(options, parser).split())
 
 
 @pytest.mark.parametrize(
