@@ -221,7 +221,7 @@ def taken(source, count):
   ]
 
 
-@pytest.mark.parametrize("view", ["scotd", "cot", "step_by_step_paired"])
+@pytest.mark.parametrize("view", ["scotd", "step_by_step_paired"])
 def test_a_resumed_run_sees_the_same_rows(family, view, caplog):
   first = batches(f"toy_{view}")
   taken(first, 9)
