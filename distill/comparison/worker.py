@@ -62,12 +62,10 @@ def run_cell(grid: Grid, cell: Cell, folder: pathlib.Path) -> list[Result]:
     UserError: Something of the configuration or the data is wrong.
   """
   home = student.home_of(folder, cell)
-  if cell.teacher:
-    data = caches.folder_of(folder, grid, cell.teacher)
-    os.environ["DISTILL_DATA_DIR"] = data
+  data = caches.folder_of(folder, grid, cell.teacher) if cell.teacher else ""
   interrupted = (home / "log.txt").exists()
   begun = time.process_time()
-  with _logged(home / "log.txt"):
+  with _logged(home / "log.txt"), _data_in(data):
     row, checkpoint = student.train_and_test(grid, cell, folder)
     spent = None if interrupted else round(time.process_time() - begun, 1)
     costs = measuring.costs(grid, cell, row.steps, checkpoint)
@@ -79,6 +77,17 @@ def run_cell(grid: Grid, cell: Cell, folder: pathlib.Path) -> list[Result]:
 
   jax.clear_caches()  # a worker lives for hundreds of cells
   return rows
+
+
+@contextlib.contextmanager
+def _data_in(folder: str) -> Iterator[None]:
+  """Names the caches of a cell's teacher; the next cell's may be elsewhere."""
+  before = os.environ.get("DISTILL_DATA_DIR", "")
+  os.environ["DISTILL_DATA_DIR"] = folder or before
+  try:
+    yield
+  finally:
+    os.environ["DISTILL_DATA_DIR"] = before
 
 
 @contextlib.contextmanager
