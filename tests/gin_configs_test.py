@@ -1,16 +1,31 @@
 """The gin tree: two halves with the same macros, and files that keep word."""
 
+import functools
 import importlib
 import math
 import pathlib
 import re
+import sys
+import types
 
 import gin
 import jax
+import numpy as np
 import pytest
+import seqio
+import tensorflow_datasets as tfds
 from gin import config_parser
 
 from distill import gin_checks, gin_flags, gin_loading, gin_survey
+from distill.data import pipeline, registration
+from distill.data.cache import caching
+from distill.teacher import styles
+from distill.teacher.collection import Collection
+from distill.teacher.interface import Response
+from distill.teacher.prompts import PromptTemplate
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent / "tasks"))
+import published_rows  # noqa: E402
 
 ROOT = gin_flags.GIN_CONFIGS
 HALVES = {"native": gin_flags.search_path(), "t5x": [str(ROOT)]}
@@ -21,6 +36,11 @@ SIZES = [
   name for name in SHARED if re.fullmatch(r"models/\w+_[a-z]+.gin", name)
 ]
 MODULE = "MIXTURE_OR_TASK_MODULE"
+# In place of T5's, which is in a bucket: SeqIO ships this one with its wheel.
+PIECES = (
+  pathlib.Path(seqio.__file__).parent
+  / "test_data/sentencepiece/sentencepiece.model"
+)
 # A value for whatever an experiment leaves to the command line.
 GIVEN = {
   "MODEL_DIR": "'/m'",
@@ -50,10 +70,11 @@ def header(name):
   return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
-def built(command, *names):
+def built(command, *names, **more):
   """Loads files as a command does and builds all that they configure."""
   survey = survey_of("native", *names)
   given = [f"{n}={GIVEN[n]}" for n in (*survey.missing(), MODULE)]
+  given += [f"{n}={value}" for n, value in more.items() if n in survey.defined]
   bindings = [gin_checks.checked_binding(text, survey) for text in given]
   gin_checks.check_complete(survey)
   gin_loading.load(names, bindings, HALVES["native"])
@@ -136,6 +157,88 @@ def test_an_experiment_builds_all_that_a_command_needs(name, command):
   task = survey_of("native", name).defined["MIXTURE_OR_TASK_NAME"].value
   alpha = (0.5, 0.5) if "_step_by_step" in task else (1.0, 1.0)
   assert arguments["model"].objective.group_weights == (1.0, *alpha, 0.0)
+
+
+class KnowingTeacher:
+  """Gives the gold label of whatever it is asked, and a reason."""
+
+  name = "knowing"
+
+  def __init__(self, examples):
+    self.labels = {example.input: example.label for example in examples}
+
+  async def complete(self, request):
+    label = self.labels[request.prompt.removesuffix("\nA:")]
+    return Response(f"So it is. So the answer is {label}.", "stop", 1, 1)
+
+
+@pytest.fixture(scope="module")
+def answered(tmp_path_factory):
+  """Made-up rows of all published sets, and a teacher's answers to them."""
+  folder = tmp_path_factory.mktemp("data")
+  published_rows.write(folder / "raw")
+  prompt = PromptTemplate("bare", "{input}\nA:", "0" * 64)
+  find = tfds.builder
+
+  def prepared(name, **options):
+    """TFDS's mock_data would be read in place of caches, too."""
+    builder = find(name, **options)
+    return types.SimpleNamespace(
+      data_path=folder,
+      info=builder.info,
+      download_and_prepare=lambda: None,
+      as_dataset=functools.partial(published_rows.rows_of, builder),
+    )
+
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setenv("DISTILL_RAW_DATA_DIR", str(folder / "raw"))
+    patch.setenv("DISTILL_DATA_DIR", str(folder / "cache"))
+    patch.setattr(tfds, "builder", prepared)
+
+    @functools.cache
+    def answer(family):
+      found = registration.find_family(family)
+      rule = found.answer_rule
+      teacher = KnowingTeacher(found.dataset.examples("train"))
+      style = styles.FewShot(prompt, rule)
+      collection = Collection(teacher, style)
+      place = str(folder / "cache" / family)
+      caching.build_cache(found.dataset, "train", collection, rule, place)
+
+    yield answer
+
+
+@functools.cache
+def parameter_shapes(module):
+  """Returns shapes of one row; experiments share the few networks."""
+  tokens = jax.ShapeDtypeStruct((1, 4), "int32")
+  key = jax.eval_shape(lambda: jax.random.key(0))
+  return jax.eval_shape(module.init, key, *(3 * [tokens]))["params"]
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_an_experiment_builds_its_model_and_its_first_batch(name, answered):
+  arguments = built(
+    *("train", gin_flags.RUN_FILES["train"], name),
+    BATCH_SIZE="6",
+    VOCABULARY_FILE=f"'{PIECES}'",
+  )
+  model, config = arguments["model"], arguments["train_dataset_cfg"]
+  assert parameter_shapes(model.module)["decoder"]["logits_dense"]
+  task = config.mixture_or_task_name
+  families = [f for f in registration.FAMILIES if task.startswith(f"{f}_")]
+  answered(max(families, key=len))
+  batches = pipeline.TrainBatches(config)
+  batch = next(batches)
+  rows = 12 if task.endswith("_paired") else 6
+  assert batch["decoder_target_tokens"].shape == (
+    rows, config.task_feature_lengths["targets"]
+  )  # fmt: skip
+  assert batch["encoder_input_tokens"].any(axis=1).all()
+  shares = np.asarray(model.coefficients(batch)).sum()
+  assert 0.49 < shares < 1.01
+  optimizer = arguments["optimizer"](arguments["learning_rate_fn"])
+  assert optimizer.init({"weight": np.zeros(2, np.float32)})
 
 
 def test_folders_hold_gin_files_only():
