@@ -159,12 +159,13 @@ def test_killed_in_the_middle_and_run_again(tmp_path):
     lambda: not any(os.path.exists(f"/proc/{pid}") for pid in orphans), 10
   )
   done = {path: path.read_bytes() for path in cells.glob("*/rows.json")}
-  interrupted = [home for home in cells.iterdir() if _is_half_way(home)]
-  assert 1 <= len(done) < 4 and interrupted
+  half_way = [home for home in cells.iterdir() if _is_half_way(home)]
+  begun = [h for h in cells.iterdir() if (h / "log.txt").exists()]
+  assert 1 <= len(done) < 4 and half_way
 
   assert start(tmp_path).wait() == 0
   assert done == {path: path.read_bytes() for path in done}
-  for home in interrupted:
+  for home in half_way:
     said = (home / "log.txt").read_text()
     _, resumed = map(int, re.findall(r"from step (\d+);", said))
     assert resumed >= 20
@@ -178,8 +179,9 @@ def test_killed_in_the_middle_and_run_again(tmp_path):
     assert one.target_tokens == other.target_tokens
     assert one.metrics == other.metrics
   # What an interrupted cell took nobody knows.
-  assert [row.cpu_seconds for row in again].count(None) == len(interrupted)
+  unknown = [row.cpu_seconds for row in again].count(None)
+  assert unknown == len(begun) - len(done)
 
 
 def _is_half_way(home):
-  return not (home / "rows.json").exists() and bool(steps_of(home))
+  return bool(steps_of(home)) and max(steps_of(home)) < 200
