@@ -17,7 +17,7 @@ import tensorflow_datasets as tfds
 from gin import config_parser
 
 from distill import gin_checks, gin_flags, gin_loading, gin_survey
-from distill.data import pipeline, registration
+from distill.data import pipeline, registration, selection
 from distill.data.cache import caching
 from distill.teacher import styles
 from distill.teacher.collection import Collection
@@ -36,6 +36,7 @@ SIZES = [
   name for name in SHARED if re.fullmatch(r"models/\w+_[a-z]+.gin", name)
 ]
 MODULE = "MIXTURE_OR_TASK_MODULE"
+BATCHES = {}
 # In place of T5's, which is in a bucket: SeqIO ships this one with its wheel.
 PIECES = (
   pathlib.Path(seqio.__file__).parent
@@ -228,8 +229,11 @@ def test_an_experiment_builds_its_model_and_its_first_batch(name, answered):
   task = config.mixture_or_task_name
   families = [f for f in registration.FAMILIES if task.startswith(f"{f}_")]
   answered(max(families, key=len))
-  batches = pipeline.TrainBatches(config)
-  batch = next(batches)
+  # Experiments that differ in their model alone share a batch.
+  key = repr((config, selection.current_selection()))
+  if key not in BATCHES:
+    BATCHES[key] = next(pipeline.TrainBatches(config))
+  batch = BATCHES[key]
   rows = 12 if task.endswith("_paired") else 6
   assert batch["decoder_target_tokens"].shape == (
     rows, config.task_feature_lengths["targets"]
