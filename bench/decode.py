@@ -63,10 +63,10 @@ def benchmark(
     for i in range(config.batch_size)
   ]
   begun = time.perf_counter()
-  list(predictor.predict(params, rows[: config.batch_size]))
+  list(predictor.decode(params, rows[: config.batch_size]))
   meter = measure.Meter(time.perf_counter() - begun)
   meter.start()
-  outputs = np.stack(list(predictor.predict(params, rows)))
+  outputs = np.stack([best for (best, *_), _ in predictor.decode(params, rows)])
   inputs = np.stack([row["encoder_input_tokens"] for row in rows])
   meter.add(len(rows), inputs, outputs)
   return meter.report(
