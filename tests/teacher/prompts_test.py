@@ -28,6 +28,11 @@ RULES = {
   "cqa": ListedChoiceAnswer(),
   "esnli": ChoiceAnswer(("entailment", "neutral", "contradiction")),
   "svamp": ExpressionAnswer(),
+  "letter_choice": ChoiceAnswer(tuple("ABCDEF")),
+  "math": NumberAnswer(),
+  "multiple_choice": ListedChoiceAnswer(),
+  "sentiment": ChoiceAnswer(("positive", "negative")),
+  "yes_no": YesNoAnswer(),
 }
 
 
