@@ -1,7 +1,7 @@
 """SeqIO postprocessors: where in a prediction its answer stands.
 
 Each takes one prediction or several samples. What never came to an answer is
-'', which is wrong; a target is an answer already.
+'', which is wrong.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,7 +23,8 @@ _NEXT_QUESTION = "\n\nQ: "
 def _reading(read: Callable[[str], str]) -> Callable[..., Any]:
   @for_each_decode
   def postprocess(text: str, is_target: bool = False, **unused: object) -> str:
-    return text if is_target else read(text)
+    # The target of a row that nobody was asked about is its label alone.
+    return read(text) or (text if is_target else "")
 
   return postprocess
 
