@@ -4,6 +4,7 @@ import difflib
 import importlib
 from collections.abc import Iterable
 
+import gin
 import seqio
 
 from distill.data.methods import METHODS
@@ -17,7 +18,10 @@ def import_registrations(module: str) -> None:
     UserError: There is no such module. An error inside it passes through.
   """
   try:
-    importlib.import_module(module)
+    # T5X locks gin before it asks for a task; a module may still register
+    # what gin is to configure.
+    with gin.unlock_config():
+      importlib.import_module(module)
   except ModuleNotFoundError as error:
     # Otherwise the module is there, and it misses one itself.
     if error.name is None or not f"{module}.".startswith(f"{error.name}."):

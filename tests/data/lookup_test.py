@@ -1,5 +1,6 @@
 """Names of tasks and modules: what is found, and what is said otherwise."""
 
+import gin
 import pytest
 import seqio
 
@@ -8,7 +9,10 @@ from distill.errors import UserError
 
 NAMES = ["lookup_both", "lookup_one"]
 MODULE = """
+import gin
 import seqio
+@gin.register("lookup_configurable")
+def configurable(): ...
 source = seqio.FunctionDataSource(lambda split, shuffle_files: None, ["train"])
 seqio.TaskRegistry.add("lookup_one", source, output_features={})
 seqio.MixtureRegistry.add("lookup_both", ["lookup_one"], default_rate=1.0)
@@ -33,9 +37,13 @@ def test_a_name_is_found_once_its_module_is_named(package):
   for name in NAMES:
     with pytest.raises(UserError, match=f"no task or mixture '{name}'"):
       lookup.get_mixture_or_task(name)
+  # As T5X leaves it; the module registers something of its own with gin.
+  gin.finalize()
   for name in NAMES:
     found = lookup.get_mixture_or_task(name, f"{package}.tasks")
     assert found.name == name
+  assert gin.config_is_locked()
+  gin.clear_config()
 
 
 @pytest.mark.parametrize(
