@@ -52,7 +52,8 @@ def helper(
     UserError: Beam is not installed, or a flag does not go with it.
   """
   for name in ("shard_index", "max_cost", "batch_api"):
-    if getattr(options, name):
+    given = getattr(options, name)
+    if given is not None and given is not False:
       raise UserError(f"--runner=beam does not go with --{name}.")
   try:
     import apache_beam  # noqa: F401

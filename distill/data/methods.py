@@ -4,11 +4,8 @@ Every registered family has all of them. No framework is imported here, so that
 lists and grids can be made from this table alone.
 """
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-
-from distill.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -33,14 +30,6 @@ class Method:
   needs_teacher: bool = True
   macros: Mapping[str, object] = field(default_factory=dict)
   citation: str = ""
-
-  def training_name(self, family: str) -> str:
-    """Returns the task or mixture to train on, '' if there is no training."""
-    return self.train and family + self.train
-
-  def evaluation_name(self, family: str) -> str:
-    """Returns the task to score."""
-    return family + self.evaluate
 
 
 _HSIEH = "Hsieh et al. 2023, Distilling Step-by-Step"
@@ -114,19 +103,3 @@ METHODS: dict[str, Method] = {
     _step_by_step("_repeated", "control: the label, repeated", ""),
   )
 }
-
-
-def find_method(name: str) -> Method:
-  """Returns a method by its name.
-
-  Raises:
-    UserError: There is none of that name; it names them all.
-  """
-  if name in METHODS:
-    return METHODS[name]
-  near = difflib.get_close_matches(name, METHODS, n=3, cutoff=0.4)
-  raise UserError(
-    f"There is no method '{name}'.",
-    expected="one of " + ", ".join(METHODS),
-    remedy="did you mean " + " or ".join(near) + "?" if near else "",
-  )

@@ -78,7 +78,7 @@ def test_what_a_worker_cannot_do_is_said_and_the_rest_is_kept(
   "flags, said",
   [
     (["--max_cost=1", *BEAM], "does not go with --max_cost"),
-    (["--shard_index=1", *BEAM], "does not go with --shard_index"),
+    (["--shard_index=0", *BEAM], "does not go with --shard_index"),
   ],
 )
 def test_what_does_not_go_with_it_is_said(run, server, flags, said):
