@@ -15,7 +15,7 @@ from distill import errors
 if TYPE_CHECKING:
   from distill.data.registration import Family
 
-# More take over a minute.
+# Of more, only who asks for it gets a report.
 _MOST_ANSWERS = 50_000
 
 
@@ -60,22 +60,26 @@ def survey(
 def after_run(directory: str, family: Family, split: str, answers: int) -> None:
   """Prints how far a split can be trusted; a file beside it has all.
 
-  The file is the same whenever it is written. Of so many answers that it would
-  take minutes there is none.
+  The file is the same whenever it is written. Of very many answers there is
+  none.
   """
   import tensorflow as tf
 
   from distill.data import hygiene
   from distill.data.cache import manifest, writing
 
-  name = manifest.HYGIENE.format(split=split)
-  path = f"{directory}/{name}"
+  name, file_name = family.dataset.name, manifest.HYGIENE.format(split=split)
+  path = f"{directory}/{file_name}"
   if not tf.io.gfile.exists(path):
     if answers > _MOST_ANSWERS:
-      print(f"hygiene: `distill report_rationales --input_dir={directory}`")
+      print(f"No report, for over {_MOST_ANSWERS:,} answers take long. Run:")
+      print(
+        f"  distill report_rationales --task={name} --split={split}"
+        f" --input_dir={directory}"
+      )
       return
     text = json.dumps(survey(directory, family, split), indent=2)
-    draft = f"{directory}/{manifest.INCOMPLETE}{name}"
+    draft = f"{directory}/{manifest.INCOMPLETE}{file_name}"
     with writing.writing(directory):
       with tf.io.gfile.GFile(draft, "w") as file:
         file.write(text + "\n")

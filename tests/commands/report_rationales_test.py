@@ -64,5 +64,6 @@ def test_of_too_many_answers_there_is_none(cache, capsys, monkeypatch):
   (cache / "hygiene-train.json").unlink()
   flags = ["--task=last_letters", "--error_rate=0.2", f"--output_dir={cache}"]
   assert errors.run_command(cache_rationales.main, flags) == 0
-  assert "`distill report_rationales" in capsys.readouterr().out
+  said = capsys.readouterr().out
+  assert f"--split=train --input_dir={cache}" in said
   assert not (cache / "hygiene-train.json").exists()
