@@ -187,14 +187,10 @@ def _print_entry(directory: str, entry: SplitEntry, written: bool) -> None:
     print(
       f"  tokens      {row.prompt_tokens:,} read,"
       f" {row.completion_tokens:,} written by {row.teacher} ({row.prompt})"
-      + ("" if row.teacher.startswith("builtin") else _cost(row.cost))
+      f", cost {prices.dollars(row.cost)}"
     )
   if entry.failed:
     print(f"  missing     {entry.failed:,} samples: run again to ask for them")
-
-
-def _cost(cost: float | None) -> str:
-  return f", cost {prices.dollars(cost)}"
 
 
 def _share(part: int, whole: int) -> str:

@@ -165,6 +165,7 @@ def collection(
     hotter = insisting.warmer(sampling, options.retry_wrong)
     hint = prompts.load_prompt("hint_v1") if options.hint_gold else None
     insistence = insisting.Insistence(rule, list(map(style, hotter)), hint)
+  price = prices.find_price(options.model or "", options.prices)
   return Collection(
     teacher,
     style(sampling),
@@ -177,7 +178,7 @@ def collection(
       options.tokens_per_minute,
     ),
     RetryPolicy(attempts=options.attempts, timeout=options.request_timeout),
-    prices.find_price(options.model or "", options.prices),
+    prices.FREE if getattr(teacher, "free", False) else price,
     options.max_cost,
     insistence,
     _judge(options),

@@ -71,7 +71,5 @@ def make(
 
 def _cost(rows: Sequence[Any]) -> float | None:
   """Returns US dollars by a ledger, None where a price is not known."""
-  costs = [
-    0.0 if row.teacher.startswith("builtin") else row.cost for row in rows
-  ]
+  costs = [row.cost for row in rows]
   return None if None in costs or not costs else sum(costs)

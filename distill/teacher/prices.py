@@ -37,6 +37,10 @@ class Price:
     ) / 1_000_000
 
 
+# Of a teacher that says so itself; unlike a price that nobody knows.
+FREE = Price("", 0.0, 0.0, "costs nothing", datetime.date(2026, 11, 21))
+
+
 def find_price(model: str, path: str | None = None) -> Price | None:
   """Returns a model's price, None where no row has it.
 

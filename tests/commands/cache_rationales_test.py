@@ -94,6 +94,7 @@ def test_what_it_prints_the_first_and_the_second_time(
   assert "coin_flip: written" in first.out
   assert "200 in 1 shards" in first.out
   assert "200 of 200 (100.0%) of gold labels" in first.out
+  assert "cost $0" in first.out and "unknown" not in first.out
   assert first.err.splitlines()[-1] == (
     "coin_flip/validation: 200 of 200, 0 s left"
   )
