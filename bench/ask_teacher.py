@@ -2,11 +2,15 @@
 
 `python bench/ask_teacher.py` starts the tests' server (50 ms an answer, 256 at
 once) in a process of its own and asks it through the journal, as `distill
-cache_rationales` does. `--openai_python=PATH` measures the openai SDK beside
-it, with a Python that has it; it is no dependency of this project.
+cache_rationales` does. Beside it, with `--slots` below that, the server's
+ceiling: plain aiohttp with as many requests at once as it takes. And with
+`--openai_python=PATH` the openai SDK, by a Python that has it; it is no
+dependency of this project.
 """
 
 import argparse
+import asyncio
+import json
 import pathlib
 import resource
 import subprocess
@@ -15,10 +19,11 @@ import tempfile
 import time
 from collections.abc import Sequence
 
+import aiohttp
 import measure
 
 from distill.data.examples import Example
-from distill.teacher import collecting, prompts, styles
+from distill.teacher import collecting, event_loop, prompts, styles
 from distill.teacher.answers import NumberAnswer
 from distill.teacher.collection import Collection
 from distill.teacher.journal import Journal
@@ -85,17 +90,45 @@ def peak_mib() -> float:
   return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
 
 
+async def ceiling(url: str, requests: int, slots: int) -> str:
+  """Returns the most that the server answers, asked by nothing but HTTP."""
+  numbers = iter(range(requests))
+  connector = aiohttp.TCPConnector(limit=0)
+
+  async def work(session: aiohttp.ClientSession) -> None:
+    for number in numbers:
+      message = {"role": "user", "content": f"Q: What is {number}?"}
+      body = json.dumps({"model": "steady", "messages": [message]}).encode()
+      async with session.post(f"{url}/chat/completions", data=body) as reply:
+        reply.raise_for_status()
+        await reply.read()
+
+  begun = time.perf_counter()
+  async with (
+    aiohttp.ClientSession(connector=connector) as session,
+    asyncio.TaskGroup() as group,
+  ):
+    for _ in range(slots):
+      group.create_task(work(session))
+  rate = requests / (time.perf_counter() - begun)
+  return f"ceiling: {rate:,.0f} requests/s by plain aiohttp, {slots} at once"
+
+
 def main(argv: Sequence[str]) -> None:
   """Prints a line for each client."""
   parser = argparse.ArgumentParser(allow_abbrev=False)
   parser.add_argument("--requests", type=int, default=20_000)
   parser.add_argument("--concurrency", type=int, default=256)
   parser.add_argument("--delay", type=float, default=0.05)
+  parser.add_argument("--slots", type=int, default=256, help="the server's")
   parser.add_argument("--few_shot", action="store_true", help="long prompts")
   parser.add_argument("--openai_python", help="a Python with the openai SDK")
   options = parser.parse_args(argv)
   server = subprocess.Popen(
-    [sys.executable, str(SERVER), f"--delay={options.delay}"],
+    [
+      *(sys.executable, str(SERVER), f"--delay={options.delay}"),
+      f"--slots={options.slots}",
+    ],
     stdin=subprocess.PIPE,
     stdout=subprocess.PIPE,
     text=True,
@@ -104,6 +137,9 @@ def main(argv: Sequence[str]) -> None:
     url = server.stdout.readline().strip() if server.stdout else ""
     numbers = options.requests, options.concurrency
     print(ask(url, *numbers, options.few_shot), flush=True)
+    if options.slots < options.concurrency:
+      most = ceiling(url, options.requests, options.slots)
+      print(event_loop.run(most), flush=True)
     if options.openai_python:
       command = [options.openai_python, "-c", SDK, url, *map(str, numbers)]
       subprocess.run(command, check=True)
