@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import functools
 import itertools
 import os
 import sys
@@ -17,6 +18,7 @@ from distill.teacher import planning, prices, status
 
 if TYPE_CHECKING:
   from distill.data.cache.manifest import SplitEntry
+  from distill.teacher.collection import Helper
 
 
 class ProgressLine:
@@ -102,16 +104,7 @@ def make_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str]) -> None:
   """Writes the cache of one split and prints what is in it."""
   parser = make_parser()
-  ours = list(itertools.takewhile(lambda flag: flag != "--", argv))
-  options = parser.parse_args(ours)
-  if len(ours) < len(argv) and options.runner != "beam":
-    parser.error("only --runner=beam passes on what stands after --")
-  if options.num_shards is not None and options.num_shards < 1:
-    raise errors.UserError(
-      "A split has at least one shard.",
-      expected="--num_shards=1 or more",
-      found=str(options.num_shards),
-    )
+  options, beam_flags = _parse(parser, argv)
   teacher = teacher_flags.create_teacher(options)
   # These bring TensorFlow, which `--help` and wrong flags do without.
   from distill.data import registration
@@ -129,50 +122,67 @@ def main(argv: Sequence[str]) -> None:
   collection = teacher_flags.collection(
     options, teacher, family.answer_rule, family.prompt
   )
+  what = family.dataset, options.split
   title = f"{options.task}/{options.split}"
+  display = functools.partial(status.display_on, sys.stderr, title)
   with contextlib.ExitStack() as stack:
     journal = teacher_flags.open_journal(options, teacher, directory)
     if journal is not None:
       stack.enter_context(journal)
-    helper = None
-    if options.runner == "beam":
-      from distill.contrib import beam_runner
-
-      helper = beam_runner.helper(options, argv[len(ours) + 1 :])
+    helper = _beam_helper(options, beam_flags)
     collection = dataclasses.replace(collection, journal=journal, helper=helper)
     if options.plan:
       plan = planning.make_plan(examples, collection)
       print(planning.report(plan, collection))
       return
     if options.shard_index is not None:
+      shard = options.shard_index, options.num_shards or 1
       asked = caching.ask_shard(
-        family.dataset,
-        options.split,
-        collection,
-        options.shard_index,
-        options.num_shards or 1,
-        choice=choice,
-        display=status.display_on(sys.stderr, title),
+        *what, collection, *shard, choice=choice, display=display()
       )
       print(f"{directory}: the answers to {asked:,} examples are journaled")
       return
     entry, written = caching.build_cache(
-      family.dataset,
-      options.split,
-      collection,
-      family.answer_rule,
-      directory,
+      *(*what, collection, family.answer_rule, directory),
       choice=choice,
       num_shards=options.num_shards,
       overwrite=options.overwrite,
       append=options.append,
       flags=teacher_flags.content_flags(options, parser),
-      display=status.display_on(sys.stderr, title),
+      display=display(),
       on_record=ProgressLine(sys.stderr, title),
     )
   _print_entry(directory, entry, written)
   if not options.no_report:
     report_rationales.after_run(directory, family, options.split, entry.answers)
+
+
+def _parse(
+  parser: argparse.ArgumentParser, argv: Sequence[str]
+) -> tuple[argparse.Namespace, Sequence[str]]:
+  """Returns our flags, and Beam's."""
+  ours = list(itertools.takewhile(lambda flag: flag != "--", argv))
+  options = parser.parse_args(ours)
+  if len(ours) < len(argv) and options.runner != "beam":
+    parser.error("only --runner=beam passes on what stands after --")
+  if options.num_shards is not None and options.num_shards < 1:
+    raise errors.UserError(
+      "A split has at least one shard.",
+      expected="--num_shards=1 or more",
+      found=str(options.num_shards),
+    )
+  return options, argv[len(ours) + 1 :]
+
+
+def _beam_helper(
+  options: argparse.Namespace, flags: Sequence[str]
+) -> Helper | None:
+  """Returns what asks on Apache Beam, None to ask here."""
+  if options.runner != "beam":
+    return None
+  from distill.contrib import beam_runner
+
+  return beam_runner.helper(options, flags)
 
 
 def _print_entry(directory: str, entry: SplitEntry, written: bool) -> None:

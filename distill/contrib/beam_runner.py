@@ -17,7 +17,7 @@ import pathlib
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import tensorflow as tf
 
@@ -26,7 +26,7 @@ from distill.data import registration
 from distill.data.examples import Example
 from distill.errors import UserError
 from distill.teacher import collecting
-from distill.teacher.collection import Collection
+from distill.teacher.collection import Collection, Helper
 from distill.teacher.insisting import Question
 from distill.teacher.interface import content_key, printable
 from distill.teacher.journal import INSERT, SCHEMA, Journal
@@ -39,10 +39,8 @@ _EXAMPLES_A_FILE = 5000
 _DONE = "beam-"
 
 
-def helper(
-  options: argparse.Namespace, beam_args: Sequence[str]
-) -> Callable[[Sequence[Question], Collection], None]:
-  """Returns what asks by Beam: a `Collection.helper`.
+def helper(options: argparse.Namespace, beam_args: Sequence[str]) -> Helper:
+  """Returns what asks by Beam.
 
   Args:
     options: The flags of `distill cache_rationales`.

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from distill.teacher.insisting import Answer, Insistence, Judge, Question
 from distill.teacher.interface import AskOne, Teacher
@@ -11,6 +10,8 @@ from distill.teacher.limits import Limits
 from distill.teacher.prices import Price
 from distill.teacher.retrying import RetryPolicy
 from distill.teacher.styles import Sampling, Style
+
+Helper = Callable[[Sequence[Question], "Collection"], None]
 
 
 @dataclass
@@ -47,7 +48,7 @@ class Collection:
   insistence: Insistence | None = None
   judge: Judge | None = None
   poll_seconds: float | None = None
-  helper: Callable[[Sequence[Question], Any], None] | None = None
+  helper: Helper | None = None
 
   async def answer(
     self, question: Question, sample: int, ask: AskOne, ask_judge: AskOne
