@@ -28,7 +28,11 @@ are 95%, of a bootstrap over seeds and test examples, paired.
   smallest student if its interval ends with a student; they do not hold if it
   begins there. Only shares and students that were run count: nothing is
   interpolated.
+- One seed tells nothing, nor does a comparison with students that are right
+  in fewer than one question of ten: they have not learnt their task.
 """
+# Accuracy below which to be as good as a student is no feat.
+_LEARNT = 10.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -105,7 +109,8 @@ def _differences(claim: Claim, found: Results) -> list[tuple[str, str]]:
     text += f", bar {claim.bar:+g}" if claim.bar else ""
     verdict = HOLDS if step.low > claim.bar else OPEN
     verdict = FAILS if step.high < claim.bar else verdict
-    lines.append((text, verdict))
+    best = max(one.mean, other.mean)
+    lines.append((text, _untold(len(seeds), best) or verdict))
   return lines
 
 
@@ -144,6 +149,17 @@ def _smallest(claim: Claim, found: Results) -> list[tuple[str, str]]:
       late = {equivalences.NONE, *(one.choices[-1:] if share else ())}
       verdict = HOLDS if one.high not in late else OPEN
       verdict = FAILS if one.low in late else verdict
-      text = f"{one.student.task}: {one.found} ({one.low} to {one.high})"
+      where = ", ".join(filter(None, (one.student.task, one.student.teacher)))
+      text = f"{where}: {one.found} ({one.low} to {one.high})"
+      verdict = _untold(one.seeds, one.level) or verdict
       lines.append((f"{text} reaches {one.bar}", verdict))
   return lines
+
+
+def _untold(seeds: int, accuracy: float) -> str:
+  """Returns why nothing can be told, '' if something can."""
+  if seeds < 2:
+    return f"{OPEN}: one seed"
+  if accuracy < _LEARNT:
+    return f"{OPEN}: the task is not learnt"
+  return ""

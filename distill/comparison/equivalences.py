@@ -21,6 +21,8 @@ class Equivalence:
     found: The smallest that reaches it, NONE if none does.
     low: Lower end of the 95% interval.
     high: Upper end.
+    level: The accuracy that it has to reach, 0 to 100.
+    seeds: Of the student that has the fewest.
   """
 
   student: Result
@@ -29,6 +31,8 @@ class Equivalence:
   found: str
   low: str
   high: str
+  level: float
+  seeds: int
 
 
 def at_home(rows: Sequence[Result]) -> list[Group]:
@@ -86,7 +90,11 @@ def _smallest(
 ) -> Equivalence:
   places = statistics.first_to_reach(members, bar)
   ends = ([*names, NONE][place] for place in places)
-  return Equivalence(members[0].first, says, tuple(names), *ends)
+  level = bar.mean if isinstance(bar, Group) else bar
+  seeds = min(len(one.rows) for one in members)
+  return Equivalence(
+    members[0].first, says, tuple(names), *ends, level=level, seeds=seeds
+  )
 
 
 def _alike(rows: Sequence[Result], *fields: str) -> list[list[Group]]:

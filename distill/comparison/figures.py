@@ -8,10 +8,11 @@ from distill.comparison import equivalences
 from distill.comparison.results import Results
 from distill.comparison.statistics import Group
 
+_COVERED = "share of them with rationales"
 # What accuracy is drawn against, wherever a grid has several of them.
 _AXES: dict[str, Callable[[Group], float]] = {
   "share of the training examples": lambda one: one.first.fraction,
-  "share of them with rationales": lambda one: one.first.coverage,
+  _COVERED: lambda one: one.first.coverage,
   "parameters": lambda one: one.first.student.get("parameters", 0),
 }
 
@@ -72,8 +73,10 @@ def _lines(
       lines.setdefault(name, []).append(one)
   for name, members in lines.items():
     members.sort(key=_AXES[axis])
+    # Where there is no teacher, there are no rationales.
+    bare = axis == _COVERED and not members[0].first.teacher
     panel.errorbar(
-      [_AXES[axis](one) for one in members],
+      [0.0 if bare else _AXES[axis](one) for one in members],
       [one.mean for one in members],
       yerr=[one.standard_error or 0.0 for one in members],
       marker="o",

@@ -9,6 +9,7 @@ from distill.comparison.grid import OPTIMISTIC
 from distill.comparison.results import Result, Results
 from distill.comparison.statistics import Group
 
+_ONE_SEED = "The intervals of one seed are over the test examples alone."
 # Shown where a grid has more than one of them.
 _OPTIONAL = ("model", "teacher", "coverage", "protocol")
 
@@ -42,7 +43,7 @@ def results_table(rows: Sequence[Result]) -> str:
   header = ["task", "method", *shown, "train examples", "test metric", "mean"]
   lines = [
     [
-      *(str(getattr(one.first, name)) for name in ("task", "method", *shown)),
+      *(_told(one, name) for name in ("task", "method", *shown)),
       f"{one.first.train_examples:,}",
       "accuracy",
       str(one),
@@ -54,6 +55,12 @@ def results_table(rows: Sequence[Result]) -> str:
     for one in groups
   ]
   return markdown([*header, "seeds", "steps", "target tokens", "CPU s"], lines)
+
+
+def _told(one: Group, name: str) -> str:
+  """Returns a field's text; without a teacher there is nothing to cover."""
+  covered = one.first.teacher or name != "coverage"
+  return str(getattr(one.first, name)) if covered else ""
 
 
 def differences_table(rows: Sequence[Result]) -> str:
@@ -76,7 +83,9 @@ def differences_table(rows: Sequence[Result]) -> str:
       ]
     )
   header = ["task", "model", "train examples", "method", "teacher", "coverage"]
-  return markdown([*header, "minus", "difference [95%]", "p"], lines)
+  table = markdown([*header, "minus", "difference [95%]", "p"], lines)
+  single = table and any(len(one.rows) < 2 for one in at_home(rows))
+  return table + (f"\n\n{_ONE_SEED}" if single else "")
 
 
 def equivalences_table(results: Results) -> str:
@@ -85,11 +94,14 @@ def equivalences_table(results: Results) -> str:
   found = equivalences.shares(results.rows, baseline)
   found += equivalences.passing(results)
   return markdown(
-    ["task", "method", "smallest of", "that reaches", "found", "95% interval"],
+    [
+      *("task", "method", "teacher"),
+      *("smallest of", "that reaches", "found", "95% interval"),
+    ],
     [
       [
-        *(e.student.task, e.student.method, ", ".join(e.choices)),
-        *(e.bar, e.found, f"{e.low} to {e.high}"),
+        *(e.student.task, e.student.method, e.student.teacher),
+        *(", ".join(e.choices), e.bar, e.found, f"{e.low} to {e.high}"),
       ]
       for e in found
     ],

@@ -72,14 +72,14 @@ grids = ["mine"]
 """
 
 
-def judged(tmp_path, row, toml, rights, teacher=None):
+def judged(tmp_path, row, toml, rights, teacher=None, seeds=(0, 1, 2)):
   """Returns the figure and the verdict for students' right answers."""
   table = tmp_path / "claims.toml"
   table.write_text(CLAIM + toml)
   rows = [
     row("1" * n + "0" * (100 - n), seed, method=method, fraction=fraction)
     for (method, fraction), n in rights.items()
-    for seed in (0, 1, 2)
+    for seed in seeds
   ]
   found = results.Results(
     grid="mine", command="", rows=rows, teachers=[teacher] if teacher else []
@@ -112,6 +112,26 @@ def test_a_bar_below_zero_lets_little_be_lost(tmp_path, row):
   rights = {("finetune", 1.0): 50, ("cot", 1.0): 50}
   toml = DIFFERENCE + "bar = -2.0\n"
   assert judged(tmp_path, row, toml, rights)[1] == "holds"
+
+
+@pytest.mark.parametrize(
+  ("seeds", "right", "why"),
+  [
+    ([0], 80, "one seed"),
+    ([0, 1], 80, ""),
+    ([0, 1], 9, "the task is not learnt"),
+  ],
+)
+def test_what_tells_nothing_is_no_verdict(tmp_path, row, seeds, right, why):
+  rights = {("finetune", 1.0): 0, ("cot", 1.0): right}
+  _, found = judged(tmp_path, row, DIFFERENCE, rights, seeds=seeds)
+  assert found == (f"cannot be told: {why}" if why else "holds")
+
+
+def test_a_share_that_reaches_what_was_not_learnt_is_no_feat(tmp_path, row):
+  rights = {("cot", 0.5): 30, ("cot", 1.0): 40, ("finetune", 1.0): 9}
+  _, found = judged(tmp_path, row, SHARE, rights)
+  assert found == "cannot be told: the task is not learnt"
 
 
 SHARE = DIFFERENCE.replace("difference", "share")
