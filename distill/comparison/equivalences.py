@@ -10,7 +10,7 @@ from distill.comparison.statistics import Group
 NONE = "none"
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Equivalence:
   """The smallest student, by its share of the data or its size, that is enough.
 
@@ -89,11 +89,18 @@ def _smallest(
   members: Sequence[Group], bar: Group | float, says: str, names: list[str]
 ) -> Equivalence:
   places = statistics.first_to_reach(members, bar)
-  ends = ([*names, NONE][place] for place in places)
+  found, low, high = ([*names, NONE][place] for place in places)
   level = bar.mean if isinstance(bar, Group) else bar
   seeds = min(len(one.rows) for one in members)
   return Equivalence(
-    members[0].first, says, tuple(names), *ends, level=level, seeds=seeds
+    student=members[0].first,
+    bar=says,
+    choices=tuple(names),
+    found=found,
+    low=low,
+    high=high,
+    level=level,
+    seeds=seeds,
   )
 
 
