@@ -28,8 +28,9 @@ are 95%, of a bootstrap over seeds and test examples, paired.
   smallest student if its interval ends with a student; they do not hold if it
   begins there. Only shares and students that were run count: nothing is
   interpolated.
-- One seed tells nothing, nor does a comparison with students that are right
-  in fewer than one question of ten: they have not learnt their task.
+- One seed tells nothing, nor does a comparison whose better student, or the one
+  that sets the bar, is right in fewer than one question of ten: it has not
+  learnt its task.
 """
 # Accuracy below which to be as good as a student is no feat.
 _LEARNT = 10.0

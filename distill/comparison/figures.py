@@ -71,12 +71,11 @@ def _lines(
     if all(_AXES[name](one) == value for name, value in largest.items()):
       name = " ".join(filter(None, (one.first.method, one.first.teacher)))
       lines.setdefault(name, []).append(one)
+  of = _AXES[axis]
   for name, members in lines.items():
-    members.sort(key=_AXES[axis])
-    # Where there is no teacher, there are no rationales.
-    bare = axis == _COVERED and not members[0].first.teacher
+    members.sort(key=of)
     panel.errorbar(
-      [0.0 if bare else _AXES[axis](one) for one in members],
+      [one.coverage if axis == _COVERED else of(one) for one in members],
       [one.mean for one in members],
       yerr=[one.standard_error or 0.0 for one in members],
       marker="o",

@@ -32,6 +32,11 @@ class Group:
     return self.rows[0]
 
   @property
+  def coverage(self) -> float:
+    """Share of its examples with rationales: none without a teacher."""
+    return self.first.coverage if self.first.teacher else 0.0
+
+  @property
   def mean(self) -> float:
     """Mean accuracy over the seeds, 0 to 100."""
     return sum(row.accuracy for row in self.rows) / len(self.rows)

@@ -43,7 +43,10 @@ def results_table(rows: Sequence[Result]) -> str:
   header = ["task", "method", *shown, "train examples", "test metric", "mean"]
   lines = [
     [
-      *(_told(one, name) for name in ("task", "method", *shown)),
+      *(
+        str(getattr(one if name == "coverage" else one.first, name))
+        for name in ("task", "method", *shown)
+      ),
       f"{one.first.train_examples:,}",
       "accuracy",
       str(one),
@@ -55,12 +58,6 @@ def results_table(rows: Sequence[Result]) -> str:
     for one in groups
   ]
   return markdown([*header, "seeds", "steps", "target tokens", "CPU s"], lines)
-
-
-def _told(one: Group, name: str) -> str:
-  """Returns a field's text; without a teacher there is nothing to cover."""
-  covered = one.first.teacher or name != "coverage"
-  return str(getattr(one.first, name)) if covered else ""
 
 
 def differences_table(rows: Sequence[Result]) -> str:
@@ -77,7 +74,7 @@ def differences_table(rows: Sequence[Result]) -> str:
     lines.append(
       [
         *(first.task, first.model, f"{first.train_examples:,}"),
-        *(first.method, first.teacher, f"{first.coverage:.0%}"),
+        *(first.method, first.teacher, f"{one.coverage:.0%}"),
         *(base.first.method, str(found)),
         "" if math.isnan(found.p) else f"{found.p:.3f}",
       ]

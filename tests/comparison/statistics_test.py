@@ -27,6 +27,11 @@ def test_groups_differ_by_more_than_the_seed(row):
   assert [len(one.rows) for one in statistics.group(rows)] == [2, 1, 1]
 
 
+def test_without_a_teacher_nothing_is_covered(row):
+  rows = [row(teacher="palm", coverage=0.5), row(teacher="")]
+  assert [one.coverage for one in statistics.group(rows)] == [0.5, 0.0]
+
+
 def grouped(row, method, rights):
   rows = [row(right, seed, method=method) for seed, right in enumerate(rights)]
   [group] = statistics.group(rows)

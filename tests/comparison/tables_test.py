@@ -1,5 +1,7 @@
 """Tables, figure and equivalences of a small file of results."""
 
+import dataclasses
+
 import pytest
 from matplotlib import image
 
@@ -119,3 +121,17 @@ def test_a_foreign_file_is_refused(tmp_path, text):
   path.write_text(text)
   with pytest.raises(errors.UserError, match="results.json"):
     results.read_results(path)
+
+
+def test_who_has_no_teacher_covers_nothing_and_one_seed_is_said(row):
+  rows = [row("10", method="finetune", teacher="")]
+  rows += [
+    row("11", method="cot", teacher="palm", coverage=c) for c in (0.5, 1)
+  ]
+  header, _, *lines = lines_of(tables.results_table(rows))
+  column = header.index("coverage")
+  assert [line[column] for line in lines] == ["0.0", "0.5", "1"]
+  said = "one seed are over the test examples alone"
+  assert said in tables.differences_table(rows)
+  more = [dataclasses.replace(one, seed=1) for one in rows]
+  assert said not in tables.differences_table([*rows, *more])
