@@ -28,6 +28,7 @@ class Result:
     metrics: Test metrics, 'accuracy' among them, 0 to 100.
     right: A '1' or '0' for each test example by the order of their ids; ''
       where that was not kept.
+    majority: Accuracy of the test's most frequent answer, 0 to 100.
     steps: Training steps.
     target_tokens: Target tokens of training, without padding.
     cpu_seconds: CPU time of training and testing, all cores; None if the run
@@ -51,6 +52,7 @@ class Result:
   steps: int
   target_tokens: int
   cpu_seconds: float | None
+  majority: float = 0.0
   student: Mapping[str, float] = dataclasses.field(default_factory=dict)
   versions: str = ""
 

@@ -4,6 +4,7 @@ import dataclasses
 import importlib.metadata
 import json
 import pathlib
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -54,6 +55,7 @@ def train_and_test(
     protocol=grid.protocol,
     metrics=metrics,
     right=right,
+    majority=_majority(cell.family),
     steps=spent.get("step", 0),
     target_tokens=round(spent.get("target_tokens_total", 0)),
     cpu_seconds=None,
@@ -83,11 +85,20 @@ def transfers(
           evaluated=family,
           metrics=metrics,
           right=right,
+          majority=_majority(family),
           cpu_seconds=None,
           student={},
         )
       )
   return rows
+
+
+def _majority(family: str) -> float:
+  from distill.data import registration
+
+  examples = registration.find_family(family).dataset.examples("test")
+  (_, most), *_ = Counter(one.label for one in examples).most_common(1)
+  return 100.0 * most / len(examples)
 
 
 def _train(

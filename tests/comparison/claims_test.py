@@ -128,6 +128,17 @@ def test_what_tells_nothing_is_no_verdict(tmp_path, row, seeds, right, why):
   assert found == (f"cannot be told: {why}" if why else "holds")
 
 
+def test_chance_is_not_learning(tmp_path, row):
+  def coin(*args, **fields):
+    return row(*args, majority=50.0, **fields)
+
+  rights = {("finetune", 1.0): 5, ("cot", 1.0): 59}
+  _, found = judged(tmp_path, coin, DIFFERENCE, rights)
+  assert found == "cannot be told: the task is not learnt"
+  _, found = judged(tmp_path, coin, DIFFERENCE, {**rights, ("cot", 1.0): 60})
+  assert found == "holds"
+
+
 def test_a_share_that_reaches_what_was_not_learnt_is_no_feat(tmp_path, row):
   rights = {("cot", 0.5): 30, ("cot", 1.0): 40, ("finetune", 1.0): 9}
   _, found = judged(tmp_path, row, SHARE, rights)

@@ -59,6 +59,7 @@ def test_a_cell_has_its_figures(finished):
   assert (row.train_examples, row.fraction, row.steps) == (100, 0.2, 20)
   assert len(row.right) == 16 and set(row.right) <= {"0", "1"}
   assert row.accuracy == pytest.approx(100 * row.right.count("1") / 16)
+  assert row.majority == 0.8  # 4 of the 500 answers of its test split
   assert row.target_tokens > 0 and 0 < row.cpu_seconds < 120
   # 20 steps of 8 rows, three forward passes each.
   student = row.student
