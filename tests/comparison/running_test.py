@@ -1,5 +1,6 @@
 """Real grids in real processes: killed, resumed, and not run twice."""
 
+import json
 import os
 import pathlib
 import re
@@ -98,6 +99,36 @@ def test_a_cell_that_fails_names_itself(tmp_path):
     running.run(grid, tmp_path, 1, "")
   for word in (grid.cells()[0].name, "targets", "log.txt"):
     assert word in str(caught.value)
+
+
+def test_a_given_checkpoint_is_tested_untrained(finished, tmp_path):
+  _, folder, _ = finished
+  [checkpoint] = folder.glob("cells/*/model/checkpoint_20")
+  given = {
+    "INITIAL_CHECKPOINT_PATH": str(checkpoint),
+    # The prompt's worked examples come before each question.
+    "TASK_FEATURE_LENGTHS": {"inputs": 1024, "targets": 16},
+  }
+  # Not even the papers' protocol has another checkpoint to choose.
+  protocol = grid_lib.OPTIMISTIC
+  grid = make_grid(methods=("zero_shot", "few_shot"), protocol=protocol)
+  grid.macros["all"].update(given)
+  found = running.run(grid, tmp_path, 1, "")
+  assert [row.method for row in found.rows] == ["zero_shot", "few_shot"]
+  for row in found.rows:
+    assert (row.steps, row.train_examples, row.teacher) == (0, 0, "")
+    assert len(row.right) == 16 and row.protocol == protocol
+
+
+def test_the_papers_protocol_takes_the_best_checkpoint_on_test(tmp_path):
+  grid = make_grid(methods=("finetune",), protocol=grid_lib.OPTIMISTIC)
+  grid.macros["all"]["EVAL_PERIOD"] = 10
+  [row] = running.run(grid, tmp_path, 1, "").rows
+  tested = [
+    json.loads(path.read_text())["last_letters_finetune/accuracy"]
+    for path in tmp_path.glob("cells/*/test/checkpoint_*/metrics.json")
+  ]
+  assert len(tested) == 2 and row.accuracy == max(tested)
 
 
 LONGER = {**MACROS, "TRAIN_STEPS": 200, "EVAL_PERIOD": 200, "SAVE_PERIOD": 20}
