@@ -75,7 +75,7 @@ def differences_table(rows: Sequence[Result]) -> str:
       [
         *(first.task, first.model, f"{first.train_examples:,}"),
         *(first.method, first.teacher, f"{one.coverage:.0%}"),
-        *(base.first.method, str(found)),
+        *(_subtrahend(base, one), str(found)),
         "" if math.isnan(found.p) else f"{found.p:.3f}",
       ]
     )
@@ -83,6 +83,17 @@ def differences_table(rows: Sequence[Result]) -> str:
   table = markdown([*header, "minus", "difference [95%]", "p"], lines)
   single = table and any(len(one.rows) < 2 for one in at_home(rows))
   return table + (f"\n\n{_ONE_SEED}" if single else "")
+
+
+def _subtrahend(base: Group, one: Group) -> str:
+  """Returns the method of `base`, of the same method what else it has."""
+  names = [base.first.method]
+  if base.first.method == one.first.method:
+    if base.first.teacher != one.first.teacher:
+      names.append(base.first.teacher)
+    if base.coverage != one.coverage:
+      names.append(f"{base.coverage:.0%}")
+  return ", ".join(names)
 
 
 def equivalences_table(results: Results) -> str:

@@ -64,6 +64,17 @@ def test_differences_are_on_as_many_examples(found):
   assert lines[2][6] == "finetune" and lines[2][7].startswith("+30.0 [")
 
 
+def test_a_difference_within_a_method_says_in_what(row):
+  same = {"method": "scotd", "teacher": "palm"}
+  rows = [
+    row("1", coverage=0.5, **same),
+    row("1", **same),
+    row("1", **{**same, "teacher": "gpt35"}, coverage=0.5),
+  ]
+  _, _, *lines = lines_of(tables.differences_table(rows))
+  assert [line[6] for line in lines[:2]] == ["scotd, 50%", "scotd, palm"]
+
+
 def test_the_share_of_the_data_that_is_enough(found):
   [share] = equivalences.shares(found.rows, "finetune")
   # 65 at half of the data against 60 at all of it.
