@@ -8,6 +8,7 @@ from distill.comparison import equivalences
 from distill.comparison.results import Results
 from distill.comparison.statistics import Group
 
+_MAJORITY = "most frequent answer"
 _COVERED = "share of them with rationales"
 # What accuracy is drawn against, wherever a grid has several of them.
 _AXES: dict[str, Callable[[Group], float]] = {
@@ -21,7 +22,7 @@ def draw(results: Results, path: pathlib.Path) -> None:
   """Draws accuracy against each thing that the grid varies, or bars.
 
   A column a task; error bars are the standard error over the seeds, the dashed
-  line is the teacher.
+  line is the teacher, the dotted one the test's most frequent answer.
 
   Args:
     results: The results.
@@ -49,7 +50,7 @@ def draw(results: Results, path: pathlib.Path) -> None:
       panel.set_title(task)
       if axis:
         _lines(panel, members, axis, axes)
-        _teachers(panel, results, members)
+        _levels(panel, results, members)
         panel.legend(fontsize="small")
       else:
         panel.set_title(f"{task}, {members[0].first.train_examples:,} examples")
@@ -88,12 +89,15 @@ def _lines(
   panel.set_ylabel("test accuracy (%)")
 
 
-def _teachers(panel: Any, results: Results, groups: Sequence[Group]) -> None:
+def _levels(panel: Any, results: Results, groups: Sequence[Group]) -> None:
+  """Draws what students are held against: teachers, and chance."""
   names = {one.first.teacher for one in groups} - {""}
   for name in sorted(names):
     level = equivalences.teacher_accuracy(results, groups[0].first.task, name)
     if level is not None:
       panel.axhline(level, ls="--", color="gray", label=f"{name}, the teacher")
+  if level := groups[0].first.majority:
+    panel.axhline(level, ls=":", color="gray", label=_MAJORITY)
 
 
 def _bars(panel: Any, groups: Sequence[Group]) -> None:
@@ -115,5 +119,8 @@ def _bars(panel: Any, groups: Sequence[Group]) -> None:
     )
   panel.set_yticks(range(len(groups)), [one.first.method for one in groups])
   panel.invert_yaxis()
+  if level := groups[0].first.majority:
+    panel.axvline(level, ls=":", color="gray", label=_MAJORITY)
+    panel.legend(fontsize="small")
   panel.set_xlim(0, 100)
   panel.set_xlabel("test accuracy (%)")

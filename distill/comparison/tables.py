@@ -29,7 +29,17 @@ def report(results: Results) -> str:
   for title, text in sections.items():
     if text:
       parts += [f"## {title}", text] if title else [text]
+    if not title:
+      parts += _majorities(results.rows)
   return "\n\n".join(parts) + "\n"
+
+
+def _majorities(rows: Sequence[Result]) -> list[str]:
+  found = {row.evaluated: row.majority for row in rows if row.majority}
+  if not found:
+    return []
+  levels = ", ".join(f"{name} {level:.1f}" for name, level in found.items())
+  return [f"Accuracy of the test's most frequent answer: {levels}."]
 
 
 def results_table(rows: Sequence[Result]) -> str:

@@ -64,6 +64,21 @@ def test_differences_are_on_as_many_examples(found):
   assert lines[2][6] == "finetune" and lines[2][7].startswith("+30.0 [")
 
 
+def test_a_report_says_what_chance_is(row):
+  chance = {"majority": 51.8, "task": "coin_flip", "evaluated": "coin_flip"}
+  rows = [
+    row(**chance),
+    row(**{**chance, "evaluated": "boolq", "majority": 60.0}),
+  ]
+  report = tables.report(
+    results.Results(grid="mine", command="", rows=rows, teachers=[])
+  )
+  said = (
+    "Accuracy of the test's most frequent answer: coin_flip 51.8, boolq 60.0."
+  )
+  assert said in report.splitlines()
+
+
 def test_a_difference_within_a_method_says_in_what(row):
   same = {"method": "scotd", "teacher": "palm"}
   rows = [
