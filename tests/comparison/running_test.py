@@ -120,6 +120,7 @@ def test_a_given_checkpoint_is_tested_untrained(finished, tmp_path):
     assert len(row.right) == 16 and row.protocol == protocol
 
 
+@pytest.mark.long
 def test_the_papers_protocol_takes_the_best_checkpoint_on_test(tmp_path):
   grid = make_grid(methods=("finetune",), protocol=grid_lib.OPTIMISTIC)
   grid.macros["all"]["EVAL_PERIOD"] = 10
