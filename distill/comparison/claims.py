@@ -29,8 +29,8 @@ are 95%, of a bootstrap over seeds and test examples, paired.
   begins there. Only shares and students that were run count: nothing is
   interpolated.
 - One seed tells nothing, nor does a comparison whose better student, or the one
-  that sets the bar, has not learnt its task: it is right less often than the
-  test's most frequent answer and ten points more.
+  that sets the bar, has not learnt its task: its accuracy is less than ten
+  points above that of always giving the test's most frequent answer.
 """
 # To be as good as a student that gains less on one answer is no feat.
 _LEARNT = 10.0

@@ -28,7 +28,8 @@ class Result:
     metrics: Test metrics, 'accuracy' among them, 0 to 100.
     right: A '1' or '0' for each test example by the order of their ids; ''
       where that was not kept.
-    majority: Accuracy of the test's most frequent answer, 0 to 100.
+    majority: Accuracy of the test's most frequent answer, 0 to 100; 0 where
+      that was not kept.
     steps: Training steps.
     target_tokens: Target tokens of training, without padding.
     cpu_seconds: CPU time of training and testing, all cores; None if the run
