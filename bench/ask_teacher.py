@@ -22,9 +22,9 @@ from collections.abc import Sequence
 import aiohttp
 import measure
 
+from distill.answers.rules import NumberAnswer
 from distill.data.examples import Example
 from distill.teacher import collecting, event_loop, prompts, styles
-from distill.teacher.answers import NumberAnswer
 from distill.teacher.collection import Collection
 from distill.teacher.journal import Journal
 from distill.teacher.limits import Limits

@@ -55,12 +55,12 @@ def main(argv: Sequence[str]) -> None:
   flags = parse_arguments(argv)
   fields = _fields(flags)
   # These bring TensorFlow, which `--help` and wrong flags do without.
+  from distill.answers.upstream import find_parser
   from distill.data import importing, published_rationales, registration
   from distill.data.cache import caching, writing
-  from distill.teacher import parsers
 
   family = registration.find_family(flags.task, flags.module)
-  parser = parsers.find_parser(flags.parser) if flags.parser else None
+  parser = find_parser(flags.parser) if flags.parser else None
   folder = pathlib.Path(flags.input_dir)
   read = published_rationales.FORMATS[flags.format]
   found = importing.group(read(folder, fields), family.dataset, flags.split)

@@ -7,9 +7,9 @@ import argparse
 import pathlib
 import shlex
 
+from distill.answers.rules import AnswerRule
 from distill.errors import UserError
 from distill.teacher import insisting, prices, prompts, registry, styles
-from distill.teacher.answers import AnswerRule
 from distill.teacher.collection import Collection
 from distill.teacher.interface import Teacher
 from distill.teacher.journal import Journal

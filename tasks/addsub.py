@@ -1,8 +1,8 @@
 """AddSub (Hosseini et al. 2014): problems of addition and subtraction."""
 
+from distill.answers.rules import NumberAnswer
 from distill.data import registration
 from distill.data.published import Files, Published, questions, splits, upstream
-from distill.teacher.answers import NumberAnswer
 
 registration.register_family(
   Published(

@@ -1,8 +1,8 @@
 """ANLI, round 2 (Nie et al. 2020): entailment, written against models."""
 
+from distill.answers.rules import ChoiceAnswer
 from distill.data import registration
 from distill.data.published import Published, Tfds, questions, upstream
-from distill.teacher.answers import ChoiceAnswer
 
 registration.register_family(
   Published("anli_r2", questions.nli, Tfds("anli/r2")),

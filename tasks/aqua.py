@@ -1,8 +1,8 @@
 """AQuA-RAT (Ling et al. 2017): algebra, five choices."""
 
+from distill.answers.rules import ChoiceAnswer
 from distill.data import registration
 from distill.data.published import Files, Published, choices, splits, upstream
-from distill.teacher.answers import ChoiceAnswer
 
 registration.register_family(
   Published(

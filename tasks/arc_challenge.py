@@ -1,8 +1,8 @@
 """ARC, the challenge set (Clark et al. 2018): school science in choices."""
 
+from distill.answers.rules import ListedChoiceAnswer
 from distill.data import registration
 from distill.data.published import Published, Tfds, choices
-from distill.teacher.answers import ListedChoiceAnswer
 
 registration.register_family(
   Published("arc_challenge", choices.listed, Tfds("ai2_arc/ARC-Challenge")),

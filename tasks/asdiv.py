@@ -1,8 +1,8 @@
 """ASDiv (Miao et al. 2020): word problems, to augment SVAMP."""
 
+from distill.answers.rules import ExpressionAnswer
 from distill.data import registration
 from distill.data.published import Files, Published, questions, splits, upstream
-from distill.teacher.answers import ExpressionAnswer
 
 registration.register_family(
   Published(

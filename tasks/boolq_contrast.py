@@ -1,8 +1,8 @@
 """BoolQ, tested on its contrast set (Gardner et al. 2020)."""
 
+from distill.answers.rules import YesNoAnswer
 from distill.data import registration
 from distill.data.published import Files, Published, Tfds, questions
-from distill.teacher.answers import YesNoAnswer
 
 registration.register_family(
   Published(

@@ -1,8 +1,8 @@
 """Word problems of several steps."""
 
+from distill.answers.rules import NumberAnswer
 from distill.data import registration
 from distill.data.procedural.chained_arithmetic import ChainedArithmetic
-from distill.teacher.answers import NumberAnswer
 
 registration.register_family(
   ChainedArithmetic(),

@@ -1,8 +1,8 @@
 """Whether a coin is still heads up after some flips."""
 
+from distill.answers.rules import YesNoAnswer
 from distill.data import registration
 from distill.data.procedural.coin_flip import CoinFlip
-from distill.teacher.answers import YesNoAnswer
 
 registration.register_family(
   CoinFlip(),

@@ -1,8 +1,8 @@
 """COPA (Roemmele et al. 2011): the likelier cause or effect."""
 
+from distill.answers.rules import ListedChoiceAnswer
 from distill.data import registration
 from distill.data.published import Published, Tfds, choices
-from distill.teacher.answers import ListedChoiceAnswer
 
 registration.register_family(
   Published(

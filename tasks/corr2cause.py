@@ -1,8 +1,8 @@
 """Corr2Cause (Jin et al. 2024): does correlation imply this causation?"""
 
+from distill.answers.rules import YesNoAnswer
 from distill.data import registration
 from distill.data.published import Published, Tfds, questions
-from distill.teacher.answers import YesNoAnswer
 
 registration.register_family(
   Published(

@@ -1,8 +1,8 @@
 """CommonsenseQA (Talmor et al. 2019): which of five choices fits best?"""
 
+from distill.answers.rules import ListedChoiceAnswer
 from distill.data import registration
 from distill.data.published import Files, Published, Tfds, choices, upstream
-from distill.teacher.answers import ListedChoiceAnswer
 
 registration.register_family(
   Published(

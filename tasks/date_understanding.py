@@ -1,8 +1,8 @@
 """Date Understanding (BIG-bench): what a text says the date is."""
 
+from distill.answers.rules import ChoiceAnswer
 from distill.data import registration
 from distill.data.published import Files, Published, choices, splits, upstream
-from distill.teacher.answers import ChoiceAnswer
 
 registration.register_family(
   Published(

@@ -1,8 +1,8 @@
 """e-SNLI (Camburu et al. 2018): does the premise entail the hypothesis?"""
 
+from distill.answers.rules import ChoiceAnswer
 from distill.data import registration
 from distill.data.published import Files, Published, Tfds, questions, upstream
-from distill.teacher.answers import ChoiceAnswer
 
 registration.register_family(
   Published(

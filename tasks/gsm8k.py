@@ -1,8 +1,8 @@
 """GSM8K (Cobbe et al. 2021): school problems of several steps."""
 
+from distill.answers.rules import NumberAnswer
 from distill.data import registration
 from distill.data.published import Files, Published, Tfds, questions, upstream
-from distill.teacher.answers import NumberAnswer
 
 registration.register_family(
   Published(

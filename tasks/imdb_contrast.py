@@ -1,8 +1,8 @@
 """IMDb reviews, tested on their contrast set (Gardner et al. 2020)."""
 
+from distill.answers.rules import ChoiceAnswer
 from distill.data import registration
 from distill.data.published import Files, Published, Tfds, questions
-from distill.teacher.answers import ChoiceAnswer
 
 registration.register_family(
   Published(

@@ -1,8 +1,8 @@
 """Last-letter concatenation over made-up words."""
 
+from distill.answers.rules import TextAnswer
 from distill.data import registration
 from distill.data.procedural.last_letters import LastLetters
-from distill.teacher.answers import TextAnswer
 
 # So few that labels alone are learnt by heart; the demo shows what reasons add.
 registration.register_family(

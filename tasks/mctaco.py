@@ -1,8 +1,8 @@
 """MC-TACO (Zhou et al. 2019): is an answer about time plausible?"""
 
+from distill.answers.rules import YesNoAnswer
 from distill.data import registration
 from distill.data.published import Published, Tfds, questions
-from distill.teacher.answers import YesNoAnswer
 
 registration.register_family(
   Published(

@@ -1,8 +1,8 @@
 """MultiArith (Roy and Roth 2015): word problems of two steps."""
 
+from distill.answers.rules import NumberAnswer
 from distill.data import registration
 from distill.data.published import Files, Published, questions, splits, upstream
-from distill.teacher.answers import NumberAnswer
 
 registration.register_family(
   Published(

@@ -1,8 +1,8 @@
 """OpenBookQA (Mihaylov et al. 2018): elementary science, four choices."""
 
+from distill.answers.rules import ListedChoiceAnswer
 from distill.data import registration
 from distill.data.published import Files, Published, Tfds, choices
-from distill.teacher.answers import ListedChoiceAnswer
 
 registration.register_family(
   Published(

@@ -1,8 +1,8 @@
 """QASC (Khot et al. 2020): two facts to compose, eight choices."""
 
+from distill.answers.rules import ListedChoiceAnswer
 from distill.data import registration
 from distill.data.published import Published, Tfds, choices
-from distill.teacher.answers import ListedChoiceAnswer
 
 registration.register_family(
   Published(

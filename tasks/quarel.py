@@ -1,8 +1,8 @@
 """QuaRel (Tafjord et al. 2019): stories about qualities, two choices."""
 
+from distill.answers.rules import ListedChoiceAnswer
 from distill.data import registration
 from distill.data.published import Files, Published, choices
-from distill.teacher.answers import ListedChoiceAnswer
 
 registration.register_family(
   Published(

@@ -1,8 +1,8 @@
 """SingleEq (Koncel-Kedziorski et al. 2015): problems of one equation."""
 
+from distill.answers.rules import NumberAnswer
 from distill.data import registration
 from distill.data.published import Files, Published, questions, splits, upstream
-from distill.teacher.answers import NumberAnswer
 
 registration.register_family(
   Published(

@@ -1,8 +1,8 @@
 """StrategyQA (Geva et al. 2021): yes or no, by several facts."""
 
+from distill.answers.rules import YesNoAnswer
 from distill.data import registration
 from distill.data.published import Files, Published, questions, splits, upstream
-from distill.teacher.answers import YesNoAnswer
 
 registration.register_family(
   Published(

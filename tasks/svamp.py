@@ -1,8 +1,8 @@
 """SVAMP (Patel et al. 2021): the equation that solves a word problem."""
 
+from distill.answers.rules import ExpressionAnswer
 from distill.data import registration
 from distill.data.published import Files, Published, questions, splits, upstream
-from distill.teacher.answers import ExpressionAnswer
 
 registration.register_family(
   Published(

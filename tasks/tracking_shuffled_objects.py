@@ -1,10 +1,10 @@
 """Who holds what after some swaps."""
 
+from distill.answers.rules import TextAnswer
 from distill.data import registration
 from distill.data.procedural.tracking_shuffled_objects import (
   TrackingShuffledObjects,
 )
-from distill.teacher.answers import TextAnswer
 
 registration.register_family(
   TrackingShuffledObjects(),

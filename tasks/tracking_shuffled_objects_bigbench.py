@@ -1,8 +1,8 @@
 """Tracking Shuffled Objects (BIG-bench): who holds what after swaps."""
 
+from distill.answers.rules import ChoiceAnswer
 from distill.data import registration
 from distill.data.published import Files, Published, choices, splits, upstream
-from distill.teacher.answers import ChoiceAnswer
 
 registration.register_family(
   Published(

@@ -12,6 +12,7 @@ import pytest
 ROOT = pathlib.Path(__file__).parent.parent
 # The way of the data: a folder imports itself and those before it.
 ORDER = [
+  "answers",
   "teacher",
   "data",
   "model",
@@ -51,7 +52,7 @@ def test_imports_run_one_way(folder):
   if folder == "training":
     forbidden += ("distill.teacher",)
   if folder in ("model", "checkpoint_formats"):
-    forbidden += ("distill.teacher", "distill.data")
+    forbidden += ("distill.answers", "distill.teacher", "distill.data")
   wrong = [
     f"{path.relative_to(ROOT)} imports {name}"
     for path in in_folder(folder)
@@ -61,10 +62,10 @@ def test_imports_run_one_way(folder):
   assert not wrong
 
 
-def test_the_teacher_needs_no_framework():
+def test_answers_and_teachers_need_no_framework():
   wrong = [
     f"{path.relative_to(ROOT)} imports {name}"
-    for path in in_folder("teacher")
+    for path in in_folder("answers") + in_folder("teacher")
     for name in imported_modules(path)
     if name.split(".")[0] in HEAVY
   ]

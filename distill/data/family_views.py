@@ -7,6 +7,7 @@ SeqIO task, and each key of `MIXTURES` in that of a mixture at equal rates.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from distill.answers.rules import AnswerRule
 from distill.data import (
   controls,
   feature_converters,
@@ -16,7 +17,6 @@ from distill.data import (
 )
 from distill.data.examples import Dataset
 from distill.data.views import Chains, InPrompt, OneRight, ToPairs, ToText
-from distill.teacher.answers import AnswerRule
 
 _LABELS = {"gold": views.gold_label, "teacher": views.teacher_label}
 _CONTROLS = ("shuffled", "permuted", "filler", "repeated")

@@ -10,10 +10,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from distill.answers.rules import AnswerRule
 from distill.data import neighbours
 from distill.data.cache import records
 from distill.errors import UserError
-from distill.teacher.answers import AnswerRule
 
 Keep = Callable[[records.Record, Sequence[int]], list[int]]
 WAYS = ("first", "random", "diversity", "likelihood", "teacher")

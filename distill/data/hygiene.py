@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from distill.answers.completions import parse_completion
+from distill.answers.rules import AnswerRule, ChoiceAnswer, rule_for
 from distill.data import neighbours
 from distill.data.cache import records
-from distill.teacher.answers import AnswerRule, ChoiceAnswer, rule_for
-from distill.teacher.completions import parse_completion
 from distill.teacher.interface import printable
 
 # What keeps an answer from being a label, the first that applies.

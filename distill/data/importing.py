@@ -5,12 +5,12 @@ import pathlib
 import re
 from collections.abc import Iterable, Sequence
 
+from distill.answers import rules
+from distill.answers.completions import parse_completion
+from distill.answers.upstream import Parser
 from distill.data.cache import records
 from distill.data.examples import Dataset, Example, example_id
 from distill.data.published_rationales import Answer
-from distill.teacher import answers as rules
-from distill.teacher.completions import parse_completion
-from distill.teacher.parsers import Parser
 
 # Where an input goes that the dataset has in several splits, none the files'.
 _SAFEST = ("test", "validation", "train")

@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from distill.teacher.answers import AnswerRule
+from distill.answers.rules import AnswerRule
 
 # Between rationale and answer in one target (Ho et al. 2023, table 8).
 ANSWER_ARROW = " --> "

@@ -7,8 +7,9 @@ Each takes one prediction or several samples. What never came to an answer is
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from distill.answers import completions, rules
 from distill.data.metrics import for_each_decode
-from distill.teacher import answers, completions, prompts
+from distill.teacher import prompts
 
 # In front of the answer. The comma is the one that Fine-tune-CoT's evaluator
 # looks for and its template lacks; the other is SCoTD's.
@@ -44,7 +45,7 @@ answer_before_explanation = _reading(
 
 
 def answer_to(
-  rule: answers.AnswerRule, before: str = "", prompt: str = ""
+  rule: rules.AnswerRule, before: str = "", prompt: str = ""
 ) -> Callable[..., Any]:
   """Returns a postprocessor that reads an answer knowing its question.
 
@@ -68,7 +69,7 @@ def answer_to(
       prompts.load_prompt(prompt).text if prompt else before + prompts.HOLE
     ).partition(prompts.HOLE)
     asked = bytes((example or {}).get("inputs_pretokenized", b"")).decode()
-    known = answers.rule_for(rule, asked.removeprefix(head).removesuffix(tail))
+    known = rules.rule_for(rule, asked.removeprefix(head).removesuffix(tail))
     if prompt:
       return completions.parse_completion(text, known).answer
     return known.parse(text) or ""

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import seqio
 
+from distill.answers.rules import AnswerRule
 from distill.data import (
   family_views,
   feature_converters,
@@ -17,7 +18,6 @@ from distill.data.examples import Dataset
 from distill.data.family_views import Family
 from distill.data.selection import current_selection
 from distill.errors import UserError
-from distill.teacher.answers import AnswerRule
 
 # The registered families by name.
 FAMILIES: dict[str, Family] = {}

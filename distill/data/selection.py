@@ -13,10 +13,10 @@ from collections.abc import Collection
 
 import gin
 
+from distill.answers.rules import TextAnswer
 from distill.data import filters
 from distill.data.cache import records
 from distill.errors import UserError
-from distill.teacher.answers import TextAnswer
 
 # All but 'teacher', which needs to be told their order.
 PICKS = tuple(way for way in filters.WAYS if way != "teacher")

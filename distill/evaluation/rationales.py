@@ -8,9 +8,9 @@ from typing import Any
 
 import seqio
 
+from distill.answers import completions, rules
 from distill.data import metrics, pipeline, postprocessors, registration
 from distill.evaluation.evaluator import Evaluator
-from distill.teacher import answers, completions
 from distill.teacher.builtin import checking
 
 _CHAINS = ("_cot", "_scotd", "_answer_first")
@@ -69,7 +69,7 @@ def _best(rows: Sequence[Mapping[str, Any]]) -> dict[Any, str]:
   }
 
 
-def reasoning(rule: answers.AnswerRule, output: str) -> str:
+def reasoning(rule: rules.AnswerRule, output: str) -> str:
   """Returns the rationale of a chain of thought, all of one without answer."""
   before = output.rpartition(metrics.ANSWER_ARROW)[0]
   after = output.partition(postprocessors.EXPLANATION)[2]
@@ -94,7 +94,7 @@ def steps(questions: Texts, rationales: Texts) -> dict[str, float]:
 
 
 def agreement(
-  rule: answers.AnswerRule, questions: Texts, rationales: Texts, labels: Texts
+  rule: rules.AnswerRule, questions: Texts, rationales: Texts, labels: Texts
 ) -> dict[str, float]:
   """Returns `consistency`: rationales that lead to the student's own label.
 
@@ -103,7 +103,7 @@ def agreement(
   """
   same, read = 0, 0
   for key, said in rationales.items():
-    known = answers.rule_for(rule, questions[key])
+    known = rules.rule_for(rule, questions[key])
     answer, label = concluded(known, questions[key], said), labels.get(key)
     read += answer is not None
     if answer is not None and label is not None:
@@ -116,7 +116,7 @@ def agreement(
 
 
 def concluded(
-  rule: answers.AnswerRule, question: str, rationale: str
+  rule: rules.AnswerRule, question: str, rationale: str
 ) -> str | None:
   """Returns the answer that a rationale leads to, None where none is read.
 
@@ -126,7 +126,7 @@ def concluded(
   answer = completions.parse_completion(rationale, rule).answer
   if answer:
     return answer
-  if isinstance(rule, answers.NumberAnswer):
+  if isinstance(rule, rules.NumberAnswer):
     return dataclasses.replace(rule, last=True).parse(rationale)
   ended = checking.conclusion(question, rationale)
   return ended or rule.parse(_SENTENCE_END.split(rationale.strip())[-1])

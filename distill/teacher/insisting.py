@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from distill.answers.rules import AnswerRule, YesNoAnswer, rule_for
 from distill.teacher import prompts
-from distill.teacher.answers import AnswerRule, YesNoAnswer, rule_for
 from distill.teacher.interface import AskOne, Request, Teacher
 from distill.teacher.prices import Price
 from distill.teacher.styles import Completion, Sampling, Style

@@ -11,8 +11,9 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from distill.answers import completions, rules
 from distill.errors import UserError
-from distill.teacher import answers, completions, prompts
+from distill.teacher import prompts
 from distill.teacher.interface import AskingError, AskOne, Request, Response
 
 STYLES = (
@@ -99,9 +100,7 @@ def _completion(
   )
 
 
-def _read(
-  response: Response, rule: answers.AnswerRule, form: str
-) -> Completion:
+def _read(response: Response, rule: rules.AnswerRule, form: str) -> Completion:
   """Returns the completion of a style of one step."""
   parsed = completions.parse_completion(response.text, rule, form)
   return _completion([response], response.text, parsed.rationale, parsed.answer)
@@ -120,7 +119,7 @@ class FewShot:
   """
 
   template: prompts.PromptTemplate
-  rule: answers.AnswerRule
+  rule: rules.AnswerRule
   sampling: Sampling = field(default_factory=Sampling)
   shuffle_seed: int | None = None
 
@@ -147,7 +146,7 @@ class FewShot:
     request = self.sampling.request(
       self.prompt(input, sample), sample, stop=self._stop
     )
-    rule = answers.rule_for(self.rule, input)
+    rule = rules.rule_for(self.rule, input)
     return _read(await ask(request), rule, "sentence")
 
 
@@ -161,7 +160,7 @@ class ZeroShotTwoSteps:
     trigger: What the second prompt ends in, as 'the answer is'.
   """
 
-  rule: answers.AnswerRule
+  rule: rules.AnswerRule
   sampling: Sampling = field(default_factory=Sampling)
   trigger: str = ""
 
@@ -183,7 +182,7 @@ class ZeroShotTwoSteps:
       self._extract, asked=asked, reasoning=reasoning, trigger=self.trigger
     )
     second = await ask(self.sampling.request(extract, sample))
-    rule = answers.rule_for(self.rule, input)
+    rule = rules.rule_for(self.rule, input)
     said = completions.split_thinking(second.text)[1]
     answer = rule.parse(said)
     if answer is None:
@@ -196,7 +195,7 @@ class ZeroShotTwoSteps:
 class ZeroShotOneStep:
   """Reasoning and answer in one completion, between tags."""
 
-  rule: answers.AnswerRule
+  rule: rules.AnswerRule
   sampling: Sampling = field(default_factory=Sampling)
 
   def __post_init__(self) -> None:
@@ -209,14 +208,14 @@ class ZeroShotOneStep:
       self._template.text, input=input, form=_form(self.rule)
     )
     response = await ask(self.sampling.request(prompt, sample))
-    return _read(response, answers.rule_for(self.rule, input), "tags")
+    return _read(response, rules.rule_for(self.rule, input), "tags")
 
 
 @dataclass
 class Structured:
   """A JSON object by a schema; between tags where the server has no schemas."""
 
-  rule: answers.AnswerRule
+  rule: rules.AnswerRule
   sampling: Sampling = field(default_factory=Sampling)
 
   def __post_init__(self) -> None:
@@ -227,7 +226,7 @@ class Structured:
 
   async def complete(self, input: str, sample: int, ask: AskOne) -> Completion:
     """Returns the completion, read as JSON."""
-    rule = answers.rule_for(self.rule, input)
+    rule = rules.rule_for(self.rule, input)
     if not self._refused:
       prompt = prompts.fill(
         self._template.text, input=input, form=_form(self.rule)
@@ -242,12 +241,12 @@ class Structured:
     return await self._otherwise.complete(input, sample, ask)
 
 
-def _schema(rule: answers.AnswerRule) -> str:
+def _schema(rule: rules.AnswerRule) -> str:
   """Returns the JSON schema of a rationale and an answer, as text."""
   answer: dict[str, Any] = {"type": "string"}
-  if isinstance(rule, answers.ChoiceAnswer):
+  if isinstance(rule, rules.ChoiceAnswer):
     answer["enum"] = list(dict.fromkeys(rule.choices))
-  elif isinstance(rule, answers.YesNoAnswer):
+  elif isinstance(rule, rules.YesNoAnswer):
     answer["enum"] = ["yes", "no"]
   # The rationale first: a model that answers first reasons for its answer.
   schema = {
@@ -259,41 +258,41 @@ def _schema(rule: answers.AnswerRule) -> str:
   return json.dumps(schema)
 
 
-def _form(rule: answers.AnswerRule) -> str:
+def _form(rule: rules.AnswerRule) -> str:
   """Returns what an answer is to look like, for a prompt."""
   match rule:
-    case answers.NumberAnswer():
+    case rules.NumberAnswer():
       return "the answer as a number"
-    case answers.YesNoAnswer():
+    case rules.YesNoAnswer():
       return "yes or no"
-    case answers.ChoiceAnswer(choices):
+    case rules.ChoiceAnswer(choices):
       return "one of: " + ", ".join(choices)
-    case answers.ListedChoiceAnswer():
+    case rules.ListedChoiceAnswer():
       return "the letter and the text of one choice"
-    case answers.ExpressionAnswer():
+    case rules.ExpressionAnswer():
       return "the answer as an arithmetic expression of the question's numbers"
   return "the answer alone"
 
 
-def _kind(rule: answers.AnswerRule) -> str:
+def _kind(rule: rules.AnswerRule) -> str:
   """Returns what a trigger says of the answer's kind (Kojima et al. 2022)."""
   match rule:
-    case answers.NumberAnswer():
+    case rules.NumberAnswer():
       return " (arabic numerals)"
-    case answers.YesNoAnswer():
+    case rules.YesNoAnswer():
       return " (yes or no)"
-    case answers.ChoiceAnswer(choices):
+    case rules.ChoiceAnswer(choices):
       return f" ({', '.join(choices[:-1])} or {choices[-1]})"
-    case answers.ListedChoiceAnswer():
+    case rules.ListedChoiceAnswer():
       return " (the letter of one choice)"
-    case answers.ExpressionAnswer():
+    case rules.ExpressionAnswer():
       return " (an arithmetic expression)"
   return ""
 
 
 def create_style(
   name: str,
-  rule: answers.AnswerRule,
+  rule: rules.AnswerRule,
   template: prompts.PromptTemplate,
   sampling: Sampling | None = None,
   *,

@@ -8,11 +8,11 @@ import gin
 import pytest
 import seqio
 
+from distill.answers.rules import TextAnswer
 from distill.data import registration
 from distill.data.cache import caching
 from distill.data.examples import Example
 from distill.teacher import styles
-from distill.teacher.answers import TextAnswer
 from distill.teacher.collection import Collection
 from distill.teacher.interface import Response
 from distill.teacher.prompts import PromptTemplate

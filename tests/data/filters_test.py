@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from distill.answers.rules import NumberAnswer
 from distill.data.cache import records
 from distill.data.filters import Filters, choose, select, split_up
 from distill.errors import UserError
-from distill.teacher.answers import NumberAnswer
 
 ROW = records.Record(
   id="7",

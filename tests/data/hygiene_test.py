@@ -7,6 +7,8 @@ import pathlib
 
 import pytest
 
+from distill.answers import rules
+from distill.answers.upstream import find_parser
 from distill.data import (
   hygiene,
   importing,
@@ -14,10 +16,9 @@ from distill.data import (
   registration,
 )
 from distill.data.cache import records
-from distill.teacher import answers, parsers
 
 REAL = pathlib.Path(os.environ.get("DISTILL_TEST_DATA", "nowhere"))
-NLI = answers.ChoiceAnswer(("entailment", "neutral", "contradiction"))
+NLI = rules.ChoiceAnswer(("entailment", "neutral", "contradiction"))
 
 
 def record(*given, label="neutral", **fields):
@@ -53,11 +54,11 @@ def record(*given, label="neutral", **fields):
     (NLI, "neutral\n\nPre", "Answer: neutral\n\nPre", "stop", "corrupt"),
     (NLI, "", "So the answer is maybe.", "stop", "out_of_set"),
     (NLI, "Neutral", "So the answer is Neutral.", "stop", "out_of_set"),
-    (answers.NumberAnswer(), "8", "So the answer is 8.", "stop", ""),
-    (answers.NumberAnswer(), "", "So the answer is many.", "stop",
+    (rules.NumberAnswer(), "8", "So the answer is 8.", "stop", ""),
+    (rules.NumberAnswer(), "", "So the answer is many.", "stop",
      "out_of_set"),
-    (answers.TextAnswer(), "oub", "So the answer is oub.", "stop", ""),
-    (answers.ChoiceAnswer(("bank", "river bank")), "river bank",
+    (rules.TextAnswer(), "oub", "So the answer is oub.", "stop", ""),
+    (rules.ChoiceAnswer(("bank", "river bank")), "river bank",
      "So the answer is river bank.", "stop", ""),
   ],
 )  # fmt: skip
@@ -121,10 +122,10 @@ def test_labels_that_upstream_would_train_on():
   dataset = dataclasses.replace(
     registration.find_family("cqa").dataset, root=str(REAL)
   )
-  rule = answers.ListedChoiceAnswer()
+  rule = rules.ListedChoiceAnswer()
   found = published_rationales.read_dss(folder, {})
   groups = importing.group(found, dataset, "train")
-  parser = parsers.find_parser("dss_cqa")
+  parser = find_parser("dss_cqa")
   content = [
     importing.to_record(example, some, rule, parser, "")
     for split in ("train", "validation")

@@ -7,16 +7,17 @@ import pathlib
 
 import pytest
 
+from distill.answers import rules
+from distill.answers.upstream import find_parser
 from distill.data import importing, registration
 from distill.data.cache import records, writing
 from distill.data.examples import with_ids
 from distill.data.published_rationales import FORMATS, Answer
 from distill.errors import UserError
-from distill.teacher import answers, parsers
 
 REAL = pathlib.Path(os.environ.get("DISTILL_TEST_DATA", "nowhere"))
 RELEASED = REAL / "distilling_step_by_step"
-NLI = answers.ChoiceAnswer(("entailment", "neutral", "contradiction"))
+NLI = rules.ChoiceAnswer(("entailment", "neutral", "contradiction"))
 THEN = "\nTherefore, the answer is"
 
 
@@ -45,7 +46,7 @@ def lines(*rows):
 def read(folder, name, dataset=None, rule=None, parser=None, **options):
   found = FORMATS[name](folder, options)
   groups = importing.group(found, dataset or Carved(), "train")
-  rule = rule or answers.NumberAnswer()
+  rule = rule or rules.NumberAnswer()
   return {
     split: [importing.to_record(e, some, rule, parser, "") for e, some in rows]
     for split, rows in groups.items()
@@ -112,7 +113,7 @@ def test_completions_of_fine_tune_cot(tmp_path):
   assert both.completions[0] == f"5 + 3.{THEN} 8.0 or 9"
   # Here what was cut short is a failure; there it was not.
   assert (cut.agrees, cut.rationales) == ((0,), ("",))
-  parser = parsers.find_parser("fine_tune_cot_gsm8k")
+  parser = find_parser("fine_tune_cot_gsm8k")
   found = read(tmp_path / "B_x", "fine_tune_cot", parser=parser)
   assert [row.agrees for row in found["train"]] == [(0, 0), (1,)]
   with pytest.raises(UserError, match="y.json is not of this format"):
@@ -164,7 +165,7 @@ def test_an_import_is_a_cache_that_says_what_it_is_from(toy, tmp_path):
   answer = Answer("", "a b", "b", "The last. So the answer is b.", teacher="x")
   groups = importing.group([answer], toy.Dataset(), "train")["train"]
   content = [
-    importing.to_record(e, some, answers.TextAnswer(), None, "")
+    importing.to_record(e, some, rules.TextAnswer(), None, "")
     for e, some in groups
   ]
   write = {"command": "import_rationales", "flags": "", "overwrite": False}
@@ -202,7 +203,7 @@ def test_released_answers_have_their_known_accuracy(
   data, family, upstream, better
 ):
   for parser, known in ((f"dss_{data}", upstream), (None, better)):
-    parser = parser and parsers.find_parser(parser)
+    parser = parser and find_parser(parser)
     found = read(RELEASED / data, "dss", *family, parser)
     agreeing = dict.fromkeys(known, 0)
     for split, rows in found.items():
@@ -227,7 +228,7 @@ def test_the_released_rows_of_esnlis_train_split():
   fields = {"input": "premise: {premise} hypothesis: {hypothesis}"}
   fields |= {"id": "index", "label": "label", "completion": "raw"}
   # 69.86%; 28 more end after the answer, before the next 'Premise' is whole.
-  upstream = parsers.find_parser("dss_esnli")
+  upstream = find_parser("dss_esnli")
   for parser, right in ((upstream, 6986), (None, 7014)):
     found = read(path, "jsonl", Carved(), NLI, parser, **fields)["train"]
     assert len(found) == 10_000

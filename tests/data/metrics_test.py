@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from distill.answers.rules import NumberAnswer, TextAnswer
 from distill.data import metrics
-from distill.teacher.answers import NumberAnswer, TextAnswer
 
 
 def test_accuracy_is_a_percentage_by_the_rule():

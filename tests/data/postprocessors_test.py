@@ -2,8 +2,8 @@
 
 import pytest
 
+from distill.answers.rules import ListedChoiceAnswer, NumberAnswer, TextAnswer
 from distill.data import postprocessors
-from distill.teacher.answers import ListedChoiceAnswer, NumberAnswer, TextAnswer
 
 
 @pytest.mark.parametrize(

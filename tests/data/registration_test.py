@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import seqio
 
+from distill.answers.rules import TextAnswer
 from distill.data import feature_converters, lookup, registration
 from distill.data.feature_converters import LossGroupFeatureConverter
 from distill.errors import UserError
-from distill.teacher.answers import TextAnswer
 
 pytestmark = pytest.mark.usefixtures("byte_vocabulary")
 LENGTHS = {"inputs": 32, "targets": 32}

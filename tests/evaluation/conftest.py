@@ -7,9 +7,9 @@ import seqio
 import tensorflow as tf
 from flax import linen as nn
 
+from distill.answers.rules import TextAnswer
 from distill.data import metrics, pipeline
 from distill.model import config, encoder_decoder, network
-from distill.teacher.answers import TextAnswer
 from distill.training import mesh
 
 LENGTHS = {"inputs": 12, "targets": 6}

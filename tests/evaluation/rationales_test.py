@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distill.evaluation import rationales
-from distill.teacher.answers import (
+from distill.answers.rules import (
   ChoiceAnswer,
   ListedChoiceAnswer,
   NumberAnswer,
   TextAnswer,
   YesNoAnswer,
 )
+from distill.evaluation import rationales
 
 PENS = "Mia has 5 pens. Mia sells 3. Mia doubles them. How many are left?"
 COIN = "A coin is heads up. Ann flips it. Is it still heads up?"

@@ -12,12 +12,12 @@ import seqio
 import tensorflow_datasets as tfds
 
 import tasks
+from distill.answers.rules import rule_for
 from distill.data import importing, published_rationales, registration
 from distill.data.methods import METHODS
 from distill.data.published import Tfds, splits
 from distill.errors import UserError
 from distill.teacher import prompts
-from distill.teacher.answers import rule_for
 
 PROCEDURAL = (
   "chained_arithmetic",

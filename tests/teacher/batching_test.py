@@ -6,10 +6,10 @@ import json
 
 import pytest
 
+from distill.answers.rules import NumberAnswer
 from distill.data.examples import Example
 from distill.errors import UserError
 from distill.teacher import batching, collecting, styles
-from distill.teacher.answers import NumberAnswer
 from distill.teacher.collection import Collection
 from distill.teacher.insisting import Judge
 from distill.teacher.interface import AskingError

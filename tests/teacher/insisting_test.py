@@ -2,9 +2,9 @@
 
 import pytest
 
+from distill.answers.rules import NumberAnswer
 from distill.data.examples import Example
 from distill.teacher import collecting, insisting, prompts, styles
-from distill.teacher.answers import NumberAnswer
 from distill.teacher.collection import Collection
 from distill.teacher.interface import Response
 from distill.teacher.journal import Journal

@@ -25,7 +25,7 @@ from distill.data.examples import Example
 from distill.teacher import collecting, journal, openai, prompts, styles
 from distill.teacher.collection import Collection
 from distill.teacher.reading import Reading
-from distill.teacher.answers import NumberAnswer
+from distill.answers.rules import NumberAnswer
 url, folder, count, out = sys.argv[1:]
 questions = [Example(str(i), f"What is {i}?", "") for i in range(int(count))]
 template = prompts.load_prompt("few_shot_svamp")

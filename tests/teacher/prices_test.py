@@ -6,10 +6,10 @@ import json
 
 import pytest
 
+from distill.answers.rules import NumberAnswer
 from distill.data.examples import Example
 from distill.errors import UserError
 from distill.teacher import asking, collecting, planning, prices, status, styles
-from distill.teacher.answers import NumberAnswer
 from distill.teacher.collection import Collection
 from distill.teacher.interface import Response
 from distill.teacher.journal import Journal

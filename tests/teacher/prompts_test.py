@@ -7,9 +7,8 @@ import re
 
 import pytest
 
-from distill.errors import UserError
-from distill.teacher import prompts
-from distill.teacher.answers import (
+from distill.answers.completions import parse_completion
+from distill.answers.rules import (
   ChoiceAnswer,
   ExpressionAnswer,
   ListedChoiceAnswer,
@@ -17,7 +16,8 @@ from distill.teacher.answers import (
   TextAnswer,
   YesNoAnswer,
 )
-from distill.teacher.completions import parse_completion
+from distill.errors import UserError
+from distill.teacher import prompts
 
 FOLDER = pathlib.Path(prompts.__file__).parent / "prompts"
 RULES = {

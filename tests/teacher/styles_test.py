@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from distill.answers import rules
 from distill.data.procedural.chained_arithmetic import ChainedArithmetic
 from distill.data.procedural.coin_flip import CoinFlip
 from distill.data.procedural.last_letters import LastLetters
@@ -12,11 +13,11 @@ from distill.data.procedural.tracking_shuffled_objects import (
   TrackingShuffledObjects,
 )
 from distill.errors import UserError
-from distill.teacher import answers, prompts, styles
+from distill.teacher import prompts, styles
 from distill.teacher.builtin.teacher import BuiltinTeacher
 from distill.teacher.interface import AskingError, Response
 
-NUMBER = answers.NumberAnswer()
+NUMBER = rules.NumberAnswer()
 SHOTS = prompts.PromptTemplate(
   "shots",
   "Say.\n\nQ: 1\nA: a\n\nQ: 2\nA: b\n\nQ: 3\n\nA: c\n\nQ: {input}\nA:",
@@ -48,10 +49,10 @@ def complete(style, script, input="5 + 3?", sample=0):
 
 
 DATA = {
-  LastLetters: answers.TextAnswer(),
-  CoinFlip: answers.YesNoAnswer(),
+  LastLetters: rules.TextAnswer(),
+  CoinFlip: rules.YesNoAnswer(),
   ChainedArithmetic: NUMBER,
-  TrackingShuffledObjects: answers.TextAnswer(),
+  TrackingShuffledObjects: rules.TextAnswer(),
 }
 
 
@@ -123,9 +124,9 @@ def test_two_steps_reason_first_and_extract_after():
 @pytest.mark.parametrize(
   "rule, kind",
   [
-    (answers.TextAnswer(), "the answer is"),
-    (answers.YesNoAnswer(), "the answer (yes or no) is"),
-    (answers.ChoiceAnswer(("a", "b", "c")), "the answer (a, b or c) is"),
+    (rules.TextAnswer(), "the answer is"),
+    (rules.YesNoAnswer(), "the answer (yes or no) is"),
+    (rules.ChoiceAnswer(("a", "b", "c")), "the answer (a, b or c) is"),
   ],
 )
 def test_the_trigger_is_the_tasks_unless_one_is_given(rule, kind):
@@ -157,7 +158,7 @@ def test_what_was_cut_short_is_a_failure_and_no_rationale(replies):
 def test_choices_of_the_input_become_the_schemas():
   question = "Where?\n(a) at sea\n(b) on land"
   script = Script(said(json.dumps({"rationale": "It is.", "answer": "(b)"})))
-  style = styles.Structured(answers.ListedChoiceAnswer())
+  style = styles.Structured(rules.ListedChoiceAnswer())
   got = complete(style, script, question)
   assert (got.rationale, got.answer) == ("It is.", "on land")
   schema = json.loads(script.requests[0].schema)

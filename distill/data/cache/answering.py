@@ -6,9 +6,9 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
+from distill.answers.rules import AnswerRule, rule_for
 from distill.data.cache import manifest, records, verification
 from distill.data.examples import Example
-from distill.teacher.answers import AnswerRule, rule_for
 from distill.teacher.collection import Collection
 from distill.teacher.insisting import Answer
 from distill.teacher.prices import Price

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
+from distill.answers.rules import AnswerRule
 from distill.data.cache import (
   answering,
   manifest,
@@ -19,7 +20,6 @@ from distill.data.cache import (
 from distill.data.examples import Dataset, Example
 from distill.errors import UserError
 from distill.teacher import collecting
-from distill.teacher.answers import AnswerRule
 from distill.teacher.collection import Collection
 from distill.teacher.interface import AskingError
 

@@ -5,7 +5,8 @@
 says which of them a split takes (splits.py). docs/datasets.md lists the sets.
 """
 
-from distill.data.published import choices, questions, splits, upstream
+from distill.answers import upstream
+from distill.data.published import choices, questions, splits
 from distill.data.published.dataset import Published
 from distill.data.published.sources import Files, Tfds
 

@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from distill.answers import expressions
 from distill.data.published.rows import Row
-from distill.teacher import expressions
 
 NLI_LABELS = ("entailment", "neutral", "contradiction")
 _NUMBER = re.compile(r"-?[0-9][0-9,]*(?:\.[0-9]+)?")

@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from distill import cache_rationales, teacher_flags
+from distill.answers.completions import ParsedCompletion, parse_completion
+from distill.answers.rules import NumberAnswer, TextAnswer, YesNoAnswer
 from distill.data.procedural.chained_arithmetic import ChainedArithmetic
 from distill.data.procedural.coin_flip import CoinFlip
 from distill.data.procedural.last_letters import LastLetters
@@ -15,9 +17,7 @@ from distill.data.procedural.tracking_shuffled_objects import (
   TrackingShuffledObjects,
 )
 from distill.errors import UserError
-from distill.teacher.answers import NumberAnswer, TextAnswer, YesNoAnswer
 from distill.teacher.builtin.teacher import BuiltinTeacher
-from distill.teacher.completions import ParsedCompletion, parse_completion
 from distill.teacher.interface import Request
 from distill.teacher.prompts import load_prompt
 

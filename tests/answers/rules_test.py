@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from distill.teacher.answers import (
+from distill.answers.rules import (
   ChoiceAnswer,
   ExpressionAnswer,
   ListedChoiceAnswer,

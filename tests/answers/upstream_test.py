@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from distill.answers.completions import FORMS, parse_completion
+from distill.answers.rules import ChoiceAnswer, NumberAnswer, TextAnswer
+from distill.answers.upstream import PARSERS, find_parser
 from distill.errors import UserError
-from distill.teacher.answers import ChoiceAnswer, NumberAnswer, TextAnswer
-from distill.teacher.completions import FORMS, parse_completion
-from distill.teacher.parsers import PARSERS, find_parser
 
 THEN = "\nTherefore, the answer is"
 

@@ -12,9 +12,9 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from distill.answers import expressions
+from distill.answers.completions import ParsedCompletion
 from distill.errors import UserError
-from distill.teacher import expressions
-from distill.teacher.completions import ParsedCompletion
 
 # Upstream has no bound; its completions end after 256 tokens.
 _LONGEST_TEXT = 20_000
@@ -191,3 +191,44 @@ def find_parser(name: str) -> Parser:
   raise UserError(
     f"There is no parser '{name}'.", expected="one of " + ", ".join(PARSERS)
   )
+
+
+# As answer rules, for `rules=` of a family whose published rule is flawed:
+# exact text, floats without a tolerance, any capital letter.
+
+
+@dataclass(frozen=True)
+class UpstreamAnswer:
+  """A published system's reading and comparison of a student's answer.
+
+  Attributes:
+    parser: Its name in `PARSERS`.
+    before: What that parser expects in front of an answer. None: the system
+      compares the student's text as it is.
+  """
+
+  parser: str
+  before: str | None = None
+
+  def parse(self, text: str) -> str | None:
+    """Returns the answer as that code reads it, None if there is none."""
+    if self.before is not None:
+      parser = find_parser(self.parser)
+      text = parser.parse(f"{self.before} {text}").answer
+    return text or None
+
+  def equal(self, a: str, b: str) -> bool:
+    """Returns whether that code counts `a` as the gold label `b`."""
+    return find_parser(self.parser).equal(a, b)
+
+
+def step_by_step(data: str) -> dict[str, UpstreamAnswer]:
+  """Returns the rule of Distilling Step-by-Step for a set: text, or `eval`."""
+  return {"upstream": UpstreamAnswer(f"dss_{data}")}
+
+
+def fine_tune_cot(data: str) -> dict[str, UpstreamAnswer]:
+  """Returns the rule of Fine-tune-CoT for a set: the first candidate."""
+  return {
+    "upstream": UpstreamAnswer(f"fine_tune_cot_{data}_ft_cot_token", "-->")
+  }

@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distill.teacher.answers import NumberAnswer, TextAnswer
-from distill.teacher.completions import (
+from distill.answers.completions import (
   FORMS,
   ParsedCompletion,
   parse_completion,
   split_thinking,
 )
+from distill.answers.rules import NumberAnswer, TextAnswer
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from distill.teacher.answers import AnswerRule
+from distill.answers.rules import AnswerRule
 
 # A longer completion is no rationale; what is beyond is not read.
 _LONGEST_TEXT = 32_000

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from distill.teacher.expressions import evaluate, evaluate_in_floats, find
+from distill.answers.expressions import evaluate, evaluate_in_floats, find
 
 
 @pytest.mark.parametrize(

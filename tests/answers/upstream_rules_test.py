@@ -2,13 +2,13 @@
 
 import pytest
 
-from distill.data.published import upstream
-from distill.teacher.answers import (
+from distill.answers.rules import (
   ChoiceAnswer,
   ExpressionAnswer,
   ListedChoiceAnswer,
   NumberAnswer,
 )
+from distill.data.published import upstream
 
 
 def right(rule, said, gold):

@@ -1,0 +1,1 @@
+"""Answers: what a text says, for teacher, data and evaluation alike."""
