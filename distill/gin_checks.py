@@ -4,7 +4,7 @@ import re
 import tokenize
 from typing import Any
 
-from distill import errors, gin_survey
+from distill import errors, gin_survey, gin_t5x
 
 
 def checked_binding(text: str, survey: gin_survey.Survey) -> str:
@@ -62,19 +62,28 @@ def check_no_t5x(survey: gin_survey.Survey) -> None:
   """Checks that no file configures T5X, which this trainer would not heed.
 
   Raises:
-    UserError: It names the parameter, and the nearest one of this trainer.
+    UserError: It names each file, line and parameter, and what does the same
+      here.
   """
-  for name, binding in survey.bindings.items():
-    if binding.module.partition(".")[0] == "t5x":
-      raise _foreign(
-        f"A gin file binds T5X's parameter '{name}'.", name, survey
-      )
-  for module in sorted(survey.imported):
-    if module.partition(".")[0] == "t5x":
-      raise errors.UserError(
-        f"A gin file imports '{module}', which this trainer does not use.",
-        remedy="leave its lines out, or train with `python -m t5x.train`",
-      )
+  uses = [(where, name) for name, where in survey.t5x_files.items()]
+  used = set()
+  for bound, binding in survey.bindings.items():
+    name = gin_t5x.full_name(bound, binding.module)
+    if gin_t5x.is_module(binding.module):
+      uses.append((binding.where, name))
+      used.add(binding.module)
+    elif binding.module == "seqio" and gin_t5x.counterpart(name) is not None:
+      uses.append((binding.where, name))
+  for name, macro in survey.defined.items():
+    if name in gin_t5x.MACROS and name not in survey.read:
+      uses.append((macro.where, name))
+  uses += [
+    (where, module)
+    for module, where in survey.imported.items()
+    if gin_t5x.is_module(module) and module not in used
+  ]
+  if uses:
+    raise gin_t5x.refuse(uses)
 
 
 def _check_configurable(name: str, survey: gin_survey.Survey) -> None:
@@ -84,17 +93,18 @@ def _check_configurable(name: str, survey: gin_survey.Survey) -> None:
     return
   known = survey.configurables
   if not any(f".{full}".endswith(f".{selector}") for full in known):
-    raise _foreign(f"There is no parameter '{name}'.", name, survey)
+    raise _unknown(name, survey)
 
 
-def _foreign(
-  what: str, name: str, survey: gin_survey.Survey
-) -> errors.UserError:
+def _unknown(name: str, survey: gin_survey.Survey) -> errors.UserError:
   """Returns the error that names the nearest parameter of this trainer."""
+  unscoped = name.rpartition("/")[2]
+  if gin_t5x.counterpart(unscoped) is not None:
+    return gin_t5x.refuse([(gin_survey.COMMAND_LINE, unscoped)])
   own = {
     name: binding.value
     for name, binding in survey.bindings.items()
-    if binding.module.partition(".")[0] not in ("t5x", "")
+    if binding.module
   }
   parameter = "." + name.rpartition(".")[2]
   alike = [other for other in own if other.endswith(parameter)]
@@ -102,17 +112,22 @@ def _foreign(
   macro = str(own.get(close, ""))
   if macro.startswith("%"):
     close = f"{close}' or its macro '{macro.removeprefix('%')}"
-  return errors.UserError(what, remedy=f"did you mean '{close}'?")
+  return errors.UserError(
+    f"There is no parameter '{name}'.", remedy=f"did you mean '{close}'?"
+  )
 
 
 def _check_known(name: str, survey: gin_survey.Survey) -> None:
   known = sorted(survey.defined.keys() | survey.read)
-  if name not in known:
-    raise errors.UserError(
-      f"No loaded gin file defines or reads the macro '{name}'.",
-      expected="one of " + ", ".join(known),
-      remedy=f"did you mean '{gin_survey.nearest(name, known)}'?",
-    )
+  if name in known:
+    return
+  if gin_t5x.counterpart(name) is not None:
+    raise gin_t5x.refuse([(gin_survey.COMMAND_LINE, name)])
+  raise errors.UserError(
+    f"No loaded gin file defines or reads the macro '{name}'.",
+    expected="one of " + ", ".join(known),
+    remedy=f"did you mean '{gin_survey.nearest(name, known)}'?",
+  )
 
 
 def _literal(name: str, value: str, survey: gin_survey.Survey) -> str:

@@ -14,10 +14,10 @@ from typing import Any
 
 from gin import config_parser
 
-from distill import errors
+from distill import errors, gin_t5x
 
 REQUIRED = "gin.REQUIRED"
-_COMMAND_LINE = "the command line"
+COMMAND_LINE = "the command line"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,10 +41,12 @@ class Macro:
   Attributes:
     value: The literal, with a `Reference` for each reference in it.
     comment: The comment on its line, '' without one.
+    where: The file and the line.
   """
 
   value: Any
   comment: str = ""
+  where: str = ""
 
   @property
   def required(self) -> bool:
@@ -60,10 +62,12 @@ class Binding:
     value: As a macro's.
     module: Of the function or class, as its file imports it; '' if it does
       not, as on a command line.
+    where: The file and the line.
   """
 
   value: Any
   module: str = ""
+  where: str = ""
 
 
 class _Delegate(config_parser.ParserDelegate):
@@ -124,25 +128,38 @@ class Survey:
     bindings: `module.name.parameter`, as written but for scopes → its binding.
     configurables: The full names of all functions and classes that are bound
       or referenced, by which gin knows them.
-    imported: All modules that the files import.
+    imported: All modules that the files import → the file and the line.
+    t5x_files: T5X's own files that are wanted → the file and the line. They
+      are read for T5X alone, where they can be found.
     typed: Names that the command line imports.
   """
 
-  def __init__(self, search_path: Sequence[str]) -> None:
+  def __init__(self, search_path: Sequence[str], for_t5x: bool = False) -> None:
     self.defined: dict[str, Macro] = {}
     self.read: set[str] = set()
     self.bindings: dict[str, Binding] = {}
     self.configurables: set[str] = set()
-    self.imported: set[str] = set()
+    self.imported: dict[str, str] = {}
+    self.t5x_files: dict[str, str] = {}
     self.typed: set[str] = set()
     self._search_path = tuple(search_path)
+    self._for_t5x = for_t5x
 
-  def add_file(self, name: str) -> None:
+  def add_file(self, name: str, where: str = COMMAND_LINE) -> None:
     """Reads a file and what it includes.
+
+    Args:
+      name: Of the file, absolute or on the search path.
+      where: The file and the line that name it.
 
     Raises:
       UserError: A file is missing or is not gin.
     """
+    if gin_t5x.is_file(name):
+      self.t5x_files[name] = where
+      found = any(os.path.isfile(f"{f}/{name}") for f in self._search_path)
+      if not (self._for_t5x and found):
+        return
     path = find_file(name, self._search_path)
     with open(path, encoding="utf-8") as file:
       self._add(file, path)
@@ -153,7 +170,7 @@ class Survey:
     Raises:
       UserError: The text is not gin.
     """
-    self._add(text, _COMMAND_LINE)
+    self._add(text, COMMAND_LINE)
 
   def missing(self) -> list[str]:
     """Returns, sorted, the macros that still need a value."""
@@ -166,25 +183,28 @@ class Survey:
     modules: dict[str, tuple[str, str]] = {}
     try:
       for statement in statements(text_or_file, self.read, referenced):
+        line = where
+        if where != COMMAND_LINE:
+          line += f", line {statement.location.line_num}"
         if isinstance(statement, config_parser.IncludeStatement):
-          self.add_file(statement.filename)
+          self.add_file(statement.filename, line)
         elif isinstance(statement, config_parser.ImportStatement):
           paths = statement.module, statement.partial_path()
           modules[statement.bound_name()] = paths
-          self.imported.add(statement.module)
-          if where == _COMMAND_LINE:
+          self.imported[statement.module] = line
+          if where == COMMAND_LINE:
             self.typed.add(statement.bound_name())
         elif isinstance(statement, config_parser.BindingStatement):
           if statement.arg_name:
             root, dot, _ = statement.selector.partition(".")
             module, _ = modules.get(root, ("", "")) if dot else ("", "")
             name = f"{statement.selector}.{statement.arg_name}"
-            self.bindings[name] = Binding(statement.value, module)
+            self.bindings[name] = Binding(statement.value, module, line)
             referenced.add(statement.selector)
           else:
             _, _, comment = statement.location.line_content.partition("#")
             name = "/".join(filter(None, statement[:2]))
-            self.defined[name] = Macro(statement.value, comment.strip())
+            self.defined[name] = Macro(statement.value, comment.strip(), line)
     except (SyntaxError, tokenize.TokenError) as error:
       raise errors.UserError(
         f"{where} is not valid gin.",

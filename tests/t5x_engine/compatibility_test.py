@@ -40,12 +40,6 @@ def train(model_dir, *flags):
   return done.returncode, done.stderr
 
 
-def refused(*flags):
-  with pytest.raises(errors.UserError) as refusal:
-    gin_flags.configure("train", [*TINY, "--gin.MODEL_DIR=/m", *flags])
-  return str(refusal.value)
-
-
 def lines_of(path):
   return [json.loads(line) for line in path.read_text().splitlines()]
 
@@ -119,33 +113,3 @@ def test_an_offline_cache_is_read_in_place_of_the_source(tmp_path):
 def test_a_cache_that_is_not_there_is_named():
   with pytest.raises(errors.UserError, match="of plain_copy, plain_reverse"):
     cached("plain_mixture").provider()
-
-
-@pytest.mark.parametrize(
-  ("binding", "macro"),
-  [
-    ("utils.SaveCheckpointConfig.period = 5", "SAVE_PERIOD"),
-    ("trainer.Trainer.num_microbatches = 4", "NUM_MICROBATCHES"),
-    ("train/utils.DatasetConfig.batch_size = 4", "BATCH_SIZE"),
-    ("models.EncoderDecoderModel.z_loss = 0.0", "Z_LOSS"),
-  ],
-)
-@pytest.mark.parametrize("where", ["command line", "file"])
-def test_a_binding_of_t5x_names_the_nearest_of_this_trainer(
-  binding, macro, where, tmp_path
-):
-  if where == "file":
-    file = tmp_path / "mine.gin"
-    root = binding.rpartition("/")[2].partition(".")[0]
-    file.write_text(f"{HEAD}from t5x import {root}\n{binding}\n")
-    said = refused(f"--gin_file={file}")
-  else:
-    said = refused(f"--gin_bindings={binding}")
-  assert binding.partition(" =")[0].rpartition("/")[2] in said
-  assert f"its macro '{macro}'" in said
-
-
-def test_a_file_that_imports_t5x_in_vain_is_named(tmp_path):
-  file = tmp_path / "mine.gin"
-  file.write_text(f"{HEAD}from t5x import partitioning\n")
-  assert "imports 't5x.partitioning'" in refused(f"--gin_file={file}")
