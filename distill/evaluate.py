@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from distill import errors, gin_flags
+from distill.annotations import PositiveInt
 
 if TYPE_CHECKING:
   from distill.data.pipeline import DatasetConfig
@@ -24,7 +25,7 @@ def evaluate(
   checkpoint_path: str,
   partitioner: Partitioner,
   output_dir: str,
-  num_examples: int | None = None,
+  num_examples: PositiveInt | None = None,
 ) -> dict[str, float]:
   """Prints a checkpoint's metrics and writes them with its predictions.
 

@@ -142,7 +142,7 @@ def _literal(name: str, value: str, survey: gin_survey.Survey) -> str:
   if number or value.lower() in ("true", "false", "none"):
     expected = f"such as {before.value!r}" if before and number else ""
     _refuse(name, value, expected or f"{value.capitalize()}, or quotes")
-  if not value or value[0] in "[({@%'\"":
+  if not value or value[0] in "[({@%'\"" or value.startswith("--"):
     _refuse(name, value, "a gin literal; text with such signs needs quotes")
   return repr(value)
 

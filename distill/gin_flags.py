@@ -13,7 +13,14 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
 import distill
-from distill import errors, gin_checks, gin_loading, gin_survey, multihost
+from distill import (
+  errors,
+  gin_checks,
+  gin_loading,
+  gin_survey,
+  gin_values,
+  multihost,
+)
 
 # Each command's own half of the configuration.
 RUN_FILES = {
@@ -111,7 +118,7 @@ def parse_flags(command: str, argv: Sequence[str]) -> argparse.Namespace:
     if argument.startswith("--gin."):
       binding = argument.removeprefix("--gin.")
       if "=" not in binding:
-        binding += "=" + next(arguments, "")
+        binding = f"{binding}={_value(argument, next(arguments, None))}"
       argument = f"--gin_bindings={binding}"
     rewritten.append(argument)
   flags, unknown = parser.parse_known_args(rewritten)
@@ -129,6 +136,19 @@ def parse_flags(command: str, argv: Sequence[str]) -> argparse.Namespace:
     filter(None, flags.gin_search_paths.split(","))
   )
   return flags
+
+
+def _value(flag: str, value: str | None) -> str:
+  """Returns the value that follows a flag; UserError where none does."""
+  if value is None or value.startswith("--"):
+    raise errors.UserError(
+      f"{flag} has no value.",
+      expected=f"{flag}=VALUE",
+      found=value or "the end of the command line",
+      remedy="set the shell variable that stands there, or quote text twice: "
+      f"{flag}=\"'text'\"",
+    )
+  return value
 
 
 def search_path(folders: Iterable[str] = ()) -> list[str]:
@@ -209,6 +229,7 @@ def configure(command: str, argv: Sequence[str]) -> Callable[..., Any] | None:
     gin_checks.checked_binding(text, survey) for text in flags.gin_bindings
   ]
   gin_checks.check_complete(survey)
+  gin_values.check_values(survey)
   multihost.join(
     flags.coordinator_address, flags.process_count, flags.process_index
   )

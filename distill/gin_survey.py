@@ -63,11 +63,13 @@ class Binding:
     module: Of the function or class, as its file imports it; '' if it does
       not, as on a command line.
     where: The file and the line.
+    target: The full name of the function or class; '' without a module.
   """
 
   value: Any
   module: str = ""
   where: str = ""
+  target: str = ""
 
 
 class _Delegate(config_parser.ParserDelegate):
@@ -126,6 +128,7 @@ class Survey:
     defined: Macro name → its last definition.
     read: Names that stand behind a `%` somewhere.
     bindings: `module.name.parameter`, as written but for scopes → its binding.
+    scoped_bindings: `bindings`, with their scopes in front.
     configurables: The full names of all functions and classes that are bound
       or referenced, by which gin knows them.
     imported: All modules that the files import → the file and the line.
@@ -138,6 +141,7 @@ class Survey:
     self.defined: dict[str, Macro] = {}
     self.read: set[str] = set()
     self.bindings: dict[str, Binding] = {}
+    self.scoped_bindings: dict[str, Binding] = {}
     self.configurables: set[str] = set()
     self.imported: dict[str, str] = {}
     self.t5x_files: dict[str, str] = {}
@@ -196,10 +200,13 @@ class Survey:
             self.typed.add(statement.bound_name())
         elif isinstance(statement, config_parser.BindingStatement):
           if statement.arg_name:
-            root, dot, _ = statement.selector.partition(".")
+            root, dot, rest = statement.selector.partition(".")
             module, _ = modules.get(root, ("", "")) if dot else ("", "")
+            target = f"{module}.{rest}" if module else ""
             name = f"{statement.selector}.{statement.arg_name}"
-            self.bindings[name] = Binding(statement.value, module, line)
+            scoped = "/".join(filter(None, (statement.scope, name)))
+            binding = Binding(statement.value, module, line, target)
+            self.bindings[name] = self.scoped_bindings[scoped] = binding
             referenced.add(statement.selector)
           else:
             _, _, comment = statement.location.line_content.partition("#")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from distill import errors, gin_flags, gin_loading
+from distill.annotations import NonNegativeInt, PositiveInt
 
 if TYPE_CHECKING:
   from distill.data.pipeline import DatasetConfig
@@ -30,11 +31,11 @@ def train(
   initial_checkpoint_path: str | Sequence[str] | None,
   partitioner: Partitioner,
   model_dir: str,
-  total_steps: int,
-  eval_period: int,
-  eval_num_examples: int | None = None,
-  stats_period: int = 100,
-  num_microbatches: int = 1,
+  total_steps: PositiveInt,
+  eval_period: NonNegativeInt,
+  eval_num_examples: PositiveInt | None = None,
+  stats_period: PositiveInt = 100,
+  num_microbatches: PositiveInt = 1,
   random_seed: int | None = None,
   relative_steps: bool = True,
   allow_missing: str | None = None,

@@ -85,6 +85,22 @@ def test_a_wrong_flag_is_named_with_what_was_meant(argument, remedy):
   assert remedy in caught.value.remedy
 
 
+@pytest.mark.parametrize(
+  "arguments",
+  [
+    ["--gin.MODEL_DIR", "--gin.ALPHA=0.3"],
+    ["--gin.MODEL_DIR", "--help"],
+    ["--gin.MODEL_DIR"],
+  ],
+)
+def test_an_unset_shell_variable_does_not_take_the_next_flag(arguments):
+  with pytest.raises(errors.UserError, match="--gin.MODEL_DIR has no value"):
+    gin_flags.parse_flags("train", arguments)
+  # A negative number is a value.
+  flags = gin_flags.parse_flags("train", ["--gin.DATA_PARALLEL", "-1"])
+  assert flags.gin_bindings == ["DATA_PARALLEL=-1"]
+
+
 def test_the_run_file_comes_first_and_once():
   run = "runs/finetune.gin"
   assert gin_flags.gin_files("train", ["e.gin"]) == [run, "e.gin"]
@@ -132,6 +148,7 @@ def test_text_works_with_and_without_quotes(files, value, expected):
     "TEXT={'a': 1",
     "TEXT=@@",
     "TEXT='a",
+    "TEXT=--gin.WIDTH=3",
     "TEXT=",
   ],
 )

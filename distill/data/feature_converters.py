@@ -11,6 +11,7 @@ import gin
 import seqio
 import tensorflow as tf
 
+from distill.annotations import PositiveInt
 from distill.data import lookup
 from distill.errors import UserError
 
@@ -146,7 +147,9 @@ def _both_rows(
 
 @gin.register
 def rows_of_batch(
-  mixture_or_task_name: str, batch_size: int, module: str | None = None
+  mixture_or_task_name: str,
+  batch_size: PositiveInt,
+  module: str | None = None,
 ) -> int:
   """Returns the rows of a batch of examples: two each if they are pairs.
 

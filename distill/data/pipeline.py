@@ -16,6 +16,7 @@ import tensorflow as tf
 from absl import logging
 
 from distill import errors
+from distill.annotations import PositiveInt
 from distill.data import (
   dataset_checks,
   feature_converters,
@@ -48,9 +49,9 @@ class DatasetConfig:
   """
 
   mixture_or_task_name: str
-  task_feature_lengths: Mapping[str, int]
+  task_feature_lengths: Mapping[str, PositiveInt]
   split: str
-  batch_size: int
+  batch_size: PositiveInt
   shuffle: bool
   seed: int | None = None
   pack: bool = False

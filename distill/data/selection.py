@@ -13,6 +13,7 @@ from collections.abc import Collection
 
 import gin
 
+from distill.annotations import NonNegativeInt, PositiveInt
 from distill.answers.rules import TextAnswer
 from distill.data import filters
 from distill.data.cache import records
@@ -48,14 +49,14 @@ class Selection:
       without rationales come last. It reads the cache, whatever the task.
   """
 
-  num_examples: int | None = None
+  num_examples: PositiveInt | None = None
   fraction: float = 1.0
   seed: int = 0
   coverage: float = 1.0
-  rationales: int | None = None
+  rationales: PositiveInt | None = None
   pick: str = "first"
-  min_words: int = 0
-  max_words: int | None = None
+  min_words: NonNegativeInt = 0
+  max_words: NonNegativeInt | None = None
   curriculum: str | None = None
 
   def __post_init__(self) -> None:

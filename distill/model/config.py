@@ -3,6 +3,7 @@
 import dataclasses
 
 from distill import errors
+from distill.annotations import PositiveInt
 
 DTYPES = ("float32", "bfloat16")
 # Names of functions in flax.linen; 'linear' is the ungated branch.
@@ -46,14 +47,14 @@ class T5Config:
     UserError: A field has a value that no network can be built from.
   """
 
-  vocab_size: int
+  vocab_size: PositiveInt
   dtype: str = "float32"
-  emb_dim: int = 512
-  num_heads: int = 8
-  num_encoder_layers: int = 6
-  num_decoder_layers: int = 6
-  head_dim: int = 64
-  mlp_dim: int = 2048
+  emb_dim: PositiveInt = 512
+  num_heads: PositiveInt = 8
+  num_encoder_layers: PositiveInt = 6
+  num_decoder_layers: PositiveInt = 6
+  head_dim: PositiveInt = 64
+  mlp_dim: PositiveInt = 2048
   mlp_activations: tuple[str, ...] = ("relu",)
   dropout_rate: float = 0.1
   logits_via_embedding: bool = False

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from distill import errors
+from distill.annotations import PositiveInt
 from distill.model import losses
 
 # Loss groups by number; tokens of no group have no metric of their own.
@@ -35,7 +36,7 @@ class Objective:
   group_weights: tuple[float, ...] = (1.0, 1.0, 1.0, 0.0)
   normalization: str = "token"
   final_group_weights: tuple[float, ...] | None = None
-  steps: int | None = None
+  steps: PositiveInt | None = None
   per_example: bool = False
 
   def __post_init__(self) -> None:

@@ -12,6 +12,7 @@ from flax import serialization
 from orbax.checkpoint import checkpoint_managers
 
 from distill import errors
+from distill.annotations import PositiveInt
 from distill.checkpoint_formats import paths
 from distill.training import best_metric, restoring
 from distill.training.best_metric import BestMetric
@@ -31,8 +32,8 @@ class CheckpointConfig:
     best_mode: 'max' or 'min'.
   """
 
-  period: int = 1000
-  keep: int | None = 3
+  period: PositiveInt = 1000
+  keep: PositiveInt | None = 3
   best_metric: str | None = None
   best_mode: str = "max"
 

@@ -19,6 +19,7 @@ from jax.experimental import mesh_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from distill import errors
+from distill.annotations import PositiveInt
 
 AXES = ("data", "fsdp", "model")
 BATCH_AXES = ("data", "fsdp")
@@ -54,8 +55,8 @@ class Partitioner:
   """
 
   data: int = -1
-  fsdp: int = 1
-  model: int = 1
+  fsdp: PositiveInt = 1
+  model: PositiveInt = 1
   logical_axis_rules: Sequence[tuple[str, Any]] = STANDARD_RULES
   devices: Sequence[jax.Device] | None = None
 

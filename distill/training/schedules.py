@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from distill import errors
+from distill.annotations import NonNegativeInt, PositiveInt
 
 Schedule = Callable[[jax.Array], jax.Array]
 
@@ -24,11 +25,11 @@ _DIVIDE_BY_WARMUP = FACTORS[1:5]
 def create_learning_rate_scheduler(
   factors: str = "constant * linear_warmup * rsqrt_decay",
   base_learning_rate: float = 0.5,
-  warmup_steps: int = 1000,
+  warmup_steps: NonNegativeInt = 1000,
   decay_factor: float = 0.5,
-  steps_per_decay: int = 20000,
-  steps_per_cycle: int = 100000,
-  step_offset: int = 0,
+  steps_per_decay: PositiveInt = 20000,
+  steps_per_cycle: PositiveInt = 100000,
+  step_offset: NonNegativeInt = 0,
   min_learning_rate: float = 1e-8,
 ) -> Schedule:
   """Returns a function from the step to the learning rate, a float32 scalar.
@@ -91,9 +92,9 @@ def create_learning_rate_scheduler(
 
 def _check_divisors(
   names: list[str],
-  warmup_steps: int,
-  steps_per_decay: int,
-  steps_per_cycle: int,
+  warmup_steps: NonNegativeInt,
+  steps_per_decay: PositiveInt,
+  steps_per_cycle: PositiveInt,
 ) -> None:
   divisors = {
     **dict.fromkeys(_DIVIDE_BY_WARMUP, ("warmup_steps", warmup_steps)),

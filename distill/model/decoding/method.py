@@ -8,6 +8,7 @@ from typing import Any
 import jax
 
 from distill import errors
+from distill.annotations import NonNegativeInt, PositiveInt
 from distill.model.decoding import beams, sampling, steps
 from distill.model.decoding.steps import Decodes, DecodeStep
 
@@ -64,9 +65,9 @@ class Decoding:
   """
 
   method: str = "greedy"
-  num_decodes: int = 1
+  num_decodes: PositiveInt = 1
   temperature: float = 1.0
-  top_k: int = 0
+  top_k: NonNegativeInt = 0
   top_p: float = 0.0
   alpha: float = 0.6
   seed: int = 0
