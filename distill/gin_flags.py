@@ -101,8 +101,15 @@ def _parser(command: str) -> _Parser:
   return parser
 
 
-def parse_flags(command: str, argv: Sequence[str]) -> argparse.Namespace:
+def parse_flags(
+  command: str, argv: Sequence[str], allow_unknown: bool = False
+) -> argparse.Namespace:
   """Parses a command line.
+
+  Args:
+    command: Whose flags.
+    argv: The command line.
+    allow_unknown: Passes over flags that this trainer does not have.
 
   Returns:
     A namespace with `gin_file`, `gin_bindings` (each `--gin.NAME=VALUE` is one
@@ -122,7 +129,7 @@ def parse_flags(command: str, argv: Sequence[str]) -> argparse.Namespace:
       argument = f"--gin_bindings={binding}"
     rewritten.append(argument)
   flags, unknown = parser.parse_known_args(rewritten)
-  if unknown:
+  if unknown and not allow_unknown:
     known = [flag for a in parser._actions for flag in a.option_strings]
     close = gin_survey.nearest(unknown[0].partition("=")[0], known)
     raise errors.UserError(
@@ -206,6 +213,39 @@ def use_data_folders(tfds_data_dir: str | None, cache_dirs: str) -> None:
   seqio.add_global_cache_dirs([f for f in cache_dirs.split(",") if f])
 
 
+def survey_of(command: str, flags: argparse.Namespace) -> gin_survey.Survey:
+  """Returns what the gin files of a command line define and read.
+
+  Raises:
+    UserError: A file is missing or is not gin.
+  """
+  survey = gin_survey.Survey(flags.search_path)
+  for file in gin_files(command, flags.gin_file):
+    survey.add_file(file)
+  return survey
+
+
+def checked(
+  command: str, flags: argparse.Namespace
+) -> tuple[gin_survey.Survey, list[str]]:
+  """Checks all that the text of gin files and bindings can tell.
+
+  Returns:
+    The survey of both, and the bindings as gin text.
+
+  Raises:
+    UserError: A gin file or a binding is wrong, or a macro has no value.
+  """
+  survey = survey_of(command, flags)
+  gin_checks.check_no_t5x(survey)
+  bindings = [
+    gin_checks.checked_binding(text, survey) for text in flags.gin_bindings
+  ]
+  gin_checks.check_complete(survey)
+  gin_values.check_values(survey)
+  return survey, bindings
+
+
 def configure(command: str, argv: Sequence[str]) -> Callable[..., Any] | None:
   """Parses flags and gin for `distill.<command>.<command>`.
 
@@ -217,25 +257,17 @@ def configure(command: str, argv: Sequence[str]) -> Callable[..., Any] | None:
     UserError: The command line or a gin file is wrong.
   """
   flags = parse_flags(command, argv)
-  files = gin_files(command, flags.gin_file)
-  survey = gin_survey.Survey(flags.search_path)
-  for file in files:
-    survey.add_file(file)
   if flags.help:
-    print(help_text(command, survey))
+    print(help_text(command, survey_of(command, flags)))
     return None
-  gin_checks.check_no_t5x(survey)
-  bindings = [
-    gin_checks.checked_binding(text, survey) for text in flags.gin_bindings
-  ]
-  gin_checks.check_complete(survey)
-  gin_values.check_values(survey)
+  _, bindings = checked(command, flags)
   multihost.join(
     flags.coordinator_address, flags.process_count, flags.process_index
   )
   keep_tensorflow_off_accelerators()
   use_data_folders(flags.tfds_data_dir, flags.seqio_additional_cache_dirs)
   module = importlib.import_module(f"distill.{command}")
+  files = gin_files(command, flags.gin_file)
   gin_loading.load(files, bindings, flags.search_path)
   return getattr(module, command)
 

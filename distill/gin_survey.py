@@ -134,6 +134,8 @@ class Survey:
     imported: All modules that the files import → the file and the line.
     t5x_files: T5X's own files that are wanted → the file and the line. They
       are read for T5X alone, where they can be found.
+    skipped: Whether any of those was not read.
+    paths: The files that were read, in their order.
     typed: Names that the command line imports.
   """
 
@@ -145,6 +147,8 @@ class Survey:
     self.configurables: set[str] = set()
     self.imported: dict[str, str] = {}
     self.t5x_files: dict[str, str] = {}
+    self.skipped = False
+    self.paths: list[str] = []
     self.typed: set[str] = set()
     self._search_path = tuple(search_path)
     self._for_t5x = for_t5x
@@ -163,8 +167,10 @@ class Survey:
       self.t5x_files[name] = where
       found = any(os.path.isfile(f"{f}/{name}") for f in self._search_path)
       if not (self._for_t5x and found):
+        self.skipped = True
         return
     path = find_file(name, self._search_path)
+    self.paths.append(path)
     with open(path, encoding="utf-8") as file:
       self._add(file, path)
 

@@ -26,17 +26,27 @@ optional:
   --env=NAME=VALUE   a variable on the hosts, such as TFDS_DATA_DIR; repeatable
   --logs=FOLDER      where logs come back to (default: logs)
   --spot             a cheaper pod that may be preempted
+  --reserved         a pod of the project's reservation
+  --project=PROJECT  whose pod it is (default: gcloud's own setting)
+  --network=NETWORK --subnetwork=SUBNETWORK     of the pod's hosts
+  --internal_ips     no external addresses; ssh uses the internal ones
+  --service_account=EMAIL      that the hosts run as
+  --labels=KEY=VALUE,…         of the pod
+  --valid_until_duration=TIME  drop the request if it waits longer, such as 6h
   --delete           delete the pod at the end: it costs until it is deleted
   --max_restarts=N   give up after so many (default: 100)
   --poll_seconds=S   between looks at the pod (default: 60)
   --dry_run          print the commands, one a line, and run none
 
+COMMAND's flags and gin files are checked here first, also for --dry_run.
 Exit code: 0 if COMMAND is done on all hosts; 2 for a mistake in flags or gin;
 143 if preempted too often; 1 if gcloud fails; otherwise that of COMMAND.
 END
 }
 
 engine="" name="" zone="" accelerator_type="" runtime_version="" storage=""
+reserved="" project="" network="" subnetwork="" internal_ips=""
+service_account="" labels="" valid_until_duration=""
 data="" env="" logs=logs spot="" delete="" dry_run="" max_restarts=100 poll_seconds=60
 
 say() { echo "$(date -u +%H:%M:%S) $*" >&2; }
@@ -53,11 +63,15 @@ parse_flags() {
     flag=${1%%=*}
     case $1 in
       --help | -h) usage && exit 0 ;;
-      --spot | --delete | --dry_run) printf -v "${flag#--}" 1 ;;
+      --spot | --reserved | --internal_ips | --delete | --dry_run)
+        printf -v "${flag#--}" 1 ;;
       --env=[A-Z]*=*) env+=" $(quoted "${1#--env=}")" ;;
       --engine=* | --name=* | --zone=* | --accelerator_type=* | --data=* | \
         --runtime_version=* | --storage=* | --logs=* | --max_restarts=* | \
-        --poll_seconds=*) printf -v "${flag#--}" %s "${1#*=}" ;;
+        --project=* | --network=* | --subnetwork=* | --service_account=* | \
+        --labels=* | --valid_until_duration=* | --poll_seconds=*)
+        [ "${1#*=}" ] || fail "$flag has no value" "see $0 --help"
+        printf -v "${flag#--}" %s "${1#*=}" ;;
       *) fail "there is no flag '$1', or it lacks its =VALUE" "see $0 --help" ;;
     esac
     shift
@@ -72,7 +86,7 @@ check() {
 }
 
 check_flags() {
-  local commands="train|evaluate|infer" argument
+  local commands="train|evaluate|infer" word="[a-z][-a-z0-9_./:]*"
   check engine "native|t5x" "an engine" "native"
   [ "$engine" = native ] || commands="train|eval|infer"
   [[ ${arguments[0]} =~ ^($commands)$ ]] \
@@ -81,15 +95,41 @@ check_flags() {
   check zone "[a-z]+-[a-z]+[0-9]+-[a-z]" "a zone" "us-west4-a"
   check accelerator_type "v[0-9]+[a-z]*-[0-9]+" "a TPU type" "v5litepod-16"
   check runtime_version "[a-z0-9.-]+" "a TPU software version" "v2-alpha-tpuv6e"
-  check storage "gs://[a-z0-9][^ ]+" "a gs:// folder" "gs://BUCKET/FOLDER"
+  check storage "gs://[a-z0-9][-a-z0-9_.]+[a-z0-9](/[^ ]*)?" \
+    "a gs:// folder (a bucket's name has no capitals)" "gs://my-bucket/distill"
+  check project "($word)?" "a project" "my-project"
+  check network "($word)?" "a network" "default"
+  check subnetwork "($word)?" "a subnetwork" "default"
+  check service_account "([^ ,@]+@[^ ,@]+)?" "an account's e-mail address" \
+    "NAME@PROJECT.iam.gserviceaccount.com"
+  check labels "([a-z][-a-z0-9_]*=[-a-z0-9_]*(,|$))*" "a list of labels" \
+    "team=nlp,run=first"
+  check valid_until_duration "([0-9]+[smhd])*" "a time" "6h"
+  [ -z "$spot" ] || [ -z "$reserved" ] \
+    || fail "a pod is --spot or --reserved, not both" "leave one of them out"
   check max_restarts "[0-9]+" "a whole number" "100"
   check poll_seconds "[0-9]+(\.[0-9]+)?" "a number of seconds" "60"
   [ -z "$data" ] || [[ $data == gs://* ]] || [ -d "$data" ] \
     || fail "--data='$data' is no folder" "the folder that holds the caches"
-  for argument in "${arguments[@]}"; do
-    [[ $argument != --gin.MODEL_DIR=* || $argument == *gs://* ]] \
-      || fail "each host would have its own: $argument" "a gs:// folder"
+}
+
+# Checks COMMAND's flags and gin files from their text, in a second. The hosts
+# get the files of this checkout and no others.
+check_run() {
+  local python files file
+  for python in "${PYTHON:-}" .venv/bin/python python3 ""; do
+    [ "$python" ] && "$python" -c "import gin" 2> /dev/null && break
   done
+  [ "$python" ] || fail "no Python here can read gin files" \
+    "run scripts/setup_env.sh, or name one: PYTHON=… $0"
+  files=$("$python" -m distill.check_run --pod "$engine" "${arguments[@]}") \
+    || exit 2
+  while read -r file; do
+    [ -z "$file" ] || git ls-files --cached --others --exclude-standard \
+      --error-unmatch -- "$file" > /dev/null 2>&1 \
+      || fail "the hosts will not have '$file'" \
+        "put it into this checkout, where git does not ignore it"
+  done <<< "$files"
 }
 
 # Prints the words as a shell reads them back.
@@ -106,7 +146,9 @@ quoted() {
 }
 
 run() { if [ "$dry_run" ]; then quoted "$@"; else "$@"; fi; }
-tpu() { run gcloud compute tpus "$@" "--zone=$zone"; }
+tpu() {
+  run gcloud compute tpus "$@" "--zone=$zone" ${project:+"--project=$project"}
+}
 
 send_code_and_data() {
   local pack="git ls-files -z --cached --others --exclude-standard | "
@@ -135,9 +177,16 @@ pod_state() {
 }
 
 create_pod() {
+  local flag options=()
+  for flag in network subnetwork service_account labels valid_until_duration; do
+    [ -z "${!flag}" ] || options+=("--${flag//_/-}=${!flag}")
+  done
+  for flag in spot reserved internal_ips; do
+    [ -z "${!flag}" ] || options+=("--${flag//_/-}")
+  done
   tpu queued-resources create "$name" "--node-id=$name" \
     "--accelerator-type=$accelerator_type" \
-    "--runtime-version=$runtime_version" ${spot:+--spot}
+    "--runtime-version=$runtime_version" ${options[@]+"${options[@]}"}
 }
 
 delete_pod() {
@@ -178,7 +227,8 @@ start() {
   [[ $data != gs://* ]] || caches=$data
   words="env$env ${data:+$(quoted "DISTILL_DATA_DIR=$caches") }$(quoted \
     scripts/tpu_worker.sh "$engine" "$there/$attempt" "${arguments[@]}")"
-  tpu tpu-vm ssh "$name" --worker=all --command="mkdir -p distill-run && \
+  tpu tpu-vm ssh "$name" --worker=all ${internal_ips:+--internal-ip} \
+    --command="mkdir -p distill-run && \
 cd distill-run && gcloud storage cp $(quoted "$there/code.tgz") code.tgz && \
 tar xzf code.tgz && { setsid $words > /dev/null 2>&1 < /dev/null & }"
 }
@@ -223,6 +273,7 @@ finish() {
 
 parse_flags "$@"
 check_flags
+check_run
 id=$name/$(date -u +%Y%m%dT%H%M%SZ) attempt=1 requested=0 hosts="" outcome=""
 storage=${storage%/} here=$(quoted "$logs/$id") there=${storage%/}/logs/$id
 

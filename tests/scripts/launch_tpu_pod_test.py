@@ -21,6 +21,11 @@ FLAGS = (
 ).split()
 MODEL_DIR = "--gin.MODEL_DIR='gs://bucket/it''s \"$HOME\"'"
 COMMAND = ["--", "train", "--gin_file=x.gin", MODEL_DIR]
+T5X = [
+  *("--gin_search_paths=gin_configs", "--gin_file=runs/finetune.gin"),
+  "--gin_file=x.gin",
+]
+X_GIN = str(ROOT / "gin_configs/experiments/last_letters_tiny_cot.gin")
 
 
 class Cloud:
@@ -35,14 +40,33 @@ class Cloud:
       shutil.copy(ROOT / f"scripts/{name}.sh", self.checkout / "scripts")
     for name in ("setup.py", "constraints.txt", "new.txt", "ignored"):
       (self.checkout / name).touch()
-    (self.checkout / ".gitignore").write_text("ignored\nlogs\n")
+    # What checks the gin files on the laptop; the hosts make their own .venv.
+    for name in ("distill", "gin_configs"):
+      shutil.copytree(
+        ROOT / name,
+        self.checkout / name,
+        ignore=shutil.ignore_patterns("__pycache__"),
+      )
+    python = self.checkout / ".venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    (self.checkout / "x.gin").write_text(
+      "include 'experiments/last_letters_tiny_cot.gin'\n"
+    )
+    (self.checkout / ".gitignore").write_text("ignored\nlogs\n.venv\n")
     subprocess.run(["git", "init", "-q"], cwd=self.checkout, check=True)
     fake = (ROOT / "tests/scripts/fake_cloud.py").read_text()
     for name in ("gcloud", "python3"):
       (programs / name).write_text(f"#!{sys.executable} -SE\n{fake}")
       (programs / name).chmod(0o755)
+    self.no_gin = folder / "no_gin"
+    self.no_gin.mkdir()
+    (self.no_gin / "python3").write_text("#!/bin/sh\nexit 1\n")
+    (self.no_gin / "python3").chmod(0o755)
     self.environment = os.environ | {
       "PATH": f"{programs}:{os.environ['PATH']}",
+      "PYTHONPATH": "",
       "FAKE_CLOUD": str(self.world),
       "HOSTNAME": "laptop",
     }
@@ -100,19 +124,6 @@ def test_dry_run_prints_what_a_run_calls_and_calls_nothing(cloud):
   assert sorted(called) == sorted(dry)
 
 
-def test_the_line_of_the_docs_is_one_that_launches(cloud):
-  text = (ROOT / "docs/tpu.md").read_text()
-  (line,) = re.findall(
-    r"^scripts/launch_tpu_pod.sh (.*?)^```", text, re.M | re.S
-  )
-  (cloud.checkout / "caches").mkdir()
-  line = line.replace("\\\n", " ").replace("BUCKET", "bucket")
-  process = cloud.start(LAUNCH, "--dry_run", *shlex.split(line))
-  out, err = process.communicate(timeout=60)
-  assert process.returncode == 0, err
-  assert "queued-resources create distill-1" in out
-
-
 def test_every_host_runs_this_checkout_with_these_arguments(cloud):
   flags = ["--data=gs://elsewhere/caches", "--env=NOTE=it's two words"]
   code, _, complaint = cloud.launch(*flags)
@@ -131,12 +142,11 @@ def test_every_host_runs_this_checkout_with_these_arguments(cloud):
 )
 def test_t5x_starts_on_every_host_after_its_installation(cloud):
   shutil.copytree(ROOT / "docs", cloud.checkout / "docs")
-  flags = ["--engine=t5x", "--", "eval", "--gin_file=x"]
-  assert cloud.launch(command=flags)[0] == 0
+  flags = ["--engine=t5x", "--", "train", *T5X, "--gin.MODEL_DIR='gs://b/m'"]
+  code, _, said = cloud.launch(command=flags)
+  assert code == 0, said
   runs = [line.split() for line in cloud.log(1, 1).splitlines()]
-  assert (
-    runs[-1][1:5] == "-m distill.t5x_engine.start eval --gin_file=x".split()
-  )
+  assert runs[-1][1:5] == ["-m", "distill.t5x_engine.start", "train", T5X[0]]
   assert runs[-2][5] == "--no-deps"
   sources = [source.partition("@")[0] for source in runs[-2][6:]]
   names = [source.rpartition("/")[2] for source in sources]
@@ -193,8 +203,14 @@ def test_a_second_launch_takes_the_pod_over_and_lets_the_first_save(cloud):
     ("--name=Pod_1", "distill-1"),
     ("--zone=us-west4", "us-west4-a"),
     ("--accelerator_type=a100", "v5litepod-16"),
-    ("--runtime_version=", "v2-alpha-tpuv6e"),
-    ("--storage=/disk", "gs://BUCKET/FOLDER"),
+    ("--runtime_version=V2", "v2-alpha-tpuv6e"),
+    ("--runtime_version=", "--help"),
+    ("--storage=/disk", "gs://my-bucket/distill"),
+    ("--storage=gs://BUCKET/FOLDER", "no capitals"),
+    ("--project=", "--help"),
+    ("--labels=team", "team=nlp"),
+    ("--service_account=robot", "iam.gserviceaccount.com"),
+    ("--valid_until_duration=soon", "6h"),
     ("--data=/no/folder", "/no/folder"),
     ("--max_restarts=-1", "100"),
     ("--poll_seconds=1m", "60"),
@@ -216,11 +232,57 @@ def test_a_wrong_flag_is_named_with_what_mends_it(cloud, flag, complaint):
     ([], "no command"),
     (["--", "eval"], "train|evaluate|infer"),
     (["--engine=t5x", "--", "evaluate"], "train|eval|infer"),
-    (["--", "train", "--gin.MODEL_DIR=/disk"], "a gs:// folder"),
+    (["--", "train", "--gin_file=nope.gin"], "no gin file 'nope.gin'"),
+    ([*COMMAND[:3]], "These macros have no value: MODEL_DIR"),
+    ([*COMMAND, "--gin.TRAIN_STEP=3"], "did you mean 'TRAIN_STEPS'?"),
+    ([*COMMAND, "--gin_fil=y.gin"], "no flag '--gin_fil=y.gin'"),
+    ([*COMMAND, "--gin.MODEL_DIR=/disk"], "a gs:// folder"),
+    ([*COMMAND, "--gin_file=ignored"], "will not have 'ignored'"),
+    ([*COMMAND, f"--gin_file={ROOT}/tests/none.gin"], "no gin file"),
+    ([*COMMAND, f"--gin_file={X_GIN}"], f"will not have '{X_GIN}'"),
+    (
+      ["--engine=t5x", "--", "train", *T5X, "--gin.MODEL_DIR=gs://bucket/m"],
+      "--gin.MODEL_DIR=\"'gs://bucket/m'\"",
+    ),
+    (["--spot", "--reserved", *COMMAND], "--spot or --reserved, not both"),
   ],
 )
 def test_a_command_that_cannot_run_on_a_pod_is_refused(
   cloud, command, complaint
 ):
-  code, _, said = cloud.launch(command=command)
+  code, printed, said = cloud.launch(command=command)
   assert code == 2 and complaint in said and not cloud.calls()
+  assert not printed
+
+
+def test_a_dry_run_checks_the_gin_files_too(cloud):
+  command = ["--", "train", "--gin_file=nope.gin"]
+  code, printed, said = cloud.launch("--dry_run", command=command)
+  assert (code, printed) == (2, "") and "no gin file 'nope.gin'" in said
+
+
+def test_a_python_without_gin_asks_for_the_environment(cloud):
+  shutil.rmtree(cloud.checkout / ".venv")
+  cloud.environment["PATH"] = f"{cloud.no_gin}:{cloud.environment['PATH']}"
+  code, _, said = cloud.launch("--dry_run")
+  assert code == 2 and "run scripts/setup_env.sh" in said
+
+
+def test_flags_of_the_pod_reach_gcloud_under_its_names(cloud):
+  code, _, said = cloud.launch(
+    *("--reserved", "--network=net", "--subnetwork=projects/p/sub"),
+    *("--service_account=a@p.iam.gserviceaccount.com", "--project=my-p"),
+    *("--internal_ips", "--labels=team=nlp,run=1"),
+    "--valid_until_duration=6h",
+  )
+  assert code == 0, said
+  (create,) = cloud.calls("create")
+  assert {
+    *("--reserved", "--network=net", "--subnetwork=projects/p/sub"),
+    *("--service-account=a@p.iam.gserviceaccount.com", "--internal-ips"),
+    *("--labels=team=nlp,run=1", "--valid-until-duration=6h"),
+  } <= set(create)
+  (ssh,) = cloud.calls("ssh")
+  assert "--internal-ip" in ssh and "--internal-ips" not in ssh
+  tpus = [call for call in cloud.calls() if call[1] == "compute"]
+  assert all("--project=my-p" in call for call in tpus)
