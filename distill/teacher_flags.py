@@ -23,6 +23,7 @@ _TEACHER_OPTIONS = (
   "api_key_env",
   "endpoint",
   "served_model",
+  "extra_body",
   "error_rate",
   "flaw",
   "verbosity",
@@ -51,6 +52,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
   add("--api_key_env", help="openai: the variable that holds the key")
   add("--endpoint", help="openai: chat (default) or completion")
   add("--served_model", help="openai: how the server calls the model itself")
+  add(
+    "--extra_body",
+    metavar="JSON",
+    help="openai: an object that is merged into each request's body, such as"
+    """ '{"reasoning_effort": "low"}'""",
+  )
   add("--error_rate", type=float, help="builtin: share of flawed answers")
   add("--flaw", help="builtin: wrong_step (default), skipped_step, irrelevant…")
   add("--verbosity", help="builtin: terse, normal (default), verbose")
@@ -68,7 +75,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
   add("--top_p", type=float, default=1.0)
   add("--seed", type=int, help="of sampling; builtin: chooses wrong answers")
   add("--max_tokens", type=int, default=256, help="of one completion")
-  add("--stop", action="append", help="ends a completion; may be repeated")
+  add(
+    "--stop",
+    action="append",
+    help="ends a completion; may be repeated; --stop= for none. Default:"
+    " few_shot ends at the next 'Q:', which chat servers are not sent",
+  )
   add("--logprobs", action="store_true", help="keep the log-probabilities")
   add = parser.add_argument_group("again").add_argument
   add("--retry_wrong", type=int, default=0, help="attempts at a wrong answer")
@@ -107,6 +119,8 @@ def create_teacher(options: argparse.Namespace) -> Teacher:
   given = {name: getattr(options, name) for name in _TEACHER_OPTIONS}
   if "seed" in registry.option_names(options.teacher):
     given["seed"] = options.seed
+  if "send_stop" in registry.option_names(options.teacher):
+    given["send_stop"] = options.stop is not None
   return _prepared(registry.create_teacher(options.teacher, **given), options)
 
 
@@ -143,7 +157,7 @@ def collection(
   sampling = styles.Sampling(
     options.temperature,
     options.max_tokens,
-    None if options.stop is None else tuple(options.stop),
+    None if options.stop is None else tuple(filter(None, options.stop)),
     options.top_p,
     options.seed,
     options.logprobs,

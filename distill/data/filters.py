@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from distill.answers import finish_reasons
 from distill.answers.rules import AnswerRule
 from distill.data import neighbours
 from distill.data.cache import records
@@ -112,7 +113,8 @@ def _each(test: Callable[[records.Record, int], bool]) -> Keep:
 
 
 def _is_complete(row: records.Record, place: int) -> bool:
-  return row.finish_reasons[place] != "length" and bool(row.rationales[place])
+  whole = finish_reasons.is_whole(row.finish_reasons[place])
+  return whole and bool(row.rationales[place])
 
 
 def _majority(

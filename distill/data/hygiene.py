@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from distill.answers import finish_reasons
 from distill.answers.completions import parse_completion
 from distill.answers.rules import AnswerRule, ChoiceAnswer, rule_for
 from distill.data import neighbours
@@ -17,9 +18,11 @@ from distill.teacher.interface import printable
 
 # What keeps an answer from being a label, the first that applies.
 PROBLEMS = {
-  "truncated": "cut short by the limit on tokens",
+  "withheld": "withheld by the server's content filter",
+  "truncated": "cut short, by the limit on tokens as a rule",
   "ambiguous": "more than one choice named",
-  "blank": "no answer where one is expected",
+  "blank": "no text at all",
+  "unread": "a text in which no answer could be found",
   "corrupt": "a choice and more, or a part of one",
   "out_of_set": "none of the choices, or not of the answer's kind",
 }
@@ -55,17 +58,25 @@ class Answer:
     return self.record.agrees[self.place]
 
   @property
+  def text(self) -> str:
+    """Returns the raw text if it was kept, else what was read of it."""
+    kept = self.record.completions
+    return kept[self.place] if kept else f"{self.rationale} {self.label}"
+
+  @property
   def said(self) -> str:
     """Returns the line in the answer's place in the raw text, if kept."""
     if not self.record.completions:
       return self.label
-    raw = self.record.completions[self.place]
-    said = parse_completion(raw, self.rule).said.strip()
+    said = parse_completion(self.text, self.rule).said.strip()
     return said.split("\n")[0] if said else self.label
 
   def problem(self) -> str:
     """Returns one of `PROBLEMS`, '' where the label is sound."""
-    if self.record.finish_reasons[self.place] == "length":
+    reason = self.record.finish_reasons[self.place]
+    if finish_reasons.is_filtered(reason):
+      return "withheld"
+    if not finish_reasons.is_whole(reason):
       return "truncated"
     said = self.said
     choices: tuple[str, ...] = ()
@@ -74,7 +85,7 @@ class Answer:
     if _names_several(said, choices):
       return "ambiguous"
     if not said and not self.label:
-      return "blank"
+      return "unread" if self.text.strip() else "blank"
     if choices and self.label in choices:
       return ""
     if not choices and self.label and self.rule.parse(self.label) is not None:

@@ -5,7 +5,7 @@ import pathlib
 import re
 from collections.abc import Iterable, Sequence
 
-from distill.answers import rules
+from distill.answers import finish_reasons, rules
 from distill.answers.completions import parse_completion
 from distill.answers.upstream import Parser
 from distill.data.cache import records
@@ -108,13 +108,13 @@ def to_record(
 def _read(
   answer: Answer, rule: rules.AnswerRule, parser: Parser | None
 ) -> tuple[str, str]:
-  if answer.read is not None:
+  if parser is not None and answer.read is None:
+    parsed = parser.parse(answer.text)
+  elif not finish_reasons.is_whole(answer.finish_reason):
+    return "", ""
+  elif answer.read is not None:
     rationale, said = answer.read
     return rationale.strip(), rule.parse(said) or ""
-  if parser is not None:
-    parsed = parser.parse(answer.text)
-  elif answer.finish_reason == "length":
-    return "", ""
   else:
     parsed = parse_completion(answer.text, rule)
   return parsed.rationale, parsed.answer

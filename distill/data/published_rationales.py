@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from distill.answers import finish_reasons
 from distill.data import raw_files
 from distill.data.examples import with_ids
 from distill.data.published.released import released
@@ -84,7 +85,7 @@ def _dss_finish(text: str) -> str:
   # Every text goes on until a limit: it is whole if a blank line or a period
   # ends the answer before that.
   whole = "\n\n" in text or text.rstrip().endswith(".")
-  return "stop" if whole else "length"
+  return finish_reasons.STOP if whole else finish_reasons.LENGTH
 
 
 def read_fine_tune_cot(
@@ -118,7 +119,7 @@ def _fine_tune_cot_answer(
     reasoning = sample["reasoning_completion"].strip()
     text = f"{reasoning}\nTherefore, the answer is{text}"
     reasons.append(sample.get("reasoning_finish_reason") or "")
-  reason = "length" if "length" in reasons else reasons[0]
+  reason = finish_reasons.joined(reasons[::-1])
   question, label = sample["question"].strip(), str(sample["answer"])
   return Answer(split, question, label, text, reason, teacher)
 
@@ -141,7 +142,7 @@ def read_scotd(folder: pathlib.Path, options: Mapping[str, str]) -> "Answers":
             input=asked.rpartition("\nA:")[0].strip(),
             label="",
             text=row["response"],
-            finish_reason="stop",
+            finish_reason=finish_reasons.STOP,
             teacher=name.split("*")[0],
             right=row["score"] >= 0.5,
           )

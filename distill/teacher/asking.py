@@ -2,10 +2,13 @@
 
 import asyncio
 import itertools
+import sys
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from distill.teacher.failures_in_a_row import FailuresInARow
 from distill.teacher.interface import (
   AskingError,
   AskOne,
@@ -13,6 +16,7 @@ from distill.teacher.interface import (
   Response,
   Teacher,
   content_key,
+  printable,
 )
 from distill.teacher.journal import Journal
 from distill.teacher.limits import Limiter, Limits
@@ -63,6 +67,8 @@ class Asker:
     self._policy = policy or RetryPolicy()
     self._under_way: dict[str, asyncio.Future[Response]] = {}
     self._reason: AskingError | None = None
+    self._failures = FailuresInARow()
+    self._timers: set[asyncio.Timeout] = set()
     self.limits = limits or Limits()
     self.limiter = Limiter(self.limits)
     self.budget = budget or Budget(None)
@@ -70,8 +76,16 @@ class Asker:
     self.done = 0
 
   def stop(self, reason: AskingError) -> None:
-    """Sends nothing from now on; what is under way is still waited for."""
+    """Sends nothing from now on; what is under way is still waited for.
+
+    Where the server is silent, it is not.
+    """
     self._reason = self._reason or reason
+    if reason.kind == "timeout":
+      now = asyncio.get_running_loop().time()
+      for timer in self._timers:
+        if not timer.expired():
+          timer.reschedule(now)
     self.limiter.stopped.set()
     self.budget.purse.wake()
 
@@ -146,7 +160,7 @@ class Asker:
     """Returns the teacher's answer, after some attempts."""
     for attempt in itertools.count(1):
       try:
-        return await self._attempt(request)
+        return await self._attempt(request, attempt)
       except AskingError as error:
         delay = self._policy.delay(attempt, error)
         if delay is None or self._reason:
@@ -159,18 +173,44 @@ class Asker:
         raise
     raise AssertionError("unreachable")
 
-  async def _attempt(self, request: Request) -> Response:
+  async def _attempt(self, request: Request, attempt: int) -> Response:
     """Returns the teacher's answer to one attempt, within all limits."""
     expected = len(request.prompt) // _CHARACTERS_A_TOKEN + request.max_tokens
     failure: AskingError | None = None
     await self.limiter.enter(expected)
+    sent = time.monotonic()
     try:
-      return await self._paid(request)
+      response = await self._paid(request)
+      self._failures.end()
+      return response
     except AskingError as error:
       failure = error
+      self._note(error, attempt, sent)
       raise
     finally:
       self.limiter.leave(failure)
+
+  def _note(self, error: AskingError, attempt: int, sent: float) -> None:
+    """Stops where failures show that no request can succeed."""
+    if self._reason:
+      return
+    silent = error.kind == "timeout"
+    if silent and self._failures.is_first_timeout():
+      line = (
+        f"The server sent {error.detail} to a request;"
+        f" {self.limiter.active - 1:,} more requests wait for an answer and"
+        f" {self.limiter.waiting:,} wait to be sent."
+      )
+      print(printable(line), file=sys.stderr, flush=True)
+    # One request that fails at each attempt says nothing about the others,
+    # unless nothing was ever answered.
+    if attempt > 1 and not (silent and not self.tally.answered):
+      return
+    # Answers in the journal show that the teacher can be asked in this way.
+    served = self.tally.cached > 0 and not self.tally.answered
+    reason = self._failures.add(error, sent, served)
+    if reason is not None:
+      self.stop(reason)
 
   async def _paid(self, request: Request) -> Response:
     outcome: Response | AskingError | None = None
@@ -178,8 +218,12 @@ class Asker:
     try:
       if self._reason:
         raise self._reason
-      async with asyncio.timeout(self._policy.timeout):
-        outcome = await self._teacher.complete(request)
+      async with asyncio.timeout(self._policy.timeout) as timer:
+        self._timers.add(timer)
+        try:
+          outcome = await self._teacher.complete(request)
+        finally:
+          self._timers.remove(timer)
       return outcome
     except TimeoutError:
       seconds = f"no whole answer in {self._policy.timeout:g} s"

@@ -56,7 +56,8 @@ class Response:
 
   Token counts are the teacher's own; `logprobs` has one entry a completion
   token where the teacher gives them. `reasoning` is what a reasoning model
-  thought before its answer `text`, and `model` what the server calls itself.
+  thought before its answer `text`, `model` what the server calls itself, and
+  `not_sent` the parameters, joined by commas, that the server does not take.
   """
 
   text: str
@@ -66,6 +67,7 @@ class Response:
   logprobs: tuple[float, ...] | None = None
   reasoning: str = ""
   model: str = ""
+  not_sent: str = ""
 
 
 class AskingError(Exception):
@@ -87,9 +89,11 @@ class AskingError(Exception):
     "connection": "run again once the server is up",
     "malformed": "run again; see whether --base_url is the right server",
     "too_large": "run again; lower --max_tokens",
+    "empty": "run again; raise --max_tokens or ask another --model",
     "wrong_model": "give --served_model, or ask the server that has --model",
     "refused": "read what the server said: it will not answer this request",
     "unsupported": "ask without what the server lacks",
+    "unknown_parameter": "correct --extra_body, or leave out its flag",
     "authentication": "put a valid key in the variable of --api_key_env",
     "quota": "pay the provider, then run again",
     "not_found": "correct --model, --base_url or --endpoint",
@@ -99,7 +103,10 @@ class AskingError(Exception):
     "missing": "run again: no answer is stored",
   }
   # The next request would fare no better: a run stops at the first of these.
-  FATAL = ("authentication", "quota", "not_found", "redirect", "budget")
+  FATAL = (
+    *("authentication", "quota", "not_found", "redirect", "budget"),
+    *("wrong_model", "unknown_parameter"),
+  )
 
   def __init__(
     self,

@@ -1,6 +1,7 @@
 """How much is asked at once: as much as the server takes, within given caps.
 
-Concurrency adapts as TCP's window does: it doubles until the server first
+The first request goes alone, so that a server that refuses all refuses one.
+Then concurrency adapts as TCP's window does: it doubles until the server first
 pushes back (429, 503, a time-out), and grows by one for each round of answers
 after that. A round of push-backs alone halves it, and a part of one takes its
 part (Alizadeh et al. 2010), so that it stays just below what the server takes.
@@ -15,6 +16,10 @@ from distill.errors import UserError
 from distill.teacher.interface import AskingError
 
 _START = 16
+# How long the first request is waited for before others follow it.
+_ALONE_SECONDS = 10.0
+# Failures of a first request that say nothing about the others.
+_OWN_FAILURES = ("timeout", "server", "connection")
 _PUSH_BACK = ("rate_limited", "overloaded", "timeout")
 _BURST_SECONDS = 1.0
 
@@ -79,11 +84,13 @@ class Limiter:
 
   def __init__(self, limits: Limits) -> None:
     self._limits = limits
-    self._window = float(min(_START, limits.max_concurrency))
+    self._window = 1.0
+    self._alone = True
     self._doubling = True
     self._waiting: collections.deque[asyncio.Future[None]] = collections.deque()
     self._requests = _Pace(limits.requests_per_minute)
     self._tokens = _Pace(limits.tokens_per_minute)
+    self._opening: asyncio.TimerHandle | None = None
     self.active = 0
     self.stopped = asyncio.Event()
 
@@ -92,12 +99,20 @@ class Limiter:
     """Returns how many requests may be under way now."""
     return int(self._window)
 
+  @property
+  def waiting(self) -> int:
+    """Returns how many requests wait for a place."""
+    return len(self._waiting)
+
   async def enter(self, tokens: int) -> None:
     """Returns once a request of about `tokens` tokens may be sent.
 
     It holds a place until `leave`.
     """
     await self._enter()
+    if self._alone and self._opening is None:
+      loop = asyncio.get_running_loop()
+      self._opening = loop.call_later(_ALONE_SECONDS, self._open)
     wait = max(self._requests.take(1), self._tokens.take(tokens))
     if not wait:
       return
@@ -115,6 +130,8 @@ class Limiter:
     Args:
       failure: Says whether the server pushed back.
     """
+    if failure is None or failure.kind in _OWN_FAILURES:
+      self._open()
     if failure is None:
       self._grow()
     elif failure.kind in _PUSH_BACK:
@@ -136,6 +153,16 @@ class Limiter:
 
   def _leave(self) -> None:
     self.active -= 1
+    self._admit()
+
+  def _open(self) -> None:
+    """Lets more than the first request through."""
+    if self._alone:
+      self._alone = False
+      self._window = float(min(_START, self._limits.max_concurrency))
+      self._admit()
+
+  def _admit(self) -> None:
     while self._waiting and self.active < self.concurrency:
       turn = self._waiting.popleft()
       if not turn.done():

@@ -3,9 +3,11 @@
 No SDK: the project's own retries, limits and journal are around it.
 """
 
+import dataclasses
 import json
 import os
 import re
+import sys
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,8 +15,18 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from distill.errors import UserError
-from distill.teacher.interface import AskingError, Request, Response
-from distill.teacher.openai_replies import read_error, read_response
+from distill.teacher.interface import (
+  AskingError,
+  Request,
+  Response,
+  printable,
+)
+from distill.teacher.openai_errors import (
+  parse_error,
+  read_error,
+  unwanted_parameter,
+)
+from distill.teacher.openai_replies import read_response
 
 OPENAI_URL = "https://api.openai.com/v1"
 # More than any answer needs; a reply without end must not fill the memory.
@@ -23,6 +35,9 @@ _LONGEST_REPLY = 4 << 20
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 _JSON = {"Content-Type": "application/json"}
 _PATHS = {"chat": "chat/completions", "completion": "completions"}
+# What --extra_body may not change: the answer is of this model to this prompt.
+_FIXED = ("model", "messages", "prompt", "stream")
+_MAX_TOKENS, _NEW_MAX_TOKENS = "max_tokens", "max_completion_tokens"
 
 
 @dataclass
@@ -36,6 +51,10 @@ class OpenAITeacher:
       but to OpenAI itself that of OPENAI_API_KEY.
     endpoint: 'chat', or 'completion' for models that continue a text.
     served_model: What the server calls the model, where not by its name.
+    extra_body: A JSON object, as text, that is merged into each request's body.
+    send_stop: Whether chat requests name their stops. Completions are cut at
+      them here in any case.
+    not_sent: The parameters that this server has refused, with its words.
   """
 
   model: str = ""
@@ -43,11 +62,14 @@ class OpenAITeacher:
   api_key_env: str = ""
   endpoint: str = "chat"
   served_model: str = ""
+  extra_body: str = ""
+  send_stop: bool = False
+  not_sent: dict[str, str] = field(init=False, default_factory=dict)
   _key: str = field(init=False, repr=False, default="")
   _session: aiohttp.ClientSession | None = field(
     init=False, repr=False, default=None
   )
-  _length_field: str = field(init=False, repr=False, default="max_tokens")
+  _extra: dict[str, Any] = field(init=False, repr=False, default_factory=dict)
 
   def __post_init__(self) -> None:
     if not self.model:
@@ -68,6 +90,7 @@ class OpenAITeacher:
         "--api_key_env is not the name of an environment variable.",
         expected="a name in capitals, such as OPENAI_API_KEY, never a key",
       )
+    self._extra = _read_extra_body(self.extra_body)
 
   def prepare(self) -> None:
     """Reads the key: only who asks needs one.
@@ -79,23 +102,53 @@ class OpenAITeacher:
 
   @property
   def name(self) -> str:
-    """Returns the model and endpoint; where it is served does not matter."""
-    return f"openai({self.model},{self.endpoint})"
+    """Returns what decides the answers; where it is served does not."""
+    parts = [self.model, self.endpoint]
+    if self._extra:
+      text = json.dumps(self._extra, sort_keys=True, separators=(",", ":"))
+      parts.append(f"extra_body={text}")
+    return f"openai({','.join(parts)})"
 
   async def complete(self, request: Request) -> Response:
     """Returns one completion.
 
+    A parameter that the server refuses by name is left out from then on.
+
     Raises:
       AskingError: There is none; the kind says why.
     """
-    status, headers, body = await self._post(request)
-    if status == 400 and b"max_completion_tokens" in body:
-      # What reasoning models call it; the server says so once.
-      self._length_field = "max_completion_tokens"
-      status, headers, body = await self._post(request)
-    if status == 200:
-      return read_response(body, request, self.expected_model)
-    raise read_error(status, headers, body)
+    while True:
+      payload = self.payload(request)
+      content = json.dumps(payload).encode("ascii")
+      status, headers, body = await self.exchange("POST", self.path, content)
+      name = unwanted_parameter(status, body, payload)
+      if not name:
+        break
+      self.leave_out(name, parse_error(status, body).message)
+    if status != 200:
+      raise read_error(status, headers, body)
+    response = read_response(body, request, self.expected_model)
+    # Of this body: another request may have learnt more by now.
+    left_out = sorted(set(self.not_sent) - set(payload))
+    if _NEW_MAX_TOKENS in payload:
+      left_out = [name for name in left_out if name != _MAX_TOKENS]
+    return dataclasses.replace(response, not_sent=",".join(left_out))
+
+  def leave_out(self, name: str, said: str) -> None:
+    """Sends a parameter no more, and says so once on the terminal.
+
+    Args:
+      name: The parameter.
+      said: What the server said of it.
+    """
+    if name in self.not_sent:
+      return
+    self.not_sent[name] = said
+    instead = "no longer sent"
+    if name == _MAX_TOKENS and _NEW_MAX_TOKENS in said:
+      instead = f"sent as {_NEW_MAX_TOKENS}"
+    text = f"The parameter {name} is {instead}: {said}"
+    print(printable(text, 1000), file=sys.stderr, flush=True)
 
   @property
   def expected_model(self) -> str:
@@ -178,23 +231,19 @@ class OpenAITeacher:
       said = self._hide(said.decode("utf-8", "replace")).encode()
     return reply.status, reply.headers, said
 
-  async def _post(self, request: Request) -> tuple[int, Any, bytes]:
-    content = json.dumps(self.payload(request)).encode("ascii")
-    return await self.exchange("POST", self.path, content)
-
   def payload(self, request: Request) -> dict[str, Any]:
     """Returns the body that asks a request."""
     chat = self.endpoint == "chat"
     payload: dict[str, Any] = {
       "model": self.model,
-      self._length_field: request.max_tokens,
+      _MAX_TOKENS: request.max_tokens,
       "temperature": request.temperature,
     }
     if chat:
       payload["messages"] = [{"role": "user", "content": request.prompt}]
     else:
       payload["prompt"] = request.prompt
-    if request.stop:
+    if request.stop and (self.send_stop or not chat):
       payload["stop"] = list(request.stop)
     if request.top_p != 1.0:
       payload["top_p"] = request.top_p
@@ -211,7 +260,14 @@ class OpenAITeacher:
           "schema": json.loads(request.schema),
         },
       }
-    return payload
+    payload |= self._extra
+    return self._taken(payload)
+
+  def _taken(self, payload: dict[str, Any]) -> dict[str, Any]:
+    """Returns a body without what the server does not take."""
+    if _NEW_MAX_TOKENS in self.not_sent.get(_MAX_TOKENS, ""):
+      payload.setdefault(_NEW_MAX_TOKENS, payload.get(_MAX_TOKENS))
+    return {k: v for k, v in payload.items() if k not in self.not_sent}
 
   def _hide(self, text: str) -> str:
     return text.replace(self._key, "[key]") if self._key else text
@@ -232,6 +288,33 @@ def _check_url(url: str) -> None:
       expected="no user, password or query: addresses are kept and shown",
       remedy="put the key in a variable and name it by --api_key_env",
     )
+
+
+def _read_extra_body(text: str) -> dict[str, Any]:
+  """Returns the object that a JSON text spells; '' is an empty one."""
+  try:
+    found = json.loads(text or "{}", parse_constant=_refuse_constant)
+  except (ValueError, RecursionError):
+    found = None
+  if not isinstance(found, dict):
+    raise UserError(
+      "--extra_body is not a JSON object.",
+      expected="""such as --extra_body='{"reasoning_effort": "low"}'""",
+      found=printable(text),
+    )
+  fixed = [name for name in _FIXED if name in found]
+  if fixed:
+    raise UserError(
+      f"--extra_body must not set '{fixed[0]}'.",
+      expected="fields other than " + ", ".join(_FIXED),
+      found=printable(text),
+      remedy="name the model by --model; the prompt is the dataset's",
+    )
+  return found
+
+
+def _refuse_constant(name: str) -> None:
+  raise ValueError(name)
 
 
 def _read_key(variable: str) -> str:

@@ -5,148 +5,101 @@ in a field of its own or between <think> tags. Whatever is not understood is
 'malformed', never another exception.
 """
 
-import email.utils
+import itertools
 import json
 import math
-import time
+import re
 from collections.abc import Mapping
 from typing import Any
 
+from distill.answers import finish_reasons
+from distill.answers.completions import split_thinking
 from distill.teacher.interface import AskingError, Request, Response
+from distill.teacher.model_names import is_same_model
+from distill.teacher.openai_errors import read_error
 
-_STATUS_KINDS = {
-  401: "authentication",
-  403: "authentication",
-  404: "not_found",
-  408: "timeout",
-  429: "rate_limited",
-  503: "overloaded",
-  504: "timeout",
-  529: "overloaded",
-}
-_RETRYABLE = ("rate_limited", "overloaded", "server", "timeout")
+# Special tokens that some servers leave at the end of a text.
+_END_OF_TURN = re.compile(
+  r"(?:<\|[a-z_]{1,20}\|>|<｜[^｜<>]{1,30}｜>|</s>|<eos>|<end_of_turn>)\Z"
+)
 # Where a server counts no tokens: about four characters each in English.
 _CHARACTERS_A_TOKEN = 4
 
 
 def read_response(body: bytes, request: Request, model: str) -> Response:
-  """Returns the completion in a reply of status 200.
+  """Returns the completion in a reply of status 200, up to the first stop.
 
   Args:
     body: The reply's bytes.
     request: What was asked.
-    model: What the server must call itself, or a part of that.
+    model: What the server must call itself, up to a date and a path.
 
   Raises:
-    AskingError: 'malformed', 'wrong_model', or an error that came as a 200.
+    AskingError: 'malformed', 'empty', 'wrong_model', or an error that came as
+      a 200.
   """
   try:
     reply = json.loads(body)
-    if not reply.get("choices") and reply.get("error"):
+    if reply.get("error") or reply.get("object") == "error":
       raise read_error(200, {}, body)
     choice = reply["choices"][0]
+    if choice.get("error"):
+      raise read_error(200, {}, json.dumps(choice).encode())
+    reason = _text(choice.get("finish_reason") or finish_reasons.UNKNOWN)
+    if finish_reasons.is_error(reason):
+      raise AskingError("server", "the completion ended in an error", True)
     said = _text(reply.get("model") or "")
-    if not _same_model(said, model):
+    if not is_same_model(said, model):
       raise AskingError(
-        "wrong_model", f"the server answered as '{said}', not '{model}'", True
+        "wrong_model", f"the server answered as '{said}', not '{model}'", False
       )
-    text, reasoning = _split_reasoning(*_texts(choice))
-    usage = reply.get("usage") or {}
-    return Response(
-      text,
-      _text(choice.get("finish_reason") or "unknown"),
-      _count(usage.get("prompt_tokens"), request.prompt),
-      _count(usage.get("completion_tokens"), reasoning + text),
-      _logprobs(choice.get("logprobs")),
-      reasoning,
-      said,
-    )
+    return _response(choice, reason, said, reply.get("usage") or {}, request)
   except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
     shown = body[:200].decode("utf-8", "replace")
     raise AskingError("malformed", f"no completion: {shown}", True) from None
 
 
-def read_error(
-  status: int, headers: Mapping[str, str], body: bytes
-) -> AskingError:
-  """Returns what a reply of another status means."""
-  message, code = _message(body)
-  kind = _STATUS_KINDS.get(status, "server" if status >= 500 else "refused")
-  if status == 200:
-    kind = "server"
-  elif 300 <= status < 400:
-    # Following it would hand the key to whomever the reply names.
-    kind, message = "redirect", f"to {headers.get('Location', 'nowhere')}"
-  elif code == "insufficient_quota" or status == 402:
-    kind = "quota"
-  elif kind == "refused" and any(
-    name in message for name in ("response_format", "json_schema")
-  ):
-    kind = "unsupported"
-  return AskingError(
-    kind, f"HTTP {status}: {message}", kind in _RETRYABLE, _retry_after(headers)
+def _response(
+  choice: Mapping[str, Any],
+  reason: str,
+  model: str,
+  usage: Mapping[str, Any],
+  request: Request,
+) -> Response:
+  raw, parted = _texts(choice)
+  thought, text = split_thinking(raw)
+  # What was written before a stop that the server was not sent, or ignored.
+  ends = [text.find(stop) for stop in request.stop if stop in text]
+  length = raw.rfind(text) + min(ends, default=len(text))
+  if ends:
+    text, reason = text[: min(ends)], finish_reasons.STOP
+  if thought:
+    text = text.lstrip()
+  reasoning = "\n".join(filter(None, (parted, thought)))
+  if not text.strip() and finish_reasons.is_whole(reason):
+    raise AskingError("empty", "the server's answer has no text", False)
+  return Response(
+    text,
+    reason,
+    _count(usage.get("prompt_tokens"), request.prompt),
+    _count(usage.get("completion_tokens"), reasoning + text),
+    _logprobs(choice.get("logprobs"), length if ends else None),
+    reasoning,
+    model,
   )
-
-
-def _message(body: bytes) -> tuple[str, str]:
-  """Returns a reply's own message, or its start, and its error code."""
-  try:
-    error = json.loads(body)
-    error = error.get("error", error)
-    if isinstance(error, Mapping):
-      return str(error.get("message", error)), str(error.get("code", ""))
-    return str(error), ""
-  except (ValueError, AttributeError, RecursionError):
-    return body[:300].decode("utf-8", "replace"), ""
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-  """Returns the seconds of Retry-After, given as seconds or as a date."""
-  value = headers.get("Retry-After", "").strip()
-  try:
-    seconds = float(value)
-  except ValueError:
-    try:
-      date = email.utils.parsedate_to_datetime(value)
-      seconds = date.timestamp() - time.time()
-    except (ValueError, OverflowError):
-      return None
-  return max(seconds, 0.0) if math.isfinite(seconds) else None
-
-
-def _same_model(said: str, wanted: str) -> bool:
-  """Returns whether a server that names itself `said` is the one wanted.
-
-  Names come back with a date, a path or '@main' around them.
-  """
-  said, wanted = said.casefold(), wanted.casefold()
-  return not said or said in wanted or wanted in said
 
 
 def _texts(choice: Mapping[str, Any]) -> tuple[str, str]:
   """Returns a choice's answer and the reasoning that the server parted."""
-  if "message" not in choice:
-    return _text(choice["text"]), ""
-  message = choice["message"]
+  message = choice.get("message") or {"content": choice["text"]}
   content = message.get("content")
   if isinstance(content, list):
     content = "".join(part.get("text", "") for part in content)
   reasoning = message.get("reasoning_content") or message.get("reasoning")
-  return (
-    _text(content or message.get("refusal") or ""),
-    _text(reasoning or ""),
-  )
-
-
-def _split_reasoning(text: str, reasoning: str) -> tuple[str, str]:
-  """Moves what stands before </think> from the answer to the reasoning."""
-  # Some chat templates open the tag in the prompt.
-  opened = text.lstrip().startswith("<think>")
-  if "</think>" not in text and not opened:
-    return text, reasoning
-  thought, _, text = text.partition("</think>")
-  thought = thought.strip().removeprefix("<think>").strip()
-  return text.lstrip(), "\n".join(filter(None, (reasoning, thought)))
+  text = _text(content or message.get("refusal") or "")
+  while _END_OF_TURN.search(text.rstrip()[-40:]):
+    text = _END_OF_TURN.sub("", text.rstrip())
+  return text, _text(reasoning or "").strip()
 
 
 def _text(value: Any) -> str:
@@ -162,14 +115,24 @@ def _count(value: Any, text: str) -> int:
   return -(-len(text) // _CHARACTERS_A_TOKEN)
 
 
-def _logprobs(found: Any) -> tuple[float, ...] | None:
-  """Returns one number a token, None where the server gave no such list."""
+def _logprobs(found: Any, length: int | None) -> tuple[float, ...] | None:
+  """Returns one number a token, None where the server gave no such list.
+
+  Args:
+    found: The choice's field.
+    length: The characters of text whose tokens count, None: all.
+  """
   if not isinstance(found, Mapping):
     return None
   if isinstance(found.get("content"), list):
     values = [token["logprob"] for token in found["content"]]
+    tokens = [str(token.get("token", "")) for token in found["content"]]
   else:
     values = found.get("token_logprobs") or []
+    tokens = [str(token) for token in found.get("tokens") or []]
+  if length is not None:
+    ends = itertools.accumulate(map(len, tokens))
+    values = values[: sum(end <= length for end in ends)]
   numbers = tuple(float(value) for value in values)
   finite = all(math.isfinite(number) for number in numbers)
   return numbers if numbers and finite else None

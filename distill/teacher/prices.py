@@ -17,7 +17,7 @@ TABLE = pathlib.Path(__file__).parent / "prices.toml"
 # Around a prompt: roles and separators of a chat.
 _OVERHEAD_TOKENS = 64
 # The server may have worked, and charged, before these.
-_MAYBE_CHARGED = ("timeout", "connection", "malformed", "wrong_model")
+_MAYBE_CHARGED = ("timeout", "connection", "malformed", "wrong_model", "empty")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from distill.answers import completions, rules
+from distill.answers import completions, finish_reasons, rules
 from distill.errors import UserError
 from distill.teacher import prompts
 from distill.teacher.interface import AskingError, AskOne, Request, Response
@@ -55,7 +55,7 @@ class Completion:
     text: The raw text of all steps.
     rationale: The reasoning, '' where it could not be read or was cut short.
     answer: The answer, '' likewise.
-    finish_reason: 'length' if any step was cut short, else the last one's.
+    finish_reason: Of the first step that was not whole, else the last one's.
     prompt_tokens: Over all steps.
     completion_tokens: Over all steps.
     logprobs: One a completion token, None where a step has none.
@@ -86,13 +86,14 @@ def _completion(
   steps: list[Response], text: str, rationale: str, answer: str
 ) -> Completion:
   """Returns what the steps amount to; nothing is read if one was cut short."""
-  cut_short = any(step.finish_reason == "length" for step in steps)
+  reason = finish_reasons.joined([step.finish_reason for step in steps])
+  whole = finish_reasons.is_whole(reason)
   logprobs = [step.logprobs for step in steps if step.logprobs is not None]
   return Completion(
     text=text,
-    rationale="" if cut_short else rationale,
-    answer="" if cut_short else answer,
-    finish_reason="length" if cut_short else steps[-1].finish_reason,
+    rationale=rationale if whole else "",
+    answer=answer if whole else "",
+    finish_reason=reason,
     prompt_tokens=sum(step.prompt_tokens for step in steps),
     completion_tokens=sum(step.completion_tokens for step in steps),
     logprobs=sum(logprobs, ()) if len(logprobs) == len(steps) else None,
@@ -176,7 +177,7 @@ class ZeroShotTwoSteps:
     asked = prompts.fill(self._reason, input=input)
     first = await ask(self.sampling.request(asked, sample))
     reasoning = completions.split_thinking(first.text)[1].strip()
-    if first.finish_reason == "length" or not reasoning:
+    if not finish_reasons.is_whole(first.finish_reason) or not reasoning:
       return _completion([first], first.text, "", "")
     extract = prompts.fill(
       self._extract, asked=asked, reasoning=reasoning, trigger=self.trigger

@@ -49,7 +49,12 @@ def record(*given, label="neutral", **fields):
      "ambiguous"),
     (NLI, "neutral", "So the answer is (b) neutral or (c) x.", "stop",
      "ambiguous"),
-    (NLI, "", "I cannot say.", "stop", "blank"),
+    (NLI, "", "So the answer is neu", "MAX_TOKENS", "truncated"),
+    (NLI, "", "So the answer is neu", "content_filter", "withheld"),
+    (NLI, "neutral", "So the answer is neutral.", "end_turn", ""),
+    (NLI, "", "I cannot say.", "stop", "unread"),
+    (NLI, "", "It hardly moves --> maybe.", "", "unread"),
+    (NLI, "", " \n", "stop", "blank"),
     (NLI, "", "So the answer is entail.", "stop", "corrupt"),
     (NLI, "neutral\n\nPre", "Answer: neutral\n\nPre", "stop", "corrupt"),
     (NLI, "", "So the answer is maybe.", "stop", "out_of_set"),
@@ -89,7 +94,7 @@ def test_a_survey_counts():
   assert (report["examples"], report["answers"]) == (4, 5)
   assert (report["judged"], report["agreeing"]) == (4, 2)
   assert report["examples_with_an_agreeing_answer"] == 2
-  assert report["without_a_label"] == report["problems"]["blank"] == 1
+  assert report["without_a_label"] == report["problems"]["unread"] == 1
   assert report["empty_rationales"] == report["duplicates"] == 1
   assert (report["hinted"], report["supported"]) == (2, 1)
   assert report["unsupported"] == 1

@@ -100,9 +100,10 @@ def test_identical_requests_are_asked_once(tmp_path):
     ("always-500", "server"),
     ("always-429", "rate_limited"),
     ("always-400", "refused"),
+    ("always-says-", "empty"),
+    ("always-finish-error", "server"),
     ("always-malformed-json", "malformed"),
     ("always-empty-choices", "malformed"),
-    ("always-wrong-model", "wrong_model"),
     ("always-huge", "too_large"),
     ("always-cut", "connection"),
     ("always-drip", "timeout"),
@@ -117,21 +118,73 @@ def test_what_always_fails_is_given_up_and_said(server, tmp_path, model, kind):
     results, failures, asker = run(teacher, ["q"], journal, policy)
     assert not results and failures[0].kind == kind
     assert AskingError.KINDS[kind] and str(failures[0]).isprintable()
-    assert server.stats()["requests"] == (1 if kind == "refused" else 2)
+    once = kind in ("refused", "wrong_model", "empty")
+    assert server.stats()["requests"] == (1 if once else 2)
     # The failure is no answer: it is not stored.
     assert journal.look_up(Request("q").key(teacher.name)) is None
 
 
-@pytest.mark.parametrize("status", ["401", "404", "redirect"])
-def test_what_fails_for_all_stops_at_once(server, tmp_path, status):
-  teacher = OpenAITeacher(f"always-{status}", server.url)
+@pytest.mark.parametrize(
+  "fault, said",
+  [
+    ("401", "fault"),
+    ("404", "fault"),
+    ("redirect", "elsewhere"),
+    ("wrapped-402", "so it is"),
+    ("wrapped-invalid_api_key", "so it is"),
+    ("named-llama-0", "llama-0"),
+  ],
+)
+def test_what_fails_for_all_is_asked_once(server, tmp_path, fault, said):
+  teacher = OpenAITeacher(f"always-{fault}", server.url)
   with Journal(tmp_path) as journal:
-    limits = Limits(max_concurrency=4)
-    _, failures, asker = run(
-      teacher, map(str, range(999)), journal, QUICK, limits=limits
-    )
-  assert asker.stopped.fatal and server.stats()["requests"] < 40
-  assert "elsewhere" in str(asker.stopped) or status != "redirect"
+    prompts = map(str, range(999))
+    _, failures, asker = run(teacher, prompts, journal, QUICK)
+  assert asker.stopped.fatal and said in str(asker.stopped)
+  assert server.stats()["requests"] == 1
+
+
+@pytest.mark.parametrize("fault", ["400", "says-", "malformed-json"])
+def test_equal_refusals_in_a_row_stop_the_run(server, tmp_path, fault):
+  teacher = OpenAITeacher(f"always-{fault}", server.url)
+  with Journal(tmp_path) as journal:
+    prompts = map(str, range(999))
+    _, failures, asker = run(teacher, prompts, journal, QUICK)
+  assert "10 requests in a row" in str(asker.stopped)
+  assert server.stats()["requests"] < 40
+
+
+def test_refusals_of_some_requests_stop_nothing(server, tmp_path):
+  teacher = OpenAITeacher("some-400", server.url)
+  prompts = [f"question {i}" for i in range(120)]
+  for _ in range(2):
+    # The second time all that is left to ask is refused.
+    with Journal(tmp_path) as journal:
+      results, failures, asker = run(teacher, prompts, journal)
+    assert not asker.stopped and len(failures) > 15
+    assert len(results) + len(failures) == 120
+
+
+def test_a_silent_server_is_told_of_once_and_stops_the_run(
+  server, tmp_path, capfd
+):
+  teacher = OpenAITeacher("always-hang", server.url)
+  policy = RetryPolicy(first=0.01, longest=0.05, timeout=0.4)
+  with Journal(tmp_path) as journal:
+    begun = time.monotonic()
+    prompts = map(str, range(999))
+    _, failures, asker = run(teacher, prompts, journal, policy)
+  assert asker.stopped.kind == "timeout"
+  assert time.monotonic() - begun < 5 and server.stats()["requests"] < 60
+  said = capfd.readouterr().err
+  assert said.count("wait to be sent") == 1 and "no whole answer" in said
+
+
+def test_a_rate_limit_within_a_reply_of_200_is_waited_for(server, tmp_path):
+  teacher = OpenAITeacher("first-wrapped-429", server.url)
+  with Journal(tmp_path) as journal:
+    results, failures, asker = run(teacher, map(str, range(40)), journal)
+  assert len(results) == 40 and asker.tally.retried == 40
 
 
 def test_a_key_is_sent_to_the_server_and_said_to_nobody_else(

@@ -2,8 +2,11 @@
 
 `python fault_server.py --delay=0.05 --slots=256` prints its address and serves
 until its input ends. The model's name says how it behaves: 'steady' answers,
-'faulty' meets the first request of each prompt with one fault or none, and
-'always-<fault>' with that fault every time. GET /stats says what was served.
+'faulty' meets the first request of each prompt with one fault or none,
+'always-<fault>' meets all with that fault, 'first-<fault>' each request's first
+time. Some faults have a value: 'finish-length' ends so, 'wrapped-402' is an
+error within HTTP 200, 'lacks-top_p,seed' refuses these parameters, 'named-x'
+and 'says-x' answer as x and with x. GET /stats says what was served.
 """
 
 import argparse
@@ -26,7 +29,6 @@ FAULTS = (
   "cut",
   "truncated-json",
   "malformed-json",
-  "wrong-model",
   "empty-choices",
   "drip",
   "huge",
@@ -41,6 +43,7 @@ class Server:
     self.delay, self.slots = delay, slots
     self.under_way = self.most = self.requests = self.refused = 0
     self.asked = {}
+    self.fields = set()
     self.files, self.batches = {}, {}
     self.answered = {}
 
@@ -51,6 +54,7 @@ class Server:
       return web.json_response(self.stats())
     body = await request.json()
     self.requests += 1
+    self.fields |= set(body)
     key = hashlib.sha256(json.dumps(body).encode()).hexdigest()
     self.asked[key] = self.asked.get(key, 0) + 1
     if self.under_way >= self.slots:
@@ -110,12 +114,14 @@ class Server:
       "answered": sum(self.answered.values()),
       "most_at_once": self.most,
       "refused": self.refused,
+      "fields": sorted(self.fields),
     }
 
   async def reply(self, request, body, key):
     model = body["model"]
-    fault = model.removeprefix("always-").removeprefix("some-")
-    if model == "steady":
+    fault = model.partition("-")[2]
+    again = model.startswith("first-") and self.asked[key] > 1
+    if model == "steady" or again:
       fault = "none"
     elif model == "faulty":
       first = self.asked[key] == 1
@@ -149,13 +155,14 @@ class Server:
     if fault == "cut":
       request.transport.abort()
       return web.Response()
+    name, _, value = fault.partition("-")
+    if name in ODD:
+      return odd(name, value, body, completion(body, request.path))
     text = json.dumps(completion(body, request.path))
     if fault == "truncated-json":
       text = text[: len(text) // 2]
     if fault == "malformed-json":
       text = "<html>\x1b[31mnot JSON" + "[" * 100_000
-    if fault == "wrong-model":
-      text = text.replace(body["model"], "llama-0")
     if fault == "empty-choices":
       text = '{"choices": []}'
     if fault == "huge":
@@ -165,6 +172,38 @@ class Server:
     if fault == "drip":
       return await drip(request, text)
     return web.Response(text=text, content_type="application/json")
+
+
+ODD = ("finish", "lacks", "named", "runs", "says", "wrapped")
+NEXT = "\n\nQ: 1 + 1?\nA: 2. So the answer is 2."
+
+
+def odd(name, value, body, reply):
+  """A reply in one of the ways that servers have."""
+  [choice] = reply["choices"]
+  text = choice.get("text") or choice["message"]["content"]
+  if name == "lacks":
+    lacking = [each for each in value.split(",") if each in body]
+    if lacking:
+      instead = "Use 'max_completion_tokens'." * (lacking[0] == "max_tokens")
+      return error(400, f"'{lacking[0]}' is not supported here. {instead}")
+  if name == "wrapped":
+    code = int(value) if value.isdigit() else value
+    return web.json_response({"error": {"code": code, "message": "so it is"}})
+  if name == "finish":
+    choice["finish_reason"] = value
+  if name == "named":
+    reply["model"] = value
+  if name == "says":
+    text = value
+  if name == "runs":
+    text += NEXT
+    choice["finish_reason"] = "length"
+  if "message" in choice:
+    choice["message"]["content"] = text
+  else:
+    choice["text"] = text
+  return web.json_response(reply)
 
 
 async def drip(request, text):
