@@ -88,7 +88,13 @@ def gcloud(area, *words):
   if not os.environ["HOSTNAME"].startswith("w-"):  # a host's own copying
     with open(WORLD / "calls.jsonl", "a") as calls:
       print(json.dumps(["gcloud", area, *words]), file=calls)
-  return storage(*words) if area == "storage" else tpus(*words[1:])
+  if (area, words[0]) == ("projects", "describe"):
+    print("123456")
+  elif area == "storage" and words[0] in ("cp", "rsync"):
+    return storage(*words)
+  elif area == "compute":
+    return tpus(*words[1:])
+  return 0
 
 
 def python(*words):

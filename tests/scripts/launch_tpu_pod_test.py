@@ -93,7 +93,7 @@ class Cloud:
     path = self.world / "calls.jsonl"
     text = path.read_text() if path.exists() else ""
     calls = [json.loads(timeless(line)) for line in text.splitlines()]
-    return [call for call in calls if verb in ("", call[4])]
+    return [call for call in calls if verb in ("", *call[4:5])]
 
   def log(self, attempt, host):
     (path,) = self.checkout.glob(f"logs/pod/*/{attempt}/w-{host}.log")
@@ -286,3 +286,124 @@ def test_flags_of_the_pod_reach_gcloud_under_its_names(cloud):
   assert "--internal-ip" in ssh and "--internal-ips" not in ssh
   tpus = [call for call in cloud.calls() if call[1] == "compute"]
   assert all("--project=my-p" in call for call in tpus)
+
+
+PAGE = (ROOT / "docs/tpu.md").read_text()
+STAND_IN = '#!/bin/sh\necho "$0" "$@" >> "$FAKE_CLOUD/others"\n'
+
+
+@pytest.fixture
+def pasted(cloud):
+  """Pastes all commands of docs/tpu.md into one shell, which must take them.
+
+  Returns:
+    The words of the trainers that its hosts were told to run.
+  """
+  programs = cloud.checkout.parent / "bin"
+  scripts = cloud.checkout / "scripts"
+  shutil.copy(ROOT / "scripts/launch_slurm.sbatch", scripts)
+  for path in (
+    *(programs / "ssh-add", programs / "sbatch"),
+    cloud.checkout / ".venv/bin/pip",
+  ):
+    path.write_text(STAND_IN)
+    path.chmod(0o755)
+  shutil.copytree(ROOT / "docs", cloud.checkout / "docs")
+  files = [cloud.checkout / name for name in ("setup.py", "constraints.txt")]
+  stamp = subprocess.run(
+    f"cat {' '.join(map(str, files))} | cksum",
+    **{"shell": True, "check": True, "capture_output": True},
+  ).stdout
+  (cloud.checkout / ".venv/installed").write_bytes(stamp)
+  (cloud.checkout / "caches").mkdir()
+  (cloud.world / "tfds/esnli").mkdir(parents=True)
+  cloud.environment["TFDS_DATA_DIR"] = str(cloud.world / "tfds")
+  public = cloud.world / "bucket/t5-data"
+  for path in (
+    "vocabs/cc_all.32000.100extra/sentencepiece.model",
+    "pretrained_models/t5x/t5_1_1_base/checkpoint_1000000/checkpoint",
+  ):
+    (public / path).parent.mkdir(parents=True)
+    (public / path).touch()
+  blocks = re.findall(r"^```sh\n(.*?)^```", PAGE, re.M | re.S)
+  text = "set -euo pipefail\n" + "".join(blocks)
+  fast = "scripts/launch_tpu_pod.sh --poll_seconds=0.05 "
+  process = cloud.start(
+    *("bash", "-c", text.replace("scripts/launch_tpu_pod.sh ", fast))
+  )
+  out, err = process.communicate(timeout=200)
+  assert process.returncode == 0, out + err
+  others = (cloud.world / "others").read_text().splitlines()
+  runs = [line.split("native", 1)[1] for line in others if "sbatch" in line]
+  runs = [f"-m distill{run.replace(' ', '.', 1)}" for run in runs]
+  for log in cloud.checkout.glob("logs/*/*/1/w-0.log"):
+    runs += re.findall(r"^running (-m distill.*)", log.read_text(), re.M)
+  return [run.strip().split() for run in runs]
+
+
+def test_the_commands_of_the_docs_run_as_they_stand(cloud, pasted):
+  """But for the training, which the next test runs."""
+  modules = sorted(words[1] for words in pasted)
+  assert modules == [
+    *("distill.t5x_engine.start", "distill.train", "distill.train")
+  ]
+  assert len(cloud.calls("create")) == 2  # The first one was deleted.
+  text = (cloud.world / "calls.jsonl").read_text()
+  assert "my-bucket" in text and "BUCKET" not in text
+
+
+WRITE_CACHE = """
+import sys
+from distill.data.cache import records, writing
+rows = [
+  records.Record(
+    str(n), f"premise: {n} hypothesis: {n}", "neutral", ("So.",), ("neutral",),
+    (1,), ("stop",), ("t",), (0,), (-1,))
+  for n in range(64)
+]
+writing.write_records(
+  sys.argv[1], "esnli", "train", rows,
+  command="import_rationales", source="", flags="", overwrite=False)
+"""
+
+
+@pytest.mark.long
+def test_the_training_of_the_docs_trains_here_for_two_steps(
+  cloud, pasted, tmp_path
+):
+  """With a tiny network, and a table of rows in place of TFDS's e-SNLI."""
+  raw = tmp_path / "raw/distilling_step_by_step/esnli"
+  raw.mkdir(parents=True)
+  rows = [
+    {"premise": str(n), "hypothesis": str(n), "label": 1} for n in range(64)
+  ]
+  for split in ("train", "valid"):
+    (raw / f"esnli_{split}.json").write_text(json.dumps(rows))
+  program = [sys.executable, "-c", WRITE_CACHE, str(tmp_path / "data/esnli")]
+  subprocess.run(program, cwd=ROOT, check=True)
+  for run, words in enumerate(pasted):
+    if words[1] != "distill.train":
+      continue
+    told = [word for word in words if word.startswith(("-", "distill."))]
+    model = tmp_path / f"model-{run}"
+    done = subprocess.run(
+      [
+        *(sys.executable, *told, "--gin_file=models/tiny_byte.gin"),
+        *("--gin.TRAIN_STEPS=2", "--gin.BATCH_SIZE=8", "--gin.EVAL_PERIOD=0"),
+        *("--gin.INITIAL_CHECKPOINT_PATH=[]", f"--gin.MODEL_DIR={model}"),
+      ],
+      cwd=ROOT,
+      env=os.environ
+      | {
+        "DISTILL_DATA_DIR": str(tmp_path / "data"),
+        "DISTILL_RAW_DATA_DIR": str(tmp_path / "raw"),
+        "TFDS_DATA_DIR": str(tmp_path / "none"),
+        "JAX_COMPILATION_CACHE_DIR": str(tmp_path / "compiled"),
+        "XLA_FLAGS": "",
+      },
+      capture_output=True,
+      text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (model / "checkpoint_2").exists()
+  assert any((tmp_path / "compiled").iterdir())
