@@ -37,8 +37,14 @@ def stats(connection: sqlite3.Connection) -> list[str]:
   return [*lines, f"{unused:,} answers are used by no cached split"]
 
 
-# No finished split read it, the last time that it was written.
+# No split that is written uses it.
 _UNUSED = "key NOT IN (SELECT key FROM uses)"
+# A written split used it once. What no split has used yet was paid for by a run
+# that is not over, or was killed: it is not garbage.
+_GARBAGE = (
+  f"{_UNUSED} AND key NOT IN (SELECT key FROM drafts)"
+  " AND key IN (SELECT key FROM dropped)"
+)
 
 
 def verify(connection: sqlite3.Connection, repair: bool) -> list[str]:
@@ -55,11 +61,17 @@ def verify(connection: sqlite3.Connection, repair: bool) -> list[str]:
   return wrong + [f"the answer {key} is damaged" for (key,) in keys]
 
 
-def collect_garbage(connection: sqlite3.Connection) -> int:
-  """Deletes answers that no cached split uses; returns how many."""
-  count = connection.execute(f"DELETE FROM answers WHERE {_UNUSED}").rowcount
-  connection.execute("VACUUM")
-  return count
+def collect_garbage(connection: sqlite3.Connection) -> list[str]:
+  """Deletes answers that no cached split uses any more; returns what it did."""
+  execute = connection.execute
+  deleted = execute(f"DELETE FROM answers WHERE {_GARBAGE}").rowcount
+  execute("DELETE FROM dropped WHERE key NOT IN (SELECT key FROM answers)")
+  execute("VACUUM")
+  [kept] = execute(f"SELECT count(*) FROM answers WHERE {_UNUSED}").fetchone()
+  lines = [f"{deleted:,} answers deleted"]
+  if kept:
+    lines.append(f"{kept:,} answers that no split has used yet are kept")
+  return lines
 
 
 def main(argv: Sequence[str]) -> int:
@@ -81,15 +93,20 @@ def main(argv: Sequence[str]) -> int:
     )
   # Opening it takes over what other machines have left there.
   with Journal(options.folder) as journal:
-    path = journal.path
+    path, shared = journal.path, journal.is_shared()
   with contextlib.closing(
     sqlite3.connect(path, timeout=60, isolation_level=None)
   ) as connection:
     if options.action == "stats":
       size = path.stat().st_size
       lines = [f"{path}: {size:,} bytes", *stats(connection)]
+    elif options.action == "gc" and shared:
+      lines = [
+        "0 answers deleted: a running process uses this journal;"
+        " run gc again after it ends"
+      ]
     elif options.action == "gc":
-      lines = [f"{collect_garbage(connection):,} answers deleted"]
+      lines = collect_garbage(connection)
     else:
       lines = verify(connection, options.repair)
       print("\n".join(lines) if lines else f"{path}: whole")

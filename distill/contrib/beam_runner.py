@@ -25,11 +25,11 @@ from distill import teacher_flags
 from distill.data import registration
 from distill.data.examples import Example
 from distill.errors import UserError
-from distill.teacher import collecting
+from distill.teacher import collecting, journal_rows
 from distill.teacher.collection import Collection, Helper
 from distill.teacher.insisting import Question
 from distill.teacher.interface import content_key, printable
-from distill.teacher.journal import INSERT, SCHEMA, Journal
+from distill.teacher.journal import Journal
 from distill.teacher.limits import Limits
 from distill.teacher.reading import Reading
 
@@ -86,7 +86,7 @@ def _ask(
   lacking = {
     (question.input, question.label): question
     for question, found in zip(questions, reading, strict=True)
-    if len(found) < collection.samples
+    if len(found) < collection.samples or any(one.failure for one in found)
   }
   missing = list(lacking.values())
   workers = min(options.beam_workers, len(missing))
@@ -116,7 +116,6 @@ def _ask(
   finally:
     _gather(folder, journal)
     journal.forget_uses(stem)
-    journal.keep_uses()
     for path in _files(folder, os.path.basename(stem)):
       tf.io.gfile.remove(path)
   # Of a worker that was this machine.
@@ -172,9 +171,10 @@ def _write_rows(
   with tempfile.TemporaryDirectory() as folder:
     draft = f"{folder}/rows"
     with contextlib.closing(sqlite3.connect(draft)) as file, file:
-      file.executescript(SCHEMA)
+      file.executescript(journal_rows.SCHEMA)
       if collection.journal is not None:
-        file.executemany(INSERT, collection.journal.take_used(path))
+        rows = collection.journal.take_draft(path)
+        file.executemany(journal_rows.INSERT, rows)
     tf.io.gfile.copy(draft, f"{path}.incomplete", overwrite=True)
   tf.io.gfile.rename(f"{path}.incomplete", path, overwrite=True)
 

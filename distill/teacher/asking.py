@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -15,8 +15,8 @@ from distill.teacher.interface import (
   Request,
   Response,
   Teacher,
-  content_key,
   printable,
+  refuse_empty,
 )
 from distill.teacher.journal import Journal
 from distill.teacher.limits import Limiter, Limits
@@ -61,10 +61,12 @@ class Asker:
     limits: Limits | None = None,
     policy: RetryPolicy | None = None,
     budget: Budget | None = None,
+    partners: Sequence["Asker"] = (),
   ) -> None:
     self._teacher = teacher
     self._journal = journal
     self._policy = policy or RetryPolicy()
+    self._partners = partners
     self._under_way: dict[str, asyncio.Future[Response]] = {}
     self._reason: AskingError | None = None
     self._failures = FailuresInARow()
@@ -78,7 +80,8 @@ class Asker:
   def stop(self, reason: AskingError) -> None:
     """Sends nothing from now on; what is under way is still waited for.
 
-    Where the server is silent, it is not.
+    Where the server is silent, it is not. The partners, who are asked by the
+    same jobs, stop too.
     """
     self._reason = self._reason or reason
     if reason.kind == "timeout":
@@ -88,6 +91,8 @@ class Asker:
           timer.reschedule(now)
     self.limiter.stopped.set()
     self.budget.purse.wake()
+    for partner in self._partners:
+      partner.stop(reason)
 
   @property
   def stopped(self) -> AskingError | None:
@@ -100,8 +105,7 @@ class Asker:
     Raises:
       AskingError: There is none, after as many attempts as the policy allows.
     """
-    content = request.content(self._teacher.name)
-    key = content_key(content)
+    key, *older = request.keys(self._teacher.name)
     first = self._under_way.get(key)
     if first is not None:
       response = await asyncio.shield(first)
@@ -110,7 +114,7 @@ class Asker:
     shared = asyncio.get_running_loop().create_future()
     self._under_way[key] = shared
     try:
-      response = await self._answer(key, content, request)
+      response = await self._answer(request, key, *older)
     except BaseException as error:
       if isinstance(error, Exception):
         shared.set_exception(error)
@@ -129,15 +133,16 @@ class Asker:
     if close is not None:
       await close()
 
-  async def _answer(self, key: str, content: str, request: Request) -> Response:
+  async def _answer(self, request: Request, key: str, *older: str) -> Response:
     """Returns a stored answer, or a new one once it is stored."""
     journal = self._journal
-    found = await journal.begin(key) if journal else None
+    found = await journal.begin(key, *older) if journal else None
     if isinstance(found, AskingError):
       raise found
     if found is not None:
       self.tally.cached += 1
       return found
+    content = request.content(self._teacher.name)
     try:
       response = await self._send(request)
     except AskingError as error:
@@ -180,7 +185,7 @@ class Asker:
     await self.limiter.enter(expected)
     sent = time.monotonic()
     try:
-      response = await self._paid(request)
+      response = refuse_empty(await self._paid(request))
       self._failures.end()
       return response
     except AskingError as error:

@@ -7,10 +7,11 @@ store what comes. A style of two steps takes two rounds. The files, which
 """
 
 import asyncio
+import contextlib
 import json
 import pathlib
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import aiohttp
@@ -29,9 +30,12 @@ from distill.teacher.openai_replies import read_error, read_response
 from distill.teacher.prices import Budget
 
 _UNDER_WAY = ("validating", "in_progress", "finalizing", "cancelling")
-# OpenAI's own bound for one file.
+# OpenAI's limits for one batch: requests, and bytes of its file.
 _MOST_REQUESTS = 50_000
-_LONGEST_FILE = 1 << 30
+_MOST_BYTES = 200_000_000
+_LONGEST_REPLY = 1 << 30
+_BATCHES_A_PAGE = 100
+_MOST_ERRORS_SHOWN = 5
 _STATE = "batch.json"
 
 Say = Callable[[str], None]
@@ -76,9 +80,9 @@ async def ask_by_batches(
   try:
     while True:
       state = _read_state(journal.folder)
+      resumed = bool(state)
       if not state:
-        found = await _find_missing(questions, collection, journal)
-        wanted = {k: w for k, w in found.items() if k not in failures}
+        wanted = await _find_missing(questions, collection, journal, failures)
         if not wanted:
           return Failed(teacher.name, failures)
         state = _write_files(wanted, teacher, journal.folder, budget)
@@ -86,7 +90,10 @@ async def ask_by_batches(
         most = float(state["most"])
         await budget.purse.take(most)
         budget.purse.give_back(most, 0.0)
-        state = await _submit(state, teacher, journal.folder, say)
+        # Killed around a submission, only the server knows whether it was made.
+        id = await _find_batch(state["name"], teacher) if resumed else ""
+        id = id or await _submit(state["name"], teacher, journal.folder, say)
+        state = _note(journal.folder, {**state, "batch": id})
       seconds = collection.poll_seconds or 0.0
       failures |= await _collect(state, teacher, journal, budget, seconds, say)
   finally:
@@ -94,14 +101,17 @@ async def ask_by_batches(
 
 
 async def _find_missing(
-  questions: Sequence[Question], collection: Collection, journal: Journal
+  questions: Sequence[Question],
+  collection: Collection,
+  journal: Journal,
+  failures: Mapping[str, AskingError],
 ) -> dict[str, Request]:
-  """Returns, by key, the next requests that the journal cannot answer."""
+  """Returns, by key, the next requests that have no outcome yet."""
   missing: dict[str, Request] = {}
 
   async def look(request: Request) -> Response:
-    key = request.key(collection.teacher.name)
-    found = journal.look_up(key)
+    key, *older = request.keys(collection.teacher.name)
+    found = failures.get(key) or journal.look_up(key, *older)
     if found is None:
       missing[key] = request
       raise AskingError("missing", "to be asked", False)
@@ -111,11 +121,10 @@ async def _find_missing(
 
   for question in questions:
     for sample in range(collection.samples):
-      try:
+      with contextlib.suppress(AskingError):
         await collection.answer(question, sample, look, look)
-      except AskingError:
-        if len(missing) == _MOST_REQUESTS:
-          return missing
+      if len(missing) >= _MOST_REQUESTS:
+        return missing
   return missing
 
 
@@ -138,35 +147,37 @@ def _write_files(
   folder: pathlib.Path,
   budget: Budget,
 ) -> dict[str, str]:
-  """Writes a batch file, and the contents that its answers are stored by."""
+  """Writes a batch file, and the contents that its answers are stored by.
+
+  Requests that no longer fit are left for the next batch.
+  """
   name = f"batch-{uuid.uuid4().hex[:12]}"
-  with (folder / f"{name}.contents").open("w") as contents:
-    contents.writelines(
-      request.content(teacher.name) + "\n" for request in wanted.values()
-    )
-  with (folder / f"{name}.jsonl").open("w") as file:
+  size, most = 0, 0.0
+  with (
+    (folder / f"{name}.contents").open("w") as contents,
+    (folder / f"{name}.jsonl").open("w") as file,
+  ):
     for key, request in wanted.items():
-      line = {
+      row = {
         "custom_id": key,
         "method": "POST",
         "url": f"/v1/{teacher.path}",
         "body": teacher.payload(request),
       }
-      file.write(json.dumps(line) + "\n")
-  most = sum(map(budget.most, wanted.values()))
+      # ASCII, so that each character is a byte.
+      line = json.dumps(row) + "\n"
+      if size and size + len(line) > _MOST_BYTES:
+        break
+      size += file.write(line)
+      most += budget.most(request)
+      contents.write(request.content(teacher.name) + "\n")
   return _note(folder, {"name": name, "most": str(most)})
 
 
 async def _submit(
-  state: dict[str, str], teacher: OpenAITeacher, folder: pathlib.Path, say: Say
-) -> dict[str, str]:
-  """Returns the state with the id of the batch, submitted now or before."""
-  name = state["name"]
-  # Killed around the submission, only the server knows whether it was made.
-  listed = await _call(teacher, "GET", "batches?limit=100")
-  for batch in listed["data"]:
-    if (batch.get("metadata") or {}).get("journal") == name:
-      return _note(folder, {**state, "batch": batch["id"]})
+  name: str, teacher: OpenAITeacher, folder: pathlib.Path, say: Say
+) -> str:
+  """Returns the id of a new batch."""
   path = folder / f"{name}.jsonl"
   say(f"submitting {path}")
   form = aiohttp.FormData({"purpose": "batch"})
@@ -185,7 +196,23 @@ async def _submit(
       }
     ).encode(),
   )
-  return _note(folder, {**state, "batch": batch["id"]})
+  return str(batch["id"])
+
+
+async def _find_batch(name: str, teacher: OpenAITeacher) -> str:
+  """Returns the id of the batch with our name, '' if there is none."""
+  path, after = f"batches?limit={_BATCHES_A_PAGE}", ""
+  while True:
+    page = await _call(teacher, "GET", path + after)
+    batches = page.get("data") or []
+    for batch in batches:
+      if (batch.get("metadata") or {}).get("journal") == name:
+        return str(batch["id"])
+    last = f"&after={batches[-1]['id']}" if batches else after
+    # A server that ignores `after` sends the same page for ever.
+    if not page.get("has_more") or last == after:
+      return ""
+    after = last
 
 
 async def _collect(
@@ -207,7 +234,9 @@ async def _collect(
     await asyncio.sleep(poll_seconds)
   contents = journal.folder / f"{state['name']}.contents"
   wanted = {content_key(c): c for c in contents.read_text().splitlines()}
-  reason = AskingError("missing", f"the batch {batch['status']}", False)
+  reason = _failure(batch)
+  if reason.kind == "refused":
+    say(reason.detail)
   failures, stores = dict.fromkeys(wanted, reason), []
   for field in ("output_file_id", "error_file_id"):
     if batch.get(field):
@@ -223,6 +252,25 @@ async def _collect(
   await asyncio.gather(*stores)
   (journal.folder / _STATE).unlink()
   return failures
+
+
+def _failure(batch: dict[str, Any]) -> AskingError:
+  """Returns why a batch that has ended has no line for a request."""
+  reason = f"the batch {batch['id']} {batch['status']}"
+  errors = batch.get("errors") or {}
+  found = errors.get("data") if isinstance(errors, dict) else errors
+  shown = [_shown(error) for error in (found or [])[:_MOST_ERRORS_SHOWN]]
+  if not shown:
+    return AskingError("missing", reason, False)
+  return AskingError("refused", f"{reason}: {'; '.join(shown)}", False)
+
+
+def _shown(error: Any) -> str:
+  """Returns one of a batch's errors, with its line where it has one."""
+  if not isinstance(error, dict):
+    return str(error)
+  line = f"line {error['line']}: " if error.get("line") else ""
+  return f"{line}{error.get('message') or error.get('code') or error}"
 
 
 def _read_line(
@@ -269,7 +317,7 @@ async def _fetch(
   for seconds in (1, 4, 15, 60, None):
     try:
       status, headers, body = await teacher.exchange(
-        method, path, data, _LONGEST_FILE
+        method, path, data, _LONGEST_REPLY
       )
       if status != 200:
         raise read_error(status, headers, body)

@@ -47,7 +47,8 @@ def ask_all(
     questions: What to ask about.
     collection: Whom to ask, and how.
     dead_letters: Name of a file in the journal's folder: one line of JSON for
-      each sample that failed. It is there only if one did.
+      each sample that failed, or whose further attempt or judge did. It is
+      there only if one did.
     display: Shows the progress.
 
   Returns:
@@ -64,13 +65,20 @@ def ask_all(
   path = journal.folder / dead_letters
   path.unlink(missing_ok=True)
 
-  def on_failure(number: int, error: AskingError) -> None:
+  kept = 0
+
+  def note(number: int, error: AskingError, answered: bool) -> None:
+    nonlocal kept
     position = number // collection.samples
-    failed[position] += 1
+    if answered:
+      kept += 1
+    else:
+      failed[position] += 1
     question = questions[position]
     line = {
       "id": question.id,
       "sample": number % collection.samples,
+      "answered": answered,
       "failure": error.kind,
       "said": error.detail,
       "to_mend": AskingError.KINDS[error.kind],
@@ -92,10 +100,16 @@ def ask_all(
     )
     collection = dataclasses.replace(collection, teacher=failures)
   stopped = event_loop.run(
-    _ask_all(questions, collection, on_failure, display, budget, judge_budget)
+    _ask_all(questions, collection, note, display, budget, judge_budget)
   )
   if stopped is not None:
     raise stopped
+  if kept:
+    print(
+      f"{kept:,} answers are kept although a further attempt or the judge"
+      f" failed ({path}). To ask for these, run again with --overwrite.",
+      file=sys.stderr,
+    )
   return failed
 
 
@@ -127,28 +141,23 @@ async def _ask_by_batches(
 async def _ask_all(
   questions: Sequence[Question],
   collection: Collection,
-  on_failure: Callable[[int, AskingError], None],
+  note: Callable[[int, AskingError, bool], None],
   display: Display | None,
   budget: Budget,
   judge_budget: Budget,
 ) -> AskingError | None:
   """Returns why asking stopped before its end, None if it did not."""
-  asker = Asker(
-    collection.teacher,
-    collection.journal,
-    collection.limits,
-    collection.policy,
-    budget,
+  ask_with = functools.partial(
+    Asker,
+    journal=collection.journal,
+    limits=collection.limits,
+    policy=collection.policy,
   )
-  judge = asker
+  judges = []
   if collection.judge is not None:
-    judge = Asker(
-      collection.judge.teacher,
-      collection.journal,
-      collection.limits,
-      collection.policy,
-      judge_budget,
-    )
+    judges = [ask_with(collection.judge.teacher, budget=judge_budget)]
+  asker = ask_with(collection.teacher, budget=budget, partners=judges)
+  judge = judges[0] if judges else asker
   jobs = (
     functools.partial(_answer, collection, question, sample, judge)
     for question in questions
@@ -163,7 +172,12 @@ async def _ask_all(
     try:
       async with shown:
         await run_jobs(
-          jobs, asker, on_result=lambda *_: None, on_failure=on_failure
+          jobs,
+          asker,
+          on_result=lambda number, answer: (
+            note(number, answer.failure, True) if answer.failure else None
+          ),
+          on_failure=lambda number, error: note(number, error, False),
         )
     finally:
       await asker.close()

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from distill.answers.rules import AnswerRule, YesNoAnswer, rule_for
 from distill.teacher import prompts
-from distill.teacher.interface import AskOne, Request, Teacher
+from distill.teacher.interface import AskingError, AskOne, Request, Teacher
 from distill.teacher.prices import Price
 from distill.teacher.styles import Completion, Sampling, Style
 
@@ -46,11 +46,13 @@ class Answer:
     hinted: Whether its prompt showed the gold label.
     verdict: 1 or 0: the judge found that the rationale supports the answer or
       not; -1: nobody was asked, or no verdict could be read.
+    failure: Why a further attempt or the judge gave no reply; None: they did.
   """
 
   completion: Completion
   hinted: bool = False
   verdict: int = -1
+  failure: AskingError | None = None
 
 
 def warmer(sampling: Sampling, retries: int) -> list[Sampling]:
@@ -91,16 +93,39 @@ class Insistence:
   ) -> Answer:
     """Returns the first answer that is right, else the first of all.
 
+    The first that fails ends the further attempts: what was answered before is
+    kept.
+
     Args:
       style: Asks first, and asks with the hint.
       question: What about.
       sample: Which of the samples.
       samples: How many there are: further attempts are samples beyond them.
       ask: Answers requests.
+
+    Raises:
+      AskingError: The first attempt failed, or the run is to end.
     """
     first = await style.complete(question.input, sample, ask)
     if not question.label or self._is_right(first, question):
       return Answer(first)
+    try:
+      found = await self._again(style, question, sample, samples, ask)
+    except AskingError as error:
+      if error.ends_run:
+        raise
+      return Answer(first, failure=error)
+    return found or Answer(first)
+
+  async def _again(
+    self,
+    style: Style,
+    question: Question,
+    sample: int,
+    samples: int,
+    ask: AskOne,
+  ) -> Answer | None:
+    """Returns the first right answer of the further attempts, if any."""
     for attempt, retry in enumerate(self.retries, start=1):
       other = sample + attempt * samples
       again = await retry.complete(question.input, other, ask)
@@ -113,7 +138,7 @@ class Insistence:
       again = await style.complete(hinted, sample, ask)
       if self._is_right(again, question):
         return Answer(again, hinted=True)
-    return Answer(first)
+    return None
 
   def _is_right(self, completion: Completion, question: Question) -> bool:
     rule = rule_for(self.rule, question.input)
@@ -134,10 +159,12 @@ class Judge:
   async def judge(
     self, question: Question, answer: Answer, ask: AskOne
   ) -> Answer:
-    """Returns the answer with its verdict; without a rationale there is none.
+    """Returns the answer with its verdict.
+
+    There is none without a rationale, nor where the judge gave no reply.
 
     Raises:
-      AskingError: The judge did not reply.
+      AskingError: The run is to end.
     """
     completion = answer.completion
     if not completion.rationale:
@@ -148,7 +175,12 @@ class Judge:
       rationale=completion.rationale,
       answer=completion.answer,
     )
-    response = await ask(Request(prompt, max_tokens=_JUDGE_TOKENS))
+    try:
+      response = await ask(Request(prompt, max_tokens=_JUDGE_TOKENS))
+    except AskingError as error:
+      if error.ends_run:
+        raise
+      return dataclasses.replace(answer, failure=error)
     said = YesNoAnswer().parse(response.text)
     verdict = {"yes": 1, "no": 0}.get(said or "", -1)
     return dataclasses.replace(answer, verdict=verdict)

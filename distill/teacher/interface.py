@@ -1,12 +1,21 @@
 """What a teacher is: one asynchronous method, a request in, a response out."""
 
+import dataclasses
+import functools
 import hashlib
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
+
+from distill.answers.finish_reasons import is_whole
 
 _ENCODE = json.JSONEncoder(sort_keys=True).encode
+# The fields of `Request` that keys of version 0 spell out. Never changed.
+_LEGACY_FIELDS = (
+  *("prompt", "sample", "temperature", "max_tokens", "stop", "top_p", "seed"),
+  *("logprobs", "schema"),
+)
 
 
 def content_key(content: str) -> str:
@@ -17,6 +26,9 @@ def content_key(content: str) -> str:
 @dataclass(frozen=True)
 class Request:
   """One completion to ask for: plain data, so that it can be hashed.
+
+  A field at its default is left out of the key. A new field with a default
+  therefore changes no key. The default of a field must never change.
 
   Attributes:
     prompt: The whole text that the teacher sees.
@@ -42,12 +54,40 @@ class Request:
   schema: str = ""
 
   def content(self, teacher: str) -> str:
-    """Returns all that decides the answer, as JSON in one order."""
-    return _ENCODE({"teacher": teacher, **self.__dict__})
+    """Returns all that decides the answer, as JSON in one order.
+
+    That is the teacher, the prompt and the fields that are not at their
+    default.
+    """
+    return _ENCODE({"teacher": teacher, **self._changed()})
 
   def key(self, teacher: str) -> str:
     """Returns the SHA-256 of `content`, in hex."""
     return content_key(self.content(teacher))
+
+  def keys(self, teacher: str) -> tuple[str, ...]:
+    """Returns the keys to look an answer up by: `key` and the legacy key.
+
+    Journals of version 0 have legacy keys. A request that uses a newer field
+    has none.
+    """
+    key = self.key(teacher)
+    if not self._changed().keys() <= set(_LEGACY_FIELDS):
+      return (key,)
+    fields = {name: getattr(self, name) for name in _LEGACY_FIELDS}
+    return key, content_key(_ENCODE({"teacher": teacher, **fields}))
+
+  def _changed(self) -> dict[str, object]:
+    """Returns the prompt and the fields that are not at their default."""
+    kind: Any = type(self)  # Which mypy does not take for hashable.
+    defaults = _defaults(kind)
+    return {n: v for n, v in self.__dict__.items() if v != defaults[n]}
+
+
+@functools.cache
+def _defaults(kind: Any) -> dict[str, object]:
+  # The prompt has none: nothing equals dataclasses.MISSING.
+  return {each.name: each.default for each in dataclasses.fields(kind)}
 
 
 @dataclass(frozen=True)
@@ -68,6 +108,11 @@ class Response:
   reasoning: str = ""
   model: str = ""
   not_sent: str = ""
+
+  @property
+  def is_empty(self) -> bool:
+    """Returns whether there is no text, although it was not cut short."""
+    return not self.text.strip() and is_whole(self.finish_reason)
 
 
 class AskingError(Exception):
@@ -126,6 +171,11 @@ class AskingError(Exception):
     """Returns whether every other request would fail in the same way."""
     return self.kind in self.FATAL
 
+  @property
+  def ends_run(self) -> bool:
+    """Returns whether nothing may be asked after this failure."""
+    return self.fatal or self.kind == "interrupted"
+
 
 def printable(text: str, longest: int = 300) -> str:
   """Returns a line fit for a terminal: control characters are escaped."""
@@ -134,6 +184,17 @@ def printable(text: str, longest: int = 300) -> str:
     for c in text[: longest + 1]
   )
   return shown if len(shown) <= longest else shown[:longest] + "…"
+
+
+def refuse_empty(response: Response) -> Response:
+  """Returns a response that has an answer.
+
+  Raises:
+    AskingError: 'empty': it has none.
+  """
+  if response.is_empty:
+    raise AskingError("empty", "the teacher's answer has no text", False)
+  return response
 
 
 # Asks one request: durable, limited and retried; raises AskingError.

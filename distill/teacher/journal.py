@@ -15,34 +15,20 @@ import socket
 import sqlite3
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
 
+from distill.answers.finish_reasons import is_whole
 from distill.errors import UserError
 from distill.teacher import journal_rows
 from distill.teacher.interface import AskingError, Response
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS answers(
-  key TEXT UNIQUE NOT NULL, request TEXT NOT NULL, response TEXT NOT NULL,
-  digest TEXT NOT NULL, stored REAL NOT NULL
-);
-CREATE TABLE IF NOT EXISTS claims(
-  key TEXT PRIMARY KEY, owner TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS uses(
-  split TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY (split, key)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS imported(file TEXT PRIMARY KEY, version TEXT);
-"""
-INSERT = "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?)"
 # How long the first that waits lets others join its transaction.
 _GATHER_SECONDS = 0.02
 # How often to look whether another process has its answer.
 _POLL_SECONDS = 0.2
-_USES_A_TRANSACTION = 1000
 _ROWS_A_STATEMENT = 500
 _OTHERS = "asked by another process"
 
@@ -76,7 +62,6 @@ class Journal:
     self._owner = uuid.uuid4().hex
     self._waiting: list[tuple[_Action, asyncio.Future[str | None]]] = []
     self._busy = False
-    self._uses = 0
     self._thread = ThreadPoolExecutor(1, "journal")
     try:
       self.folder.mkdir(parents=True, exist_ok=True)
@@ -89,12 +74,17 @@ class Journal:
     except (OSError, sqlite3.Error) as error:
       raise _broken(self.path, error) from error
 
-  async def begin(self, key: str) -> Response | AskingError | None:
-    """Returns the stored outcome of a key, or None: it is ours to ask.
+  async def begin(self, key: str, *older: str) -> Response | AskingError | None:
+    """Returns the stored outcome of a request, or None: it is ours to ask.
 
     While another process that lives is asking for it, this waits.
+
+    Args:
+      key: The request's key, which is claimed.
+      *older: Keys that the outcome may be stored under instead.
     """
-    while (found := await self._submit("begin", key)) == _OTHERS:
+    keys = (key, *older)
+    while (found := await self._submit("begin", *keys)) == _OTHERS:
       await asyncio.sleep(_POLL_SECONDS)
     return None if found is None else journal_rows.decode(found)
 
@@ -115,41 +105,69 @@ class Journal:
     """Gives back a claim without an answer."""
     await self._submit("release", key)
 
-  def look_up(self, key: str) -> Response | AskingError | None:
-    """Returns the stored outcome of a key, None where there is none."""
-    found = self._reader.execute(
-      "SELECT response FROM answers WHERE key = ?", (key,)
-    ).fetchone()
-    return None if found is None else journal_rows.decode(found[0])
+  def look_up(self, *keys: str) -> Response | AskingError | None:
+    """Returns the outcome under the first key that has one, else None."""
+    select = "SELECT response FROM answers WHERE key = ?"
+    for key in keys:
+      found = self._reader.execute(
+        f"{select} AND {journal_rows.ANSWERED}", (key,)
+      ).fetchone()
+      if found is not None:
+        return journal_rows.decode(found[0])
+    return None
+
+  @contextlib.contextmanager
+  def reading(self) -> Iterator[None]:
+    """Makes the `use` calls in the context one transaction.
+
+    Raises:
+      UserError: The journal cannot be read or written.
+    """
+    with self._transaction(self._reader):
+      yield
 
   def forget_uses(self, split: str) -> None:
-    """Begins to note anew which answers a split uses."""
-    self._reader.execute("BEGIN IMMEDIATE")
-    self._reader.execute("DELETE FROM uses WHERE split = ?", (split,))
+    """Begins a new draft of the answers that a split uses."""
+    with self._transaction(self._reader) as execute:
+      execute("DELETE FROM drafts WHERE split = ?", (split,))
 
-  def use(self, split: str, key: str) -> bool:
-    """Notes that a split uses an answer; returns whether that is new."""
-    self._uses += 1
-    if self._uses % _USES_A_TRANSACTION == 0:
-      # Others must not wait for the whole of it.
-      self._reader.execute("COMMIT")
-      self._reader.execute("BEGIN IMMEDIATE")
-    note = "INSERT OR IGNORE INTO uses VALUES (?, ?)"
-    return bool(self._reader.execute(note, (split, key)).rowcount)
+  def use(self, split: str, *keys: str) -> bool:
+    """Notes in the draft that a split uses what is stored under any key.
 
-  def keep_uses(self) -> None:
-    """Ends what `forget_uses` began."""
-    self._reader.execute("COMMIT")
+    Returns:
+      Whether that is new.
+    """
+    note = "INSERT OR IGNORE INTO drafts SELECT ?, key FROM answers WHERE key ="
+    rows = [self._reader.execute(f"{note} ?", (split, key)) for key in keys]
+    return any(row.rowcount > 0 for row in rows)
 
-  def take_used(self, split: str) -> list[journal_rows.Row]:
-    """Returns the rows that a split uses, and forgets that it does."""
+  def keep_uses(self, split: str) -> None:
+    """Makes the draft final: the split is written, and uses nothing else."""
+    with self._transaction(self._reader) as execute:
+      execute(
+        "INSERT OR IGNORE INTO dropped SELECT key FROM uses WHERE split = ?",
+        (split,),
+      )
+      execute("DELETE FROM uses WHERE split = ?", (split,))
+      execute(
+        "INSERT INTO uses SELECT split, key FROM drafts WHERE split = ?",
+        (split,),
+      )
+      execute("DELETE FROM drafts WHERE split = ?", (split,))
+
+  def take_draft(self, split: str) -> list[journal_rows.Row]:
+    """Returns the rows in a split's draft, and ends the draft."""
     rows = self._reader.execute(
-      "SELECT answers.* FROM answers JOIN uses USING (key) WHERE split = ?",
+      "SELECT answers.* FROM answers JOIN drafts USING (key) WHERE split = ?",
       (split,),
     ).fetchall()
     self.forget_uses(split)
-    self.keep_uses()
     return rows
+
+  def is_shared(self) -> bool:
+    """Returns whether another process that lives has the folder open."""
+    owners = {path.stem for path in self.folder.glob("*.lock")}
+    return any(map(self._lives, owners - {self._owner}))
 
   def take_over(self) -> None:
     """Takes over what other machines have left in the folder."""
@@ -160,23 +178,32 @@ class Journal:
       ).fetchone()
       if path == self.path or known == (version,):
         continue
-      self._writer.execute("BEGIN IMMEDIATE")
-      self._writer.executemany(INSERT, journal_rows.read_copy(path))
-      self._writer.execute(
-        "INSERT OR REPLACE INTO imported VALUES (?, ?)", (path.name, version)
-      )
-      self._writer.execute("COMMIT")
+      with self._transaction(self._writer) as execute:
+        self._writer.executemany(
+          journal_rows.INSERT, journal_rows.read_copy(path)
+        )
+        execute(
+          "INSERT OR REPLACE INTO imported VALUES (?, ?)", (path.name, version)
+        )
 
   def close(self) -> None:
-    """Stores what is still queued, and closes the file."""
+    """Stores what is still queued, and closes the file.
+
+    Raises:
+      UserError: It cannot be written.
+    """
     self._thread.shutdown(wait=True)
-    self._transact([action for action, _ in self._waiting])
-    self._waiting = []
-    self._writer.execute("DELETE FROM claims WHERE owner = ?", (self._owner,))
-    self._writer.close()
+    # An open transaction of the reader would block the writer.
     self._reader.close()
-    self._lock_path(self._owner).unlink(missing_ok=True)
-    self._lock.close()
+    try:
+      self._transact([action for action, _ in self._waiting])
+      self._waiting = []
+      with self._transaction(self._writer) as execute:
+        execute("DELETE FROM claims WHERE owner = ?", (self._owner,))
+    finally:
+      self._writer.close()
+      self._lock_path(self._owner).unlink(missing_ok=True)
+      self._lock.close()
 
   def __enter__(self) -> Self:
     return self
@@ -187,7 +214,24 @@ class Journal:
     error: BaseException | None,
     trace: TracebackType | None,
   ) -> None:
-    self.close()
+    try:
+      self.close()
+    except UserError:
+      # What failed first is what the user must see.
+      if error is None:
+        raise
+
+  @contextlib.contextmanager
+  def _transaction(
+    self, connection: sqlite3.Connection
+  ) -> Iterator[Callable[..., sqlite3.Cursor]]:
+    """Commits at the end of the context, or rolls back; gives `execute`."""
+    try:
+      connection.execute("BEGIN IMMEDIATE")
+      with connection:
+        yield connection.execute
+    except sqlite3.Error as error:
+      raise _broken(self.path, error) from error
 
   def _connect(self) -> sqlite3.Connection:
     connection = sqlite3.connect(
@@ -196,7 +240,8 @@ class Journal:
     connection.execute("PRAGMA journal_mode=WAL")
     # Survives the machine's end too, not only that of the process.
     connection.execute("PRAGMA synchronous=FULL")
-    connection.executescript(SCHEMA)
+    connection.executescript(journal_rows.SCHEMA)
+    connection.create_function("is_whole", 1, is_whole, deterministic=True)
     return connection
 
   def _submit(self, *action: str) -> "asyncio.Future[str | None]":
@@ -234,7 +279,7 @@ class Journal:
       if future.done():
         continue
       if failure:
-        future.set_exception(_broken(self.path, failure))
+        future.set_exception(failure)
       else:
         future.set_result(result)
     self._busy = bool(self._waiting)
@@ -246,33 +291,34 @@ class Journal:
       return []
     # One statement for each kind of action: a statement for each would hand
     # the interpreter's lock to and fro.
-    asked = [key for name, (key, *_) in actions if name == "begin"]
+    asked = [keys for name, keys in actions if name == "begin"]
     stored = [row for name, row in actions if name == "store"]
     ended = [key for name, (key, *_) in actions if name != "begin"]
-    self._writer.execute("BEGIN IMMEDIATE")
-    try:
+    with self._transaction(self._writer):
       self._store(stored)
       self._release(ended)
       found = self._begin(asked)
-      self._writer.execute("COMMIT")
-    except BaseException:
-      self._writer.execute("ROLLBACK")
-      raise
     return [
       found.get(key) if name == "begin" else None for name, (key, *_) in actions
     ]
 
-  def _begin(self, keys: Sequence[str]) -> dict[str, str]:
+  def _begin(self, asked: Sequence[tuple[str, ...]]) -> dict[str, str]:
     """Returns the answers that there are, and claims the rest if it can."""
     execute = self._writer.execute
-    found = dict(
+    stored = dict(
       execute(
-        "SELECT key, response FROM answers WHERE key IN"
-        " (SELECT value FROM json_each(?))",
-        (json.dumps(keys),),
+        f"SELECT key, response FROM answers WHERE {journal_rows.ANSWERED}"
+        " AND key IN (SELECT value FROM json_each(?))",
+        (json.dumps([key for keys in asked for key in keys]),),
       )
     )
-    missing = json.dumps([key for key in keys if key not in found])
+    found = {
+      keys[0]: stored[key]
+      for keys in asked
+      for key in reversed(keys)
+      if key in stored
+    }
+    missing = json.dumps([key for key, *_ in asked if key not in found])
     claim = (
       "INSERT OR IGNORE INTO claims SELECT value, ? FROM json_each(?)",
       (self._owner, missing),
@@ -297,7 +343,7 @@ class Journal:
       some = rows[first : first + _ROWS_A_STATEMENT]
       places = ",".join(["(?, ?, ?, ?, ?)"] * len(some))
       values = [value for row in some for value in (*row, now)]
-      insert = f"INSERT OR IGNORE INTO answers VALUES {places}"
+      insert = f"INSERT INTO answers VALUES {places} {journal_rows.ON_CONFLICT}"
       self._writer.execute(insert, values)
 
   def _release(self, keys: Sequence[str]) -> None:

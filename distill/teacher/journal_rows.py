@@ -1,4 +1,4 @@
-"""The rows of a journal: what is stored for an answer, and whether it is whole.
+"""The tables and rows of a journal, and whether a row is whole.
 
 A row names its own key and digest, so that a damaged one, or one copied while
 another machine was writing, is found out and not believed.
@@ -14,6 +14,35 @@ import tempfile
 from collections.abc import Iterator
 
 from distill.teacher.interface import AskingError, Response, content_key
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS answers(
+  key TEXT UNIQUE NOT NULL, request TEXT NOT NULL, response TEXT NOT NULL,
+  digest TEXT NOT NULL, stored REAL NOT NULL
+);
+CREATE TABLE IF NOT EXISTS claims(
+  key TEXT PRIMARY KEY, owner TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS uses(
+  split TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY (split, key)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS drafts(
+  split TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY (split, key)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS dropped(key TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS imported(file TEXT PRIMARY KEY, version TEXT);
+"""
+INSERT = "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?)"
+# Version 0 stored answers without text: they count as not there.
+_EMPTY = """CASE WHEN json_valid(answers.response) THEN
+  trim(json_extract(answers.response, '$.text'), char(9, 10, 13, 32)) = '' AND
+  is_whole(printf('%s', json_extract(answers.response, '$.finish_reason'))) END
+"""
+ANSWERED = f"({_EMPTY}) IS NOT TRUE"
+# An answer is never overwritten, except one without text.
+ON_CONFLICT = f"""ON CONFLICT (key) DO UPDATE SET
+  request = excluded.request, response = excluded.response,
+  digest = excluded.digest, stored = excluded.stored WHERE {_EMPTY}"""
 
 # key, content of the request, response, digest, time of storing
 Row = tuple[str, str, str, str, float]

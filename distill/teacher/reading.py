@@ -5,6 +5,7 @@ first phase went.
 """
 
 import asyncio
+import contextlib
 import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,8 +14,8 @@ from distill.teacher.collection import Collection
 from distill.teacher.insisting import Answer, Question
 from distill.teacher.interface import AskingError, Request, Response, Teacher
 
-# Questions read back at a time; starting the event loop is not free.
-_BATCH = 256
+# Questions read back at a time, in one transaction and run of the event loop.
+_BATCH = 1024
 
 
 @dataclass
@@ -36,7 +37,8 @@ class Reading:
   """Each question's completions, in order, to be iterated over once.
 
   A sample without an answer is left out. A teacher that is free is asked now.
-  The journal remembers what `split` uses; the rest may be collected as garbage.
+  The journal notes in a draft what `split` uses; whoever has written the split
+  makes it final by `Journal.keep_uses`.
 
   Attributes:
     ledger: What the answers so far took.
@@ -59,9 +61,11 @@ class Reading:
     with asyncio.Runner() as runner:
       for first in range(0, len(self._questions), _BATCH):
         batch = self._questions[first : first + _BATCH]
-        yield from runner.run(self._read(batch))
-    if journal is not None:
-      journal.keep_uses()
+        # No transaction is open while the answers are handed on: whatever
+        # happens there, and however long it takes, blocks nobody.
+        with contextlib.nullcontext() if journal is None else journal.reading():
+          found = runner.run(self._read(batch))
+        yield from found
 
   async def _read(self, batch: Sequence[Question]) -> list[list[Answer]]:
     return [await self._answers(question) for question in batch]
@@ -89,11 +93,11 @@ class Reading:
       response = await teacher.complete(request)
       ledger.add(response)
       return response
-    key = request.key(teacher.name)
-    found = journal.look_up(key)
+    keys = request.keys(teacher.name)
+    found = journal.look_up(*keys)
     if found is None:
       raise AskingError("missing", "no answer is stored", False)
-    new = journal.use(self._split, key)
+    new = journal.use(self._split, *keys)
     if isinstance(found, AskingError):
       raise found
     if new:

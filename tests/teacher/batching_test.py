@@ -83,6 +83,76 @@ def test_killed_before_its_id_was_noted_the_batch_is_found(server, tmp_path):
   assert server.stats()["requests"] == 40
 
 
+def test_the_batch_is_found_behind_others_of_the_account(
+  server, tmp_path, monkeypatch
+):
+  monkeypatch.setattr(batching, "_BATCHES_A_PAGE", 2)
+  with pytest.raises(DiedError):
+    ask(server, tmp_path, dies_at=2)
+  path = tmp_path / "batch.json"
+  state = json.loads(path.read_text())
+  # Two pages and a half of others, submitted since by other runs.
+  for number in range(3):
+    ask(server, tmp_path / str(number), model=f"steady-{number}")
+  before = server.stats()["requests"]
+  path.write_text(json.dumps({k: state[k] for k in ("name", "most")}))
+  assert ask(server, tmp_path)[0] == [1] * 20
+  # The second step of the style, and nothing of the first.
+  assert server.stats()["requests"] == before + 20
+
+
+def test_a_batch_is_within_the_server_s_limits(server, tmp_path, monkeypatch):
+  # https://platform.openai.com/docs/guides/batch
+  assert (batching._MOST_REQUESTS, batching._MOST_BYTES) == (
+    50_000,
+    200 * 10**6,
+  )
+  monkeypatch.setattr(batching, "_MOST_BYTES", 2500)
+  found, said = ask(server, tmp_path)
+  assert found == [1] * 20 and server.stats()["requests"] == 40
+  sizes = [path.stat().st_size for path in tmp_path.glob("batch-*.jsonl")]
+  assert len(sizes) == sum("submitting" in line for line in said) > 4
+  assert max(sizes) <= 2500 and sorted(sizes)[len(sizes) // 2] > 1500
+  # One request that is longer than all is the server's to refuse.
+  monkeypatch.setattr(batching, "_MOST_BYTES", 10)
+  assert ask(server, tmp_path / "each")[0] == [1] * 20
+
+
+def test_a_refused_batch_shows_the_server_s_own_errors(
+  server, tmp_path, capsys
+):
+  teacher = OpenAITeacher("refused-batch", server.url)
+  with Journal(tmp_path) as journal:
+    collection = Collection(
+      teacher,
+      styles.ZeroShotOneStep(NumberAnswer()),
+      journal=journal,
+      poll_seconds=0.0,
+    )
+    failed = collecting.ask_all(QUESTIONS[:3], collection, "failed.jsonl")
+  assert failed.total() == 3
+  assert "failed: line 2: no such model" in capsys.readouterr().err
+  lines = (tmp_path / "failed.jsonl").read_text().splitlines()
+  assert "line 2: no such model" in json.loads(lines[0])["said"]
+  assert not (tmp_path / "batch.json").exists()
+
+
+def test_an_empty_answer_in_a_batch_is_a_failure(server, tmp_path):
+  teacher = OpenAITeacher("some-null", server.url)
+  with Journal(tmp_path) as journal:
+    collection = Collection(
+      teacher,
+      styles.ZeroShotOneStep(NumberAnswer()),
+      journal=journal,
+      poll_seconds=0.0,
+    )
+    for _ in range(2):
+      failed = collecting.ask_all(QUESTIONS, collection, "failed.jsonl")
+      assert 0 < failed.total() < 20
+  # The second run asks for these alone.
+  assert server.stats()["requests"] == 20 + failed.total()
+
+
 def test_what_fails_in_a_batch_is_a_failure_like_any_other(server, tmp_path):
   teacher = OpenAITeacher("some-400", server.url)
   with Journal(tmp_path) as journal:

@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import hashlib
 import json
+import re
 import sys
 import zlib
 
@@ -74,11 +75,12 @@ class Server:
     if request.method == "GET" and request.path.endswith("/content"):
       return web.Response(text=self.files[last])
     if request.method == "GET" and last == "batches":
-      return web.json_response({"data": list(self.batches.values())})
+      return web.json_response(self.page(request.query))
     if request.method == "GET":
       batch = self.batches[last]
       reply = web.json_response(batch)
-      batch["status"] = "completed"
+      if batch["status"] == "in_progress":
+        batch["status"] = "completed"
       return reply
     id = f"{last}-{len(self.files) + len(self.batches)}"
     if last == "files":
@@ -92,9 +94,20 @@ class Server:
       body, key = row["body"], row["custom_id"]
       bad = body["model"] == "some-400" and not int(key[:8], 16) % 4
       reply = {"error": {"message": "bad"}} if bad else completion(body, "")
+      if body["model"] == "some-null" and not int(key[:8], 16) % 4:
+        reply["choices"][0]["message"]["content"] = None
       response = {"status_code": 400 if bad else 200, "body": reply}
       line = json.dumps({"custom_id": key, "response": response})
       (failed if bad else done).append(line)
+    if body["model"] == "refused-batch":
+      errors = [{"code": "mismatch", "line": 2, "message": "no such model"}]
+      self.batches[id] = {
+        "id": id,
+        "status": "failed",
+        "metadata": asked["metadata"],
+        "errors": {"object": "list", "data": errors},
+      }
+      return web.json_response(self.batches[id])
     self.files[f"{id}-out"] = "\n".join(reversed(done))
     self.files[f"{id}-err"] = "\n".join(failed)
     self.batches[id] = {
@@ -105,6 +118,14 @@ class Server:
       "error_file_id": f"{id}-err" if failed else None,
     }
     return web.json_response(self.batches[id])
+
+  def page(self, query):
+    """Some batches, the newest first, as OpenAI lists them."""
+    ids = list(reversed(self.batches))
+    first = ids.index(query["after"]) + 1 if "after" in query else 0
+    end = first + int(query.get("limit", 20))
+    data = [self.batches[id] for id in ids[first:end]]
+    return {"object": "list", "data": data, "has_more": end < len(ids)}
 
   def stats(self):
     return {
@@ -163,6 +184,8 @@ class Server:
       text = text[: len(text) // 2]
     if fault == "malformed-json":
       text = "<html>\x1b[31mnot JSON" + "[" * 100_000
+    if fault == "null":
+      text = re.sub('"content": ".*?"', '"content": null', text)
     if fault == "empty-choices":
       text = '{"choices": []}'
     if fault == "huge":

@@ -1,12 +1,19 @@
 """Wrong answers asked for again, the label shown at last, and a judge."""
 
+import dataclasses
+import json
+import signal
+import subprocess
+import sys
+import time
+
 import pytest
 
 from distill.answers.rules import NumberAnswer
 from distill.data.examples import Example
 from distill.teacher import collecting, insisting, prompts, styles
 from distill.teacher.collection import Collection
-from distill.teacher.interface import Response
+from distill.teacher.interface import AskingError, Response
 from distill.teacher.journal import Journal
 from distill.teacher.reading import Reading
 
@@ -49,7 +56,31 @@ class Judge(Student):
     return Response(verdict, "stop", 3, 1)
 
 
-def ask(folder, retries=0, hint=False, judge=None):
+class Failing(Student):
+  """Fails where it is asked again, in one of two ways."""
+
+  def __init__(self, error, hint=False):
+    super().__init__()
+    self.error, self.hint = error, hint
+
+  async def complete(self, request):
+    again = "known to be" in request.prompt if self.hint else request.sample
+    response = await super().complete(request)
+    if again and self.error is not None:
+      raise self.error
+    return dataclasses.replace(response, text="") if again else response
+
+
+class Silent(Judge):
+  """Gives no verdict on 7."""
+
+  async def complete(self, request):
+    if "Answer: 7" in request.prompt:
+      raise AskingError("refused", "not that one", False)
+    return await super().complete(request)
+
+
+def ask(folder, retries=0, hint=False, judge=None, teacher=None):
   sampling = styles.Sampling()
   drawn = insisting.warmer(sampling, retries)
   insistence = insisting.Insistence(
@@ -57,7 +88,7 @@ def ask(folder, retries=0, hint=False, judge=None):
     [styles.FewShot(TEMPLATE, RULE, each) for each in drawn],
     prompts.load_prompt("hint_v1") if hint else None,
   )
-  teacher = Student()
+  teacher = teacher or Student()
   with Journal(folder) as journal:
     collection = Collection(
       teacher,
@@ -99,6 +130,104 @@ def test_a_second_teacher_s_verdict_is_kept(tmp_path):
   assert "17 · 3?" in judge.asked[1] and "I see 7." in judge.asked[1]
   assert (reading.judge_ledger.requests, reading.ledger.requests) == (4, 4)
   assert reading.judge_ledger.prompt_tokens == 12
+
+
+@pytest.mark.parametrize("hint", [False, True])
+@pytest.mark.parametrize(
+  "error, kind",
+  [(AskingError("refused", "no", False), "refused"), (None, "empty")],
+)
+def test_a_failed_further_attempt_leaves_the_first_answer(
+  tmp_path, capsys, hint, error, kind
+):
+  teacher = Failing(error, hint)
+  answers, asked, _ = ask(tmp_path, 0 if hint else 3, hint, teacher=teacher)
+  assert [a.completion.answer for a in answers] == ["2", "7", "7", "7"]
+  # The first failure ends them: two wrong answers, one request more for each.
+  assert len(asked) == 4 + 2
+  lines = (tmp_path / "failed.jsonl").read_text().splitlines()
+  failed = [json.loads(line) for line in lines]
+  assert {line["id"] for line in failed} == {"hard", "hopeless"}
+  assert all(line["answered"] and line["failure"] == kind for line in failed)
+  said = capsys.readouterr().err
+  assert "2 answers are kept" in said and "--overwrite" in said
+  # What failed is asked for again, and nothing else.
+  answers, asked, _ = ask(tmp_path, 0 if hint else 3, hint)
+  assert len(asked) == (2 if hint else 2 + 3)
+  assert len({a.completion.answer for a in answers}) > 2
+  assert not (tmp_path / "failed.jsonl").exists()
+
+
+def test_a_judge_without_a_verdict_leaves_the_answer(tmp_path, capsys):
+  answers, _, _ = ask(tmp_path, judge=Silent())
+  assert [a.completion.answer for a in answers] == ["2", "7", "7", "7"]
+  assert [a.verdict for a in answers] == [1, -1, -1, -1]
+  assert "3 answers are kept" in capsys.readouterr().err
+
+
+def test_a_judge_whom_nobody_can_ask_ends_the_run(tmp_path):
+  class Locked(Judge):
+    async def complete(self, request):
+      self.asked.append(request)
+      raise AskingError("authentication", "wrong key", False)
+
+  judge = Locked()
+  with pytest.raises(AskingError, match="wrong key"):
+    ask(tmp_path, judge=judge)
+  # The teacher's answers are kept.
+  assert ask(tmp_path)[1] == []
+
+
+# Each question is answered at once, and judged by a slow server.
+SCRIPT = """
+import sys
+from distill.answers.rules import NumberAnswer
+from distill.data.examples import Example
+from distill.teacher import collecting, insisting, openai, prompts, styles
+from distill.teacher.collection import Collection
+from distill.teacher.interface import Response
+from distill.teacher.journal import Journal
+from distill.teacher.limits import Limits
+
+class Quick:
+  name = "quick"
+  async def complete(self, request):
+    return Response("I see. So the answer is 7.", "stop", 5, 5)
+
+url, folder = sys.argv[1:]
+questions = [Example(str(i), f"What is {i}?", "") for i in range(60)]
+template = prompts.PromptTemplate("plain", "Q: {input}\\nA:", "")
+with Journal(folder) as journal:
+  collecting.ask_all(
+    questions,
+    Collection(
+      Quick(),
+      styles.FewShot(template, NumberAnswer()),
+      journal=journal,
+      limits=Limits(4),
+      judge=insisting.Judge(openai.OpenAITeacher("always-yes", url)),
+    ),
+    "failed.jsonl",
+  )
+"""
+
+
+def test_an_interrupt_stops_the_judge_as_it_stops_the_teacher(
+  start_server, tmp_path
+):
+  server = start_server("--delay=0.3")
+  command = [sys.executable, "-c", SCRIPT, server.url, str(tmp_path)]
+  run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+  while server.stats()["requests"] < 4:
+    assert run.poll() is None
+    time.sleep(0.01)
+  sent = server.stats()["requests"]
+  run.send_signal(signal.SIGINT)
+  _, said = run.communicate(timeout=60)
+  assert "interrupted: by SIGINT" in said
+  # What was under way is waited for; as many may just have been sent.
+  assert server.stats()["requests"] <= sent + 4
+  assert not (tmp_path / "failed.jsonl").exists()
 
 
 def test_warmth_has_a_limit_and_never_falls():

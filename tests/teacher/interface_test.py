@@ -2,6 +2,8 @@
 
 import dataclasses
 
+import pytest
+
 from distill.teacher.interface import AskingError, Request
 
 BASE = Request("Q: 1 + 1?\nA:")
@@ -24,12 +26,54 @@ def test_everything_that_changes_the_answer_changes_the_key():
   assert len(keys | {BASE.key("gpt-2")}) == 12
 
 
-def test_a_key_never_changes_between_releases():
+# What users' journals have on their disks: neither of these may ever change.
+GOLDEN = [
+  (
+    Request("Q: 1 + 1?\nA:", stop=("\nQ:",)),
+    "openai(gpt-4o-mini,chat)",
+    # printf '{"prompt": "Q: 1 + 1?\\nA:", "stop": ["\\nQ:"],
+    # "teacher": "openai(gpt-4o-mini,chat)"}' | sha256sum
+    "38cd08077a7d880507b0609c6a173b1dc20180012a90b794392f025a7769eb89",
+    # The same with every other field of version 0.
+    "2450207415bc3af05bfa63b12ec34a12566e17218a56c309b04327dc7bb21aa3",
+  ),
+  (
+    Request("Q: 1 + 1?\nA:", 1, 0.7, 64, top_p=0.9, seed=3),
+    "openai(llama,completion)",
+    "8bad0749584cddf7b8c93213dc7fb08952239a0a71bd4f359b6bc597d02dae3c",
+    "21ab02c900ccdee016147e6c548cfbc22dc53c24c7a535852855faf41481d970",
+  ),
+]
+
+
+@pytest.mark.parametrize("request_, teacher, key, legacy", GOLDEN)
+def test_a_key_never_changes_between_releases(request_, teacher, key, legacy):
+  assert request_.key(teacher) == key
+  assert request_.keys(teacher) == (key, legacy)
+
+
+def test_a_legacy_key_spells_out_every_field_of_version_0():
   # printf '{"logprobs": false, "max_tokens": 256, "prompt": "\\u00fc",
   # "sample": 0, "schema": "", "seed": null, "stop": ["\\n"], "teacher":
   # "builtin", "temperature": 0.0, "top_p": 1.0}' | sha256sum
-  key = Request("ü", stop=("\n",)).key("builtin")
-  assert key.startswith("b93e81265dfdbbce")
+  [_, legacy] = Request("ü", stop=("\n",)).keys("builtin")
+  assert legacy.startswith("b93e81265dfdbbce")
+
+
+@dataclasses.dataclass(frozen=True)
+class NewerRequest(Request):
+  """A request of a later release, which has one more option."""
+
+  effort: str = ""
+
+
+def test_a_new_option_leaves_every_journal_warm():
+  for request, teacher, *keys in GOLDEN:
+    newer = NewerRequest(**vars(request))
+    assert newer.keys(teacher) == tuple(keys)
+    # Used, it changes the key, and no old answer is taken for its own.
+    used = dataclasses.replace(newer, effort="high")
+    assert len(used.keys(teacher)) == 1 and used.key(teacher) not in keys
 
 
 def test_what_a_server_said_cannot_command_a_terminal():

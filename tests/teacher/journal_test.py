@@ -2,6 +2,9 @@
 
 import asyncio
 import contextlib
+import dataclasses
+import hashlib
+import json
 import os
 import random
 import shutil
@@ -13,9 +16,15 @@ import time
 
 import pytest
 
+from distill import journal as journal_command
+from distill.answers.rules import NumberAnswer
+from distill.data.examples import Example
 from distill.errors import UserError
+from distill.teacher import asking, collecting, prompts, styles
+from distill.teacher.collection import Collection
 from distill.teacher.interface import AskingError, Request, Response
 from distill.teacher.journal import Journal
+from distill.teacher.reading import Reading
 
 QUESTIONS = 200
 # What `distill cache_rationales` does before TensorFlow's turn comes.
@@ -46,6 +55,7 @@ assert not heavy, heavy
 """
 REQUEST = Request("Q: 1 + 1?\nA:")
 ANSWER = Response("2", "stop", 3, 1, (-0.5,), "Hm.", "gpt")
+REFUSAL = AskingError("unsupported", "", False)
 
 
 def start(server, folder, out):
@@ -126,6 +136,149 @@ def keep(folder, outcome=ANSWER):
 
   with Journal(folder) as journal:
     return asyncio.run(store(journal))
+
+
+def write_version_0(folder, outcome, request=REQUEST):
+  """Writes the journal that version 0 would have left, with one answer."""
+  fields = {**request.__dict__, "teacher": "gpt"}
+  content = json.dumps(fields, sort_keys=True)
+  key = hashlib.sha256(content.encode()).hexdigest()
+  with Journal(folder) as journal:
+    asyncio.run(journal.store(key, content, outcome))
+    path = journal.path
+  with contextlib.closing(sqlite3.connect(path)) as connection:
+    connection.execute("DROP TABLE drafts")
+    connection.execute("DROP TABLE dropped")
+  return key
+
+
+class Counting:
+  """Answers with ANSWER, and counts."""
+
+  name = "gpt"
+  asked = 0
+
+  async def complete(self, request):
+    self.asked += 1
+    return ANSWER
+
+
+def ask(folder):
+  """Asks for REQUEST; returns the answer and how often a teacher was asked."""
+  teacher = Counting()
+  with Journal(folder) as journal:
+    response = asyncio.run(asking.Asker(teacher, journal).ask(REQUEST))
+  return response, teacher.asked
+
+
+def test_answers_of_version_0_are_found_and_are_whole(tmp_path, capsys):
+  old = dataclasses.replace(ANSWER, text="3")
+  write_version_0(tmp_path, old)
+  assert ask(tmp_path) == (old, 0)
+  with Journal(tmp_path) as journal:
+    assert journal.look_up(*REQUEST.keys("gpt")) == old
+    # A copy of it that another machine left is believed, too.
+    there = journal.path
+  (tmp_path / "ours").mkdir()
+  shutil.copy(there, tmp_path / "ours" / "elsewhere.sqlite")
+  assert ask(tmp_path / "ours") == (old, 0)
+  assert journal_command.main(["verify", str(tmp_path)]) == 0
+  assert "whole" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("text", ["", " \n\t"])
+def test_an_empty_answer_of_version_0_is_asked_for_again_once(tmp_path, text):
+  write_version_0(tmp_path, Response(text, "stop", 3, 0))
+  assert ask(tmp_path) == (ANSWER, 1)
+  assert ask(tmp_path) == (ANSWER, 0)
+  assert journal_command.main(["verify", str(tmp_path)]) == 0
+
+
+def test_an_answer_that_was_cut_short_at_once_is_not_paid_for_again(tmp_path):
+  cut = Response("", "length", 3, 256)
+  write_version_0(tmp_path, cut)
+  assert ask(tmp_path) == (cut, 0)
+
+
+def test_an_answer_takes_the_place_of_an_empty_one_alone(tmp_path):
+  keep(tmp_path, Response("", "stop", 3, 0))
+  assert keep(tmp_path, ANSWER) is None
+  assert keep(tmp_path, REFUSAL) == ANSWER
+
+  async def store(journal):
+    key = REQUEST.key("gpt")
+    await journal.store(key, REQUEST.content("gpt"), REFUSAL)
+
+  with Journal(tmp_path) as journal:
+    asyncio.run(store(journal))
+    assert journal.look_up(REQUEST.key("gpt")) == ANSWER
+
+
+@pytest.mark.parametrize("failure", [OSError, KeyboardInterrupt, UserError])
+def test_a_failure_while_answers_are_read_is_seen_at_once(tmp_path, failure):
+  keep(tmp_path)
+  begun = time.monotonic()
+  with pytest.raises(failure, match="disk full"):
+    with Journal(tmp_path) as journal:
+      journal.forget_uses("train")
+      with journal.reading():
+        assert journal.use("train", REQUEST.key("gpt"))
+        raise failure("disk full")
+  assert time.monotonic() - begun < 10
+  assert ask(tmp_path) == (ANSWER, 0)
+
+
+def test_while_one_process_writes_shards_another_asks(tmp_path):
+  questions = [Example(str(i), f"What is {i}?", "") for i in range(3)]
+  with Journal(tmp_path) as journal:
+    style = styles.FewShot(
+      prompts.load_prompt("few_shot_svamp"), NumberAnswer()
+    )
+    collection = Collection(Counting(), style, journal=journal)
+    collecting.ask_all(questions, collection, "failed.jsonl")
+    answers = iter(Reading(questions, collection, "train"))
+    next(answers)
+    # The first shard is being written now.
+    begun = time.monotonic()
+    with Journal(tmp_path) as other:
+      asked = asking.Asker(Counting(), other).ask(REQUEST)
+      assert asyncio.run(asked) == ANSWER
+    assert time.monotonic() - begun < 10
+    assert len(list(answers)) == 2
+
+
+def garbage(folder, capsys):
+  """Returns what `distill journal gc` says."""
+  assert journal_command.main(["gc", str(folder)]) == 0
+  return capsys.readouterr().out
+
+
+def test_gc_keeps_what_was_paid_for_until_a_written_split_drops_it(
+  tmp_path, capsys
+):
+  key = REQUEST.key("gpt")
+  keep(tmp_path)
+  # Killed before any shard was written, and then in the middle of it.
+  assert "0 answers deleted" in garbage(tmp_path, capsys)
+  with Journal(tmp_path) as journal:
+    journal.use("train", key)
+  assert "0 answers deleted" in garbage(tmp_path, capsys)
+  with Journal(tmp_path) as journal:
+    journal.forget_uses("train")
+    journal.use("train", key)
+    journal.keep_uses("train")
+    # Killed while the split is written anew, without this answer.
+    journal.forget_uses("train")
+  assert "0 answers deleted" in garbage(tmp_path, capsys)
+  with Journal(tmp_path) as journal:
+    journal.keep_uses("train")
+    # Not even now while a process that lives could still use it.
+    assert "running process" in garbage(tmp_path, capsys)
+    assert journal.look_up(key) == ANSWER
+  assert "1 answers deleted" in garbage(tmp_path, capsys)
+  # Paid for once more, it is new again.
+  keep(tmp_path)
+  assert "0 answers deleted" in garbage(tmp_path, capsys)
 
 
 def test_what_is_stored_is_found(tmp_path):

@@ -160,9 +160,8 @@ def build_cache(
     if failed[position] < collection.samples or example.id in before
   ]
   place = directory if "://" in directory else os.path.abspath(directory)
-  answers = answering.Answers(
-    found, collection, answer_rule, f"{place}/{split}", before
-  )
+  user = f"{place}/{split}"
+  answers = answering.Answers(found, collection, answer_rule, user, before)
   with writing.writing(directory):
     staged, size = shards.stage(
       directory,
@@ -174,6 +173,8 @@ def build_cache(
     )
     entry = answers.entry(origin, earlier, failed.total(), flags, size, staged)
     writing.commit(directory, split, entry)
+  if collection.journal is not None:
+    collection.journal.keep_uses(user)
   return entry, True
 
 
