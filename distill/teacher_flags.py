@@ -6,6 +6,7 @@ Nothing here needs TensorFlow or JAX, so that wrong flags are said at once.
 import argparse
 import pathlib
 import shlex
+import sys
 
 from distill.answers.rules import AnswerRule
 from distill.errors import UserError
@@ -89,6 +90,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
   add("--verify_model", help="openai: the judge's model")
   add("--verify_base_url", help="openai: the judge's server")
   add("--verify_api_key_env", help="openai: the variable of the judge's key")
+  add("--verify_price_in", type=float, help="--price_in of the judge")
+  add("--verify_price_out", type=float, help="--price_out of the judge")
   add = parser.add_argument_group("how much").add_argument
   add("--fraction", type=float, default=1.0, help="share of the examples")
   add("--limit", type=int, help="the most examples")
@@ -98,6 +101,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
   add("--request_timeout", type=float, default=600.0, help="in seconds")
   add("--attempts", type=int, default=10, help="before a request has failed")
   add("--max_cost", type=float, help="stop before so many US dollars are spent")
+  add("--price_in", type=float, help="US dollars for a million tokens read")
+  add("--price_out", type=float, help="US dollars for a million tokens written")
   add("--prices", help="a price table of yours (docs/teachers.md)")
   add("--batch_api", action="store_true", help="openai: ask by batch files")
   add("--poll_seconds", type=float, default=30.0, help="between looks at it")
@@ -154,6 +159,9 @@ def collection(
     _check_range(name, getattr(options, name), 1, float("inf"))
   _check_range("temperature", options.temperature, 0, float("inf"))
   _check_range("top_p", options.top_p, 0, 1)
+  if options.max_cost is not None:
+    _check_range("max_cost", options.max_cost, 0, sys.float_info.max)
+  _check_samples(options, teacher)
   sampling = styles.Sampling(
     options.temperature,
     options.max_tokens,
@@ -179,7 +187,6 @@ def collection(
     hotter = insisting.warmer(sampling, options.retry_wrong)
     hint = prompts.load_prompt("hint_v1") if options.hint_gold else None
     insistence = insisting.Insistence(rule, list(map(style, hotter)), hint)
-  price = prices.find_price(options.model or "", options.prices)
   return Collection(
     teacher,
     style(sampling),
@@ -192,7 +199,7 @@ def collection(
       options.tokens_per_minute,
     ),
     RetryPolicy(attempts=options.attempts, timeout=options.request_timeout),
-    prices.FREE if getattr(teacher, "free", False) else price,
+    _price(options, teacher, ""),
     options.max_cost,
     insistence,
     _judge(options),
@@ -210,8 +217,36 @@ def _judge(options: argparse.Namespace) -> insisting.Judge | None:
   judge = _prepared(
     registry.create_teacher(options.verify_with, **given), options
   )
-  price = prices.find_price(options.verify_model or "", options.prices)
-  return insisting.Judge(judge, price)
+  return insisting.Judge(judge, _price(options, judge, "verify_"))
+
+
+def _price(
+  options: argparse.Namespace, teacher: Teacher, prefix: str
+) -> prices.Price | None:
+  """Returns what a teacher's tokens cost; its flags start with `prefix`."""
+  if getattr(teacher, "free", False):
+    return prices.FREE
+  model, price_in, price_out = (
+    getattr(options, prefix + name)
+    for name in ("model", "price_in", "price_out")
+  )
+  flag = f"--{prefix}price"
+  given = prices.given_price(model or "", flag, price_in, price_out)
+  return given or prices.find_price(model or "", options.prices)
+
+
+def _check_samples(options: argparse.Namespace, teacher: Teacher) -> None:
+  """Raises UserError if several samples would be one greedy answer."""
+  greedy = options.temperature == 0 or options.top_p == 0
+  same = greedy and options.shuffle_exemplars is None
+  if options.samples > 1 and same and not getattr(teacher, "free", False):
+    raise UserError(
+      f"--samples={options.samples} would pay for the same greedy answer"
+      f" {options.samples} times.",
+      expected="samples that differ: --temperature and --top_p above 0",
+      found=f"--temperature={options.temperature:g} --top_p={options.top_p:g}",
+      remedy="add --temperature=0.7, or leave out --samples",
+    )
 
 
 def open_journal(

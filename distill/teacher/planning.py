@@ -67,9 +67,9 @@ async def _make_plan(
   seen: set[bytes] = set()
 
   async def look(request: Request) -> Response:
-    key = request.key(collection.teacher.name)
-    found = collection.journal.look_up(key) if collection.journal else None
-    short = bytes.fromhex(key[:24])
+    keys = request.keys(collection.teacher.name)
+    found = collection.journal.look_up(*keys) if collection.journal else None
+    short = bytes.fromhex(keys[0][:24])
     if short in seen:
       plan.repeated += 1
     elif found is not None:
@@ -111,9 +111,9 @@ def report(plan: Plan, collection: Collection) -> str:
     f"tokens      {_range(prompt)} read, {_range(completion)} written",
     f"cost        low {dollars(costs[0])}, expected {dollars(costs[1])},"
     f" high {dollars(costs[2])}",
-    f"price       {price.source}, {price.date}"
+    f"price       {price.reference}"
     if price
-    else "price       unknown: write it into a table and give that by --prices",
+    else "price       unknown: give it by --price_in and --price_out",
     f"time        {time if seconds else 'as fast as the server answers'}",
   ]
   if collection.insistence or collection.judge:

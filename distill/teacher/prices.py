@@ -5,6 +5,7 @@ A model that the table does not have costs an unknown sum, never nothing.
 
 import asyncio
 import datetime
+import math
 import pathlib
 import re
 import tomllib
@@ -14,6 +15,8 @@ from distill.errors import UserError
 from distill.teacher.interface import AskingError, Request, Response
 
 TABLE = pathlib.Path(__file__).parent / "prices.toml"
+# Money is counted in these, so that sums are exact: 10^-12 US dollars.
+_UNITS_A_DOLLAR = 10**12
 # Around a prompt: roles and separators of a chat.
 _OVERHEAD_TOKENS = 64
 # The server may have worked, and charged, before these.
@@ -22,13 +25,26 @@ _MAYBE_CHARGED = ("timeout", "connection", "malformed", "wrong_model", "empty")
 
 @dataclass(frozen=True)
 class Price:
-  """US dollars for a million tokens, read and written; whence and when."""
+  """US dollars for a million tokens, read and written; whence and when.
+
+  `date` is None where the user has given the price.
+  """
 
   model: str
   input: float
   output: float
   source: str
-  date: datetime.date
+  date: datetime.date | None = None
+
+  def __post_init__(self) -> None:
+    for name, price in (("input", self.input), ("output", self.output)):
+      if not (math.isfinite(price) and price >= 0):
+        raise ValueError(f"{name} is {price}, not a price")
+
+  @property
+  def reference(self) -> str:
+    """Returns where the price is from, and as of which day."""
+    return f"{self.source}, {self.date}" if self.date else self.source
 
   def cost(self, prompt_tokens: float, completion_tokens: float) -> float:
     """Returns the US dollars for so many tokens."""
@@ -55,8 +71,6 @@ def find_price(model: str, path: str | None = None) -> Price | None:
     prices = {row["model"]: Price(**row) for row in rows}
     undated = re.sub(r"-(\d{8}|\d{4}-\d{2}-\d{2})$", "", model)
     found = prices.get(model) or prices.get(undated)
-    if found:
-      found.cost(1, 1)
     return found
   except (OSError, ValueError, TypeError, LookupError) as error:
     raise UserError(
@@ -65,6 +79,35 @@ def find_price(model: str, path: str | None = None) -> Price | None:
       found=f"{type(error).__name__}: {error}",
       remedy="mend the file, or leave out --prices",
     ) from error
+
+
+def given_price(
+  model: str, flag: str, price_in: float | None, price_out: float | None
+) -> Price | None:
+  """Returns the price that the user gave by two flags, None if by neither.
+
+  Args:
+    model: The model's name.
+    flag: What the flags' names start with: --price, --verify_price.
+    price_in: US dollars for a million tokens read.
+    price_out: The same for tokens written.
+
+  Raises:
+    UserError: One of them is not given, or is no price.
+  """
+  if price_in is None and price_out is None:
+    return None
+  names = f"{flag}_in and {flag}_out"
+  try:
+    if price_in is not None and price_out is not None:
+      return Price(model, price_in, price_out, names)
+  except ValueError:
+    pass
+  raise UserError(
+    f"{names} do not give a price.",
+    expected="both, in US dollars for a million tokens, 0 or more",
+    found=f"{price_in} and {price_out}",
+  )
 
 
 def dollars(amount: float | None) -> str:
@@ -79,24 +122,30 @@ class Purse:
 
   Attributes:
     max_cost: The most US dollars to spend, None: any sum.
-    spent: So far.
-    reserved: For requests under way.
   """
 
   def __init__(self, max_cost: float | None = None) -> None:
     self.max_cost = max_cost
-    self.spent = self.reserved = 0.0
+    # Integers: the last reservation that ends leaves exactly nothing.
+    self._spent = self._reserved = 0
     self._freed = asyncio.Event()
 
+  @property
+  def spent(self) -> float:
+    """Returns the US dollars spent so far."""
+    return self._spent / _UNITS_A_DOLLAR
+
   async def take(self, amount: float) -> None:
-    """Reserves an amount, once it is sure not to lead beyond `max_cost`.
+    """Reserves US dollars, once it is sure not to lead beyond `max_cost`.
 
     Raises:
       AskingError: 'budget': nothing that is under way can make it so.
     """
+    wanted = _units(amount)
     if self.max_cost is not None:
-      while self.spent + self.reserved + amount > self.max_cost:
-        if self.reserved < 1e-12:
+      most = _units(self.max_cost)
+      while self._spent + self._reserved + wanted > most:
+        if not self._reserved:
           raise AskingError(
             "budget",
             f"{dollars(self.spent)} of --max_cost={self.max_cost:g} are spent,"
@@ -104,18 +153,22 @@ class Purse:
             False,
           )
         await self._freed.wait()
-    self.reserved += amount
+    self._reserved += wanted
 
   def give_back(self, amount: float, charged: float) -> None:
     """Ends a reservation: what was charged is spent."""
-    self.reserved -= amount
-    self.spent += charged
+    self._reserved -= _units(amount)
+    self._spent += _units(charged)
     self.wake()
 
   def wake(self) -> None:
     """Lets those that wait for money look again."""
     self._freed.set()
     self._freed = asyncio.Event()
+
+
+def _units(amount: float) -> int:
+  return round(amount * _UNITS_A_DOLLAR)
 
 
 class Budget:
@@ -131,8 +184,9 @@ class Budget:
     if self.purse.max_cost is not None and price is None:
       raise UserError(
         "--max_cost cannot be kept: a model's price is not known.",
-        expected=f"the model in {TABLE.name} or in a table of yours",
-        remedy="write its row into a file and give that by --prices",
+        expected=f"the model in {TABLE.name}, in a table of yours or by flags",
+        remedy="give --price_in and --price_out (for a judge"
+        " --verify_price_in and --verify_price_out), or a table by --prices",
       )
 
   @property

@@ -75,7 +75,8 @@ def test_only_what_is_new_is_asked(run, server, tmp_path):
   assert run("--fraction=0.5", "--overwrite")[0] == 0
   half = entry_of(tmp_path)
   assert server.stats()["requests"] == half["examples"] > asked
-  code, said = run("--fraction=0.5", "--samples=2", "--seed=1", "--overwrite")
+  drawn = ["--samples=2", "--temperature=0.7", "--seed=1"]
+  code, said = run("--fraction=0.5", *drawn, "--overwrite")
   assert code == 0 and "cost unknown" in said
   twice = entry_of(tmp_path)
   assert twice["answers"] == 2 * half["examples"] == 2 * twice["examples"]
@@ -148,6 +149,54 @@ def test_spending_stops_before_the_limit_and_goes_on(run, server, tmp_path):
   assert row["cost"] == round(spent, 6) and row["price"].endswith("2026-01-31")
 
 
+def test_a_price_by_flags_is_as_good_as_a_table(run, server, tmp_path):
+  prices = ["--price_in=2", "--price_out=10"]
+  judge = ["--verify_with=openai", "--verify_model=always-yes"]
+  judge += [f"--verify_base_url={server.url}"]
+  code, said = run("--limit=3", "--plan", *prices)
+  assert code == 0 and "price       --price_in and --price_out" in said
+  code, said = run("--limit=3", "--max_cost=1", *prices, *judge)
+  assert code == errors.USER_ERROR_EXIT and "--verify_price_in" in said
+  assert not server.stats()["requests"]
+  judge += ["--verify_price_in=0", "--verify_price_out=0.5"]
+  assert run("--limit=3", "--max_cost=1", *prices, *judge)[0] == 0
+  teacher, verdicts = entry_of(tmp_path)["ledger"]
+  for row, (read, written) in ((teacher, (2, 10)), (verdicts, (0, 0.5))):
+    cost = row["prompt_tokens"] * read + row["completion_tokens"] * written
+    assert row["cost"] == round(cost / 1e6, 6) > 0
+  assert teacher["price"] == "--price_in and --price_out"
+
+
+def test_an_empty_answer_is_a_failure_that_the_next_run_asks_again(
+  run, server, tmp_path
+):
+  code, said = run("--limit=24", model="some-null")
+  assert code == errors.USER_ERROR_EXIT and "have no answer" in said
+  lines = (tmp_path / "cache/journal/failed-coin_flip-test.jsonl").read_text()
+  failed = [json.loads(line) for line in lines.splitlines()]
+  assert 0 < len(failed) < 24 and {f["failure"] for f in failed} == {"empty"}
+  # Asked once in a run, and again in the next.
+  assert server.stats()["requests"] == 24
+  assert run("--limit=24", "--allow_failures", model="some-null")[0] == 0
+  assert server.stats()["requests"] == 24 + len(failed)
+  assert entry_of(tmp_path)["answers"] == 24 - len(failed)
+
+
+def test_a_full_disk_is_said_at_once_and_nothing_is_paid_twice(
+  run, server, tmp_path
+):
+  flags = ["--limit=9", "--num_shards=3", "--overwrite"]
+  assert run("--limit=1")[0] == 0
+  shard = tmp_path / "cache/incomplete.coin_flip-test.tfrecord-00001-of-00003"
+  shard.symlink_to("/dev/full")
+  begun = time.monotonic()
+  code, said = run(*flags)
+  assert code == errors.USER_ERROR_EXIT and time.monotonic() - begun < 30
+  assert "cannot be written" in said and "No space left" in said
+  shard.unlink()
+  assert run(*flags)[0] == 0 and server.stats()["requests"] == 9
+
+
 def test_shards_asked_apart_make_the_cache_of_a_single_run(
   run, server, tmp_path
 ):
@@ -199,10 +248,14 @@ def test_a_polite_stop_keeps_what_is_under_way(start_server, tmp_path):
   while slow.stats()["answered"] < 12:
     assert process.poll() is None
     time.sleep(0.01)
+  collect_garbage = ["gc", f"{tmp_path}/cache/journal"]
+  assert journal.main(collect_garbage) == 0
   process.terminate()
   _, said = process.communicate(timeout=60)
   assert process.returncode == errors.USER_ERROR_EXIT and "SIGTERM" in said
   answered = slow.stats()["answered"]
+  # No split uses these answers yet: they are not garbage, now or before.
+  assert journal.main(collect_garbage) == 0
   [path] = (tmp_path / "cache/journal").glob("*.sqlite")
   with contextlib.closing(sqlite3.connect(path)) as connection:
     [kept] = connection.execute("SELECT count(*) FROM answers").fetchone()
@@ -281,6 +334,12 @@ def test_the_journal_is_looked_after(run, server, tmp_path, capsys):
     (["--fraction=0"], "--fraction above 0"),
     (["--top_p=2"], "at most 1"),
     (["--samples=0"], "--samples"),
+    (["--samples=2"], "same greedy answer"),
+    (["--samples=2", "--seed=1", "--plan"], "add --temperature"),
+    (["--samples=2", "--temperature=1", "--top_p=0"], "same greedy answer"),
+    (["--price_in=1"], "--price_in and --price_out"),
+    (["--price_in=1", "--price_out=nan"], "--price_in and --price_out"),
+    (["--max_cost=nan"], "--max_cost is out of its range"),
     (["--max_cost=1"], "price is not known"),
     (["--style=many_shot"], "zero_shot_two_step"),
     (["--journal_dir=gs://b/j"], "disk of this machine"),

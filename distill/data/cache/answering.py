@@ -158,7 +158,7 @@ def _cost(ledger: Ledger, price: Price | None) -> dict[str, Any]:
   cost = None
   if price is not None:
     cost = round(price.cost(ledger.prompt_tokens, ledger.completion_tokens), 6)
-  source = f"{price.source}, {price.date}" if price else ""
+  source = price.reference if price else ""
   return {**vars(ledger), "cost": cost, "price": source}
 
 
