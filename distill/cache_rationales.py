@@ -115,7 +115,10 @@ def main(argv: Sequence[str]) -> None:
     caching.cache_root(), options.task
   )
   choice = caching.Choice(
-    options.fraction, options.limit, options.allow_failures
+    fraction=options.fraction,
+    limit=options.limit,
+    allow_failures=options.allow_failures,
+    seed=options.data_seed,
   )
   examples = choice.examples(family.dataset, options.split)
   # Says what is wrong with the flags before a journal is made.
@@ -191,6 +194,9 @@ def _print_entry(directory: str, entry: SplitEntry, written: bool) -> None:
   labeled = entry.labeled * entry.answers // max(entry.examples, 1)
   print(f"{directory}: {'written' if written else 'already complete'}")
   print(f"  examples    {entry.examples:,} in {len(entry.shards)} shards")
+  if entry.labeled < entry.examples:
+    without = entry.examples - entry.labeled
+    print(f"  unlabeled   {_share(without, entry.examples)} have no gold label")
   print(f"  parsed      {_share(entry.parsed, entry.answers)}")
   print(f"  agreement   {_share(entry.agreeing, labeled)} of gold labels")
   for row in entry.ledger:

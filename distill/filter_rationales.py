@@ -125,6 +125,12 @@ def main(argv: Sequence[str]) -> None:
   print(f"  answers     {answers:,} of {source.answers:,}")
   for name, _ in steps:
     print(f"  {name:<12}took {taken[name]:,}")
+  unlabeled = source.examples - source.labeled
+  if flags.agrees and unlabeled:
+    print(
+      f"  {unlabeled:,} of the records have no gold label, so that none of"
+      " their answers agrees with it"
+    )
 
 
 def _write_jsonl(path: str, content: Sequence["records.Record"]) -> None:

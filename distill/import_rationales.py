@@ -64,6 +64,13 @@ def main(argv: Sequence[str]) -> None:
   folder = pathlib.Path(flags.input_dir)
   read = published_rationales.FORMATS[flags.format]
   found = importing.group(read(folder, fields), family.dataset, flags.split)
+  absent = importing.absent_splits(family.dataset)
+  if absent:
+    print(
+      f"Questions of these splits of {flags.task} cannot be recognised, since"
+      f" its data is not on this machine: {', '.join(absent)}.",
+      file=sys.stderr,
+    )
   if not found:
     raise errors.UserError(
       f"{folder} has no rationales of the format '{flags.format}'.",

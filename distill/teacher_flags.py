@@ -35,7 +35,8 @@ _CONTENT = (
   *("shuffle_exemplars", "samples", "temperature", "top_p", "max_tokens"),
   *("retry_wrong", "hint_gold", "verify_with", "verify_model"),
   *("verify_base_url", "verify_api_key_env"),
-  *("stop", "logprobs", "fraction", "limit", "num_shards", "module"),
+  *("stop", "logprobs", "fraction", "data_seed", "limit", "num_shards"),
+  "module",
 )
 
 
@@ -93,7 +94,18 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
   add("--verify_price_in", type=float, help="--price_in of the judge")
   add("--verify_price_out", type=float, help="--price_out of the judge")
   add = parser.add_argument_group("how much").add_argument
-  add("--fraction", type=float, default=1.0, help="share of the examples")
+  add(
+    "--fraction",
+    type=float,
+    default=1.0,
+    help="share of the examples: those of the same DATA_FRACTION in training",
+  )
+  add(
+    "--data_seed",
+    type=int,
+    default=0,
+    help="of --fraction, as DATA_SEED in training; default: %(default)s",
+  )
   add("--limit", type=int, help="the most examples")
   add("--max_concurrency", type=int, default=256, help="requests under way")
   add("--requests_per_minute", type=float)

@@ -8,7 +8,7 @@ import tensorflow as tf
 from absl import logging
 
 from distill import errors
-from distill.data import feature_converters
+from distill.data import feature_converters, sources
 
 # Examples looked at: enough to meet a long one, few enough to take a second.
 EXAMPLES_LOOKED_AT = 2000
@@ -75,7 +75,12 @@ def check_examples(
     if split in task.splits
     and (provider is task or provider.get_rate(task) > 0)
   ]
+  said: set[str] = set()
   for task in tasks:
+    missing = "" if use_cached else _missing_labels(task, split)
+    if missing and missing not in said:
+      logging.warning("%s Tasks that learn it leave them out.", missing)
+      said.add(missing)
     found = _untrimmed_lengths(
       task, split, lengths, use_cached, EXAMPLES_LOOKED_AT // len(tasks)
     )
@@ -85,8 +90,10 @@ def check_examples(
         raise errors.UserError(
           f"The split '{split}' of task '{task.name}' is empty.",
           expected="at least one example",
-          found="none after preprocessing",
-          remedy="check the task's source and filters, or its cache",
+          found=missing or "none after preprocessing",
+          remedy="give the rows their gold labels"
+          if missing
+          else "check the task's source and filters, or its cache",
         )
       longer = int((sizes > length).sum())
       if longer and feature == "targets" and not truncate:
@@ -104,6 +111,19 @@ def check_examples(
           "and are cut (longest: %d).",
           *(feature, longer, sizes.size, task.name, length, sizes.max()),
         )
+
+
+def _missing_labels(task: seqio.Task, split: str) -> str:
+  """Returns how many rows of a task have no gold label, '' for none."""
+  if not isinstance(task.source, sources.DatasetSource):
+    return ""
+  without, rows = task.source.unlabeled(split)
+  return (
+    f"{without:,} of {rows:,} rows of '{task.source.name}' in the split"
+    f" '{split}' have no gold label."
+    if without
+    else ""
+  )
 
 
 def _untrimmed_lengths(

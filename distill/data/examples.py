@@ -1,9 +1,11 @@
 """What an example and a dataset are, and how an input becomes an id."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+import json
+import numbers
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from distill.errors import UserError
 
@@ -41,6 +43,110 @@ def check_split(dataset: Dataset, split: str) -> None:
     )
 
 
+def read_split(dataset: Dataset, split: str) -> Sequence[Example]:
+  """Returns the examples of a split, checked: caches join on their ids.
+
+  Raises:
+    UserError: Its data cannot be read, an example has no text where it needs
+      one, or two examples have one id.
+  """
+  examples = dataset.examples(split)
+  places: dict[str, int] = {}
+  for number, example in enumerate(examples):
+    where = f"Example {number} of {dataset.name}'s split '{split}'"
+    fields = (example.id, example.input, example.label)
+    if not all(isinstance(field, str) for field in fields):
+      raise UserError(
+        f"{where} is malformed.",
+        expected="an id, an input and a label, three texts",
+        found=", ".join(map(shown, fields)),
+        remedy="make the examples by `distill.data.examples.with_ids`",
+      )
+    before = places.setdefault(example.id, number)
+    if before != number:
+      raise UserError(
+        f"{where} has the id of example {before}.",
+        expected="an id for each example, since caches are joined by ids",
+        found=f"two examples with the id '{example.id}'",
+        remedy="make the ids by `distill.data.examples.with_ids`",
+      )
+  return examples
+
+
+def share_size(share: float, examples: int) -> int:
+  """Returns how many of a number of examples a share is: one at the least."""
+  return max(1, round(share * examples)) if examples else 0
+
+
+def in_order(ids: Collection[str], seed: int) -> list[str]:
+  """Returns ids in the order whose beginning is a part of the data.
+
+  Asking a teacher and training both take parts by it, so that a part is within
+  every larger one of the same seed.
+  """
+
+  def place(name: str) -> bytes:
+    return hashlib.sha256(f"{seed}/{name}".encode()).digest()
+
+  return sorted(ids, key=place)
+
+
+def shown(value: Any) -> str:
+  """Returns a value as JSON has it, shortened for a message."""
+  text = json.dumps(value, ensure_ascii=False, default=repr)
+  return text if len(text) <= 60 else text[:59] + "…"
+
+
+def text_of(value: Any, decimals: bool = False) -> str:
+  """Returns a text as it is, and a whole number as its digits.
+
+  Args:
+    value: The text or number.
+    decimals: Whether other finite numbers are read, too.
+
+  Raises:
+    ValueError: It is neither.
+  """
+  if isinstance(value, str):
+    return value
+  if isinstance(value, numbers.Integral) and not isinstance(value, bool):
+    return str(int(value))
+  # Beyond 2**53 a float is no number that anybody wrote.
+  if isinstance(value, float) and abs(value) < 2**53:
+    if value.is_integer():
+      return str(int(value))
+    if decimals:
+      return str(value)
+  raise ValueError(f"{shown(value)} is no text and no whole number")
+
+
+def pair_of(
+  value: Any, called: Callable[[str, Any], str] = lambda name, part: name
+) -> tuple[str, str]:
+  """Returns an input and its label, '' where that is blank.
+
+  Args:
+    value: The pair, as somebody's function made it of a row.
+    called: What a message calls the 'input' or the 'label', given the value.
+
+  Raises:
+    ValueError: It is no pair of texts, or its input is blank.
+  """
+  if not isinstance(value, (tuple, list)) or len(value) != 2:
+    raise ValueError(f"{shown(value)} is no pair of an input and a label")
+  texts = []
+  for name, part in zip(("input", "label"), value, strict=True):
+    try:
+      texts.append(text_of(part))
+    except ValueError as error:
+      where = called(name, part)
+      raise ValueError(f"the {where} is malformed: {error}") from None
+  text, label = texts
+  if not text.strip():
+    raise ValueError(f"the {called('input', value[0])} is blank")
+  return text, label if label.strip() else ""
+
+
 def normalise(text: str) -> str:
   """Returns `text` casefolded, with runs of whitespace as single spaces."""
   return " ".join(text.casefold().split())
@@ -67,11 +173,23 @@ def hash_bucket(text: str, buckets: int) -> int:
 def with_ids(rows: Iterable[tuple[str, str]]) -> list[Example]:
   """Returns an Example for each (input, label), ids unique among them.
 
-  A repeated input keeps its place and gets '-1', '-2', … after its id.
+  A repeated input keeps its place and gets '-1', '-2', … after its id, also
+  where it differs in case or spacing.
+
+  Raises:
+    UserError: A row is no pair of texts, or its input is blank.
   """
   seen: dict[str, int] = {}
   examples = []
-  for text, label in rows:
+  for number, row in enumerate(rows):
+    try:
+      text, label = pair_of(row)
+    except ValueError as error:
+      raise UserError(
+        f"Row {number} is no example.",
+        expected="an input and its label, two texts",
+        found=str(error),
+      ) from error
     key = example_id(text)
     repeats = seen.get(key, 0)
     seen[key] = repeats + 1

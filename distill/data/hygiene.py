@@ -151,6 +151,10 @@ def survey(
   near = neighbours.near_neighbours(distinct, threshold=_NEAR_RATIONALES)
   report: dict[str, Any] = {
     "examples": len(content),
+    "judged_examples": sum(
+      any(agrees != records.NO_GOLD for agrees in record.agrees)
+      for record in content
+    ),
     "answers": len(found),
     "judged": len(judged),
     "agreeing": sum(a.agrees == records.AGREES for a in judged),
@@ -237,12 +241,14 @@ def as_text(report: Mapping[str, Any]) -> str:
   total = report["answers"]
   gold = _share(report["agreeing"], report["judged"])
   any_right = report["examples_with_an_agreeing_answer"]
+  # A file of an earlier version does not have it.
+  judged = report.get("judged_examples", report["examples"])
   rows = [
     ("examples", f"{report['examples']:,} with {total:,} answers"),
     ("agreement", f"{gold} of those with a gold label"),
     (
       "examples right",
-      f"{_share(any_right, report['examples'])} by any answer",
+      f"{_share(any_right, judged)} of those with a gold label, by any answer",
     ),
   ]
   if len(report["teachers"]) > 1:

@@ -1,70 +1,164 @@
 """Published answers → the cache, as if a teacher had been asked here."""
 
+import dataclasses
+import functools
 import hashlib
 import pathlib
-import re
 from collections.abc import Iterable, Sequence
 
 from distill.answers import finish_reasons, rules
 from distill.answers.completions import parse_completion
 from distill.answers.upstream import Parser
+from distill.data import raw_files, wordings
 from distill.data.cache import records
-from distill.data.examples import Dataset, Example, example_id
+from distill.data.examples import (
+  Dataset,
+  Example,
+  check_split,
+  example_id,
+  normalise,
+  read_split,
+  shown,
+)
 from distill.data.published_rationales import Answer
+from distill.errors import UserError
 
 # Where an input goes that the dataset has in several splits, none the files'.
 _SAFEST = ("test", "validation", "train")
 
+Groups = dict[str, list[tuple[Example, list[Answer]]]]
+
 
 def group(
   found: Iterable[Answer], dataset: Dataset, default_split: str
-) -> dict[str, list[tuple[Example, list[Answer]]]]:
+) -> Groups:
   """Returns the answers to each example, by split, in the files' order.
 
-  Answers of one id, or without one of the same input, are of one example. An
-  input that the dataset has, word for word, goes to the split where it has it,
-  whatever the files say, so that no test question is ever trained on; unless
-  it has an id of its own it becomes the dataset's example. Train inputs that
+  An input that the dataset has, however it is worded (`wordings`), becomes the
+  dataset's example, with its id, input and label, in the split where the
+  dataset has it, so that no test question is ever trained on. Of the dataset's
+  repeated inputs, each id in the files is another one. Other answers of one
+  id, or without one of the same input, are of one example. Train inputs that
   only the files have go to validation by the dataset's own rule.
+
+  Raises:
+    UserError: The dataset cannot be read or lacks a split that the files name,
+      or an id in the files stands for two inputs.
   """
-  held_out = getattr(dataset, "held_out", lambda text: False)
-  known = _known(dataset)
-  groups: dict[str, dict[tuple[str, str], tuple[Example, list[Answer]]]] = {}
+  placing = _Placing(dataset)
+  groups: dict[str, dict[str, tuple[Example, list[Answer]]]] = {}
   for answer in found:
-    split, name = answer.split or default_split, example_id(answer.input)
-    own = known.get(name) or known.get(_words(answer.input), {})
-    if own and split not in own:
-      split = next(other for other in _SAFEST if other in own)
-    elif not own and split == "train" and held_out(answer.input):
-      split = "validation"
-    label = answer.label or (own[split].label if own else "")
-    example = Example(answer.id or name, answer.input, label)
-    if own and not answer.id:
-      example = own[split]
+    split, example = placing.place(answer, default_split)
     rows = groups.setdefault(split, {})
-    key = example.id, example.input
-    rows.setdefault(key, (example, []))[1].append(answer)
+    kept, answers = rows.setdefault(example.id, (example, []))
+    if kept.input != example.input:
+      raise UserError(
+        f"The id '{example.id}' stands for two inputs.",
+        expected="an id for each input",
+        found=f"{shown(kept.input)} and {shown(example.input)}",
+        remedy="leave --field=id out, or name a field that tells inputs apart",
+      )
+    answers.append(answer)
   return {split: list(rows.values()) for split, rows in groups.items()}
 
 
-def _known(dataset: Dataset) -> dict[str, dict[str, Example]]:
-  """Returns the dataset's examples by id and by words, then by split.
-
-  Splits that cannot be read without a download are passed over.
-  """
-  known: dict[str, dict[str, Example]] = {}
+def absent_splits(dataset: Dataset) -> list[str]:
+  """Returns the splits of a dataset that cannot be read without a download."""
   is_there = getattr(dataset, "is_there", lambda split: True)
-  for split in dataset.splits:
-    if is_there(split):
-      for example in dataset.examples(split):
-        for key in (example_id(example.input), _words(example.input)):
-          known.setdefault(key, {}).setdefault(split, example)
-  return known
+  return [split for split in dataset.splits if not is_there(split)]
 
 
-def _words(text: str) -> str:
-  """Returns what two inputs share that differ in case and punctuation alone."""
-  return " ".join(re.findall(r"\w+", text.casefold()))
+class _Placing:
+  """Knows which example an answer is of.
+
+  Splits of the dataset that cannot be read without a download are passed over.
+  """
+
+  def __init__(self, dataset: Dataset) -> None:
+    self._dataset = dataset
+    self._held_out = getattr(dataset, "held_out", lambda text: False)
+    absent = absent_splits(dataset)
+    splits = sorted(
+      (split for split in dataset.splits if split not in absent), key=_safety
+    )
+    self._known = [
+      (split, example)
+      for split in splits
+      for example in read_split(dataset, split)
+    ]
+    self._ids = {example.id for _, example in self._known}
+    self._as_written: dict[str, list[tuple[str, Example]]] = {}
+    self._normalised: dict[str, list[tuple[str, Example]]] = {}
+    for known in self._known:
+      text = known[1].input
+      self._as_written.setdefault(text.strip(), []).append(known)
+      self._normalised.setdefault(normalise(text), []).append(known)
+    self._found: dict[str, list[tuple[str, Example]]] = {}
+    self._counted: dict[tuple[str, str], dict[str, int]] = {}
+
+  @functools.cached_property
+  def _index(self) -> wordings.Index[tuple[str, Example]]:
+    index: wordings.Index[tuple[str, Example]] = wordings.Index()
+    for split, example in self._known:
+      index.add(example.input, (split, example))
+    return index
+
+  def _examples(self, input: str) -> list[tuple[str, Example]]:
+    """Returns the dataset's examples of an input, in the safest split first.
+
+    Where it is worded in another way, they are of that split alone.
+    """
+    if input not in self._found:
+      found = self._as_written.get(input.strip()) or self._normalised.get(
+        normalise(input)
+      )
+      if not found:
+        reworded = self._index.find(input)
+        found = [one for one in reworded if one[0] == reworded[0][0]]
+      self._found[input] = found
+    return self._found[input]
+
+  def place(self, answer: Answer, default: str) -> tuple[str, Example]:
+    """Returns an answer's split and example."""
+    split = answer.split or default
+    check_split(self._dataset, split)
+    found = self._examples(answer.input)
+    if found:
+      splits = [other for other, _ in found]
+      split = split if split in splits else splits[0]
+      return split, self._choose(
+        [example for other, example in found if other == split], answer.id
+      )
+    if split == "train" and self._held_out(answer.input):
+      split = "validation"
+    name = example_id(answer.input)
+    repeats = self._count((split, name), answer.input)
+    name = answer.id or (f"{name}-{repeats}" if repeats else name)
+    if name in self._ids:
+      raise UserError(
+        f"The id '{name}' is that of an example of the dataset.",
+        expected="other ids for inputs that the dataset does not have",
+        found=shown(answer.input),
+        remedy="leave --field=id out",
+      )
+    return split, Example(name, answer.input, answer.label)
+
+  def _choose(self, examples: Sequence[Example], id: str) -> Example:
+    """Returns which of a repeated input's examples an id stands for."""
+    known = {example.id: example for example in examples}
+    if id in known:
+      return known[id]
+    number = self._count(("", examples[0].id), id)
+    return examples[number if number < len(examples) else 0]
+
+  def _count(self, key: tuple[str, str], text: str) -> int:
+    """Returns how many other texts came with a key before a text first did."""
+    texts = self._counted.setdefault(key, {})
+    return texts.setdefault(text, len(texts))
+
+
+def _safety(split: str) -> int:
+  return _SAFEST.index(split) if split in _SAFEST else len(_SAFEST)
 
 
 def to_record(
@@ -80,6 +174,7 @@ def to_record(
   that was cut short is left out; with `rule` that is a failure.
   """
   rule = rules.rule_for(rule, example.input)
+  example = dataclasses.replace(example, label=_label(example.label, rule))
   equal = parser.equal if parser else rule.equal
   read = [_read(answer, rule, parser) for answer in some]
   agrees = []
@@ -105,6 +200,13 @@ def to_record(
   )
 
 
+def _label(label: str, rule: rules.AnswerRule) -> str:
+  """Returns a label in the family's form: the choice, where it is a letter."""
+  if isinstance(rule, rules.ChoiceAnswer) and label not in rule.choices:
+    return rule.parse(label) or label
+  return label
+
+
 def _read(
   answer: Answer, rule: rules.AnswerRule, parser: Parser | None
 ) -> tuple[str, str]:
@@ -123,7 +225,6 @@ def _read(
 def files_sha256(place: pathlib.Path) -> str:
   """Returns the SHA-256, in hex, of a file, or of a folder's JSON files."""
   digest = hashlib.sha256()
-  paths = [place] if place.is_file() else sorted(place.rglob("*.json*"))
-  for path in paths:
+  for path in raw_files.data_files(place):
     digest.update(hashlib.sha256(path.read_bytes()).digest())
   return digest.hexdigest()

@@ -7,19 +7,25 @@ Fine-tune-CoT, SCoTD's pools, and plain rows with a field map.
 import contextlib
 import pathlib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from distill.answers import finish_reasons
+from distill.answers.completions import parse_completion
+from distill.answers.rules import TextAnswer
 from distill.data import raw_files
-from distill.data.examples import with_ids
+from distill.data.examples import pair_of, shown, text_of, with_ids
 from distill.data.published.released import released
-from distill.data.published.rows import read
+from distill.data.published.rows import read, reason
 from distill.errors import UserError
 
 _SPLITS = {"train": "train", "valid": "validation", "test": "test"}
 _TEACHERS = ("palm", "llm", "gpt-neox")
+_SENTENCE_END = re.compile(r"[.!?][\s\"'”’)*]*$")
+_HOLE = re.compile(r"\{([^{}]*)\}")
+# Of our fields those that hold for all answers of a row.
+_ONE_A_ROW = ("input", "label", "id")
 
 
 @dataclass(frozen=True)
@@ -53,11 +59,11 @@ def read_dss(folder: pathlib.Path, options: Mapping[str, str]) -> "Answers":
   """Yields `<set>_<split>.json` with its `llm/<split>_CoT_<k>.json` beside it.
 
   Raises:
-    UserError: Rows and completions do not pair up, or there are none.
+    UserError: Rows and completions do not pair up, or are malformed.
   """
   del options
   for name, split in _SPLITS.items():
-    for path in sorted(folder.glob(f"*_{name}.json")):
+    for path in raw_files.data_files(folder, f"*_{name}.json"):
       # A repeated row is an example of its own, as in the dataset.
       found = enumerate(raw_files.read_rows(path))
       named = ((f"Row {number} of {path}", row) for number, row in found)
@@ -70,22 +76,46 @@ def read_dss(folder: pathlib.Path, options: Mapping[str, str]) -> "Answers":
             expected=f"{len(rows)} completions, one a row",
             found=str(len(texts)),
           )
-        for row, text in zip(rows, texts, strict=False):
-          finish, names = _dss_finish(text), (teacher, row.id)
-          yield Answer(split, row.input, row.label, text, finish, *names)
+        ends = ends_of(texts)
+        for row, text, end in zip(rows, texts, ends, strict=False):
+          yield Answer(split, row.input, row.label, text, end, teacher, row.id)
 
 
 def _dss_texts(folder: pathlib.Path, split: str) -> list[str]:
-  paths = folder.glob(f"{split}_CoT_*.json")
-  numbered = sorted((int(p.stem.rpartition("_")[2]), p) for p in paths)
-  return [str(t) for _, path in numbered for t in raw_files.read_json(path)]
+  numbered = {}
+  for path in raw_files.data_files(folder, f"{split}_CoT_*.json"):
+    number = path.stem.rpartition("_")[2]
+    # Others, such as 'train_CoT_0 (copy).json', are no part of the release.
+    if number.isdecimal():
+      numbered[int(number)] = path
+  texts = []
+  for _, path in sorted(numbered.items()):
+    with _format(path, "a list of completions"):
+      texts += [_text(text) for text in _list(raw_files.read_json(path))]
+  return texts
 
 
-def _dss_finish(text: str) -> str:
-  # Every text goes on until a limit: it is whole if a blank line or a period
-  # ends the answer before that.
-  whole = "\n\n" in text or text.rstrip().endswith(".")
-  return finish_reasons.STOP if whole else finish_reasons.LENGTH
+def ends_of(texts: Sequence[str]) -> list[str]:
+  """Returns why each completion of one teacher ended, '' where nothing says it.
+
+  A text is whole if a blank line or the end of a sentence ends the answer. Only
+  where most texts of the teacher are whole do the others count as cut short:
+  all of them, if most go on after a blank line until a limit ends them, or else
+  those that announce no answer.
+  """
+  whole = ["\n\n" in text or bool(_SENTENCE_END.search(text)) for text in texts]
+  go_on = sum("\n\n" in text for text in texts) * 2 >= len(texts)
+  if sum(whole) * 2 < len(texts):
+    return [finish_reasons.STOP if is_whole else "" for is_whole in whole]
+  ends = []
+  for text, is_whole in zip(texts, whole, strict=True):
+    cut = finish_reasons.LENGTH if go_on or not _announces(text) else ""
+    ends.append(finish_reasons.STOP if is_whole else cut)
+  return ends
+
+
+def _announces(text: str) -> bool:
+  return bool(parse_completion(text, TextAnswer()).answer)
 
 
 def read_fine_tune_cot(
@@ -99,29 +129,36 @@ def read_fine_tune_cot(
   places: dict[str, str] = {}
   if options.get("split_file"):
     path = pathlib.Path(options["split_file"])
-    for split, indices in raw_files.read_json(path).items():
-      places |= {str(index): split for index in indices}
-  for path in _files(folder):
+    with _format(path, "lists of sample indices by the name of a split"):
+      for split, indices in raw_files.read_json(path).items():
+        places |= {str(index): split for index in _list(indices)}
+  for path in raw_files.data_files(folder):
     content = raw_files.read_json(path)
     with _format(path, "'metadata' and 'data', of samples by their index"):
       teacher = str(content["metadata"].get("base_model", ""))
-      for index, samples in content["data"].items():
-        for sample in samples:
-          yield _fine_tune_cot_answer(sample, places.get(index, ""), teacher)
+      samples_by_index = content["data"].items()
+    for index, samples in samples_by_index:
+      with _format(f"Sample {index} of {path}", "a question and a completion"):
+        answers = [
+          _fine_tune_cot_answer(sample, places.get(index, ""), teacher)
+          for sample in _list(samples)
+        ]
+      yield from answers
 
 
 def _fine_tune_cot_answer(
   sample: Mapping[str, Any], split: str, teacher: str
 ) -> Answer:
-  text = sample["completion"]
-  reasons = [sample.get("finish_reason") or ""]
+  text = _text(sample["completion"])
+  reasons = [_text(sample.get("finish_reason"))]
   if "reasoning_completion" in sample:
-    reasoning = sample["reasoning_completion"].strip()
+    reasoning = _text(sample["reasoning_completion"]).strip()
     text = f"{reasoning}\nTherefore, the answer is{text}"
-    reasons.append(sample.get("reasoning_finish_reason") or "")
+    reasons.append(_text(sample.get("reasoning_finish_reason")))
   reason = finish_reasons.joined(reasons[::-1])
-  question, label = sample["question"].strip(), str(sample["answer"])
-  return Answer(split, question, label, text, reason, teacher)
+  label = _text(sample["answer"], null=False)
+  question, label = pair_of((sample["question"], label))
+  return Answer(split, question.strip(), label, text, reason, teacher)
 
 
 def read_scotd(folder: pathlib.Path, options: Mapping[str, str]) -> "Answers":
@@ -131,65 +168,126 @@ def read_scotd(folder: pathlib.Path, options: Mapping[str, str]) -> "Answers":
     UserError: A file is not of the format.
   """
   del options
-  for path in _files(folder):
+  for path in raw_files.data_files(folder):
     pools = raw_files.read_json(path)
     with _format(path, "lists of prompt, response and score, by a pool's name"):
-      for name, rows in pools.items():
-        for row in rows:
-          asked = f"\n{row['prompt']}".rpartition("\nQ:")[2]
-          yield Answer(
+      rows_of = [(name, _list(rows)) for name, rows in pools.items()]
+    for name, rows in rows_of:
+      for number, row in enumerate(rows):
+        where = f"Row {number} of pool '{name}' of {path}"
+        with _format(where, "a prompt 'Q: …\\nA:', a response and a score"):
+          asked = f"\n{_text(row['prompt'])}".rpartition("\nQ:")[2]
+          question, _ = pair_of((asked.rpartition("\nA:")[0].strip(), ""))
+          answer = Answer(
             split="",
-            input=asked.rpartition("\nA:")[0].strip(),
+            input=question,
             label="",
-            text=row["response"],
+            text=_text(row["response"]),
             finish_reason=finish_reasons.STOP,
             teacher=name.split("*")[0],
             right=row["score"] >= 0.5,
           )
+        yield answer
 
 
 def read_rows(folder: pathlib.Path, options: Mapping[str, str]) -> "Answers":
-  """Yields rows of `.jsonl` and `.json` files by a map from our fields.
+  """Yields rows of JSON lines and the like by a map from our fields.
 
   A field is a row's key, or a template of them: 'premise: {premise}'. With
-  `rationale` and `answer` the completion need not be read.
+  `rationale` and `answer` the completion need not be read. A list has a value
+  for each of several answers; null in it, or for it, is an answer without text.
 
   Raises:
-    UserError: A row lacks a field.
+    UserError: A row lacks a field, or its value is no text.
   """
   fields = {name: value for name, value in options.items() if value}
-  for path in _files(folder):
+  for path in raw_files.data_files(folder):
     for number, row in enumerate(raw_files.read_rows(path)):
-      row = {key: "" if value is None else value for key, value in row.items()}
-      with _format(f"Row {number} of {path}", ", ".join(fields.values())):
-        found = {name: _value(row, field) for name, field in fields.items()}
-      rationale, answer = found.get("rationale", ""), found.get("answer", "")
-      apart = "answer" in fields and "completion" not in fields
-      yield Answer(
-        split="",
-        input=found["input"].strip(),
-        label=found.get("label", ""),
-        text=found.get("completion", f"{rationale} So the answer is {answer}."),
-        read=(rationale, answer) if apart else None,
-        finish_reason=found.get("finish_reason", ""),
-        teacher=found.get("teacher", ""),
-        id=found.get("id", ""),
-      )
+      expected = f"{', '.join(fields.values())}, of texts or numbers"
+      with _format(f"Row {number} of {path}", expected, row):
+        answers = list(_row_answers(row, fields))
+      yield from answers
 
 
-def _files(place: pathlib.Path) -> list[pathlib.Path]:
-  """Returns a folder's JSON files, at any depth, or the one file."""
-  return [place] if place.is_file() else sorted(place.rglob("*.json*"))
+def _row_answers(
+  row: Mapping[str, Any], fields: Mapping[str, str]
+) -> "Answers":
+  """Yields a row's answers: one, or as many as its lists have."""
+  found = {name: _values(row, field, name) for name, field in fields.items()}
+  counts = {name: len(v) for name, v in found.items() if isinstance(v, list)}
+  if len(set(counts.values())) > 1:
+    said = ", ".join(f"'{fields[n]}' has {c}" for n, c in counts.items())
+    raise ValueError(f"lists of different lengths: {said}")
+  input, label = pair_of(
+    (found["input"], found.get("label", "")),
+    lambda name, part: f"{name} (field '{fields[name]}')",
+  )
+  for place in range(max(counts.values(), default=1)):
+    one = {
+      name: value[place] if isinstance(value, list) else value
+      for name, value in found.items()
+    }
+    rationale, answer = one.get("rationale", ""), one.get("answer", "")
+    apart = "answer" in fields and "completion" not in fields
+    yield Answer(
+      split="",
+      input=input.strip(),
+      label=label,
+      text=one.get("completion", f"{rationale} So the answer is {answer}."),
+      read=(rationale, answer) if apart else None,
+      finish_reason=one.get("finish_reason", ""),
+      teacher=one.get("teacher", ""),
+      id=one.get("id", ""),
+    )
 
 
-def _value(row: Mapping[str, Any], field: str) -> str:
-  if "{" not in field:
-    return str(row[field])
-  return re.sub(r"\{([^{}]*)\}", lambda hole: str(row[hole[1]]), field)
+def _values(row: Mapping[str, Any], field: str, name: str) -> str | list[str]:
+  """Returns a field's text, or its texts where a row has several answers."""
+  keys = _HOLE.findall(field) if "{" in field else [field]
+  parts = {key: _part(row, key, name) for key in keys}
+  lengths = {len(part) for part in parts.values() if isinstance(part, list)}
+
+  def filled(place: int) -> str:
+    texts = {
+      key: part[place] if isinstance(part, list) else part
+      for key, part in parts.items()
+    }
+    if "{" not in field:
+      return texts[field]
+    return _HOLE.sub(lambda hole: texts[hole[1]], field)
+
+  if len(lengths) > 1:
+    raise ValueError(f"lists of different lengths in '{field}'")
+  return [filled(i) for i in range(*lengths)] if lengths else filled(0)
+
+
+def _part(row: Mapping[str, Any], key: str, name: str) -> str | list[str]:
+  """Returns the text of a row's key; raises ValueError if it is none."""
+  value = row[key]
+  try:
+    if name in _ONE_A_ROW:
+      # Nobody was asked without a question, but ids and the like may lack.
+      return _text(value, null=name not in ("input", "label"))
+    if isinstance(value, list):
+      return [_text(item) for item in value]
+    return _text(value)
+  except ValueError as error:
+    raise ValueError(f"the field '{key}': {error}") from None
+
+
+def _text(value: Any, null: bool = True) -> str:
+  """Returns a text, or a number as text, '' for null if that may be."""
+  return "" if value is None and null else text_of(value, decimals=True)
+
+
+def _list(value: Any) -> list[Any]:
+  if not isinstance(value, list):
+    raise ValueError(f"{shown(value)} is no list")
+  return value
 
 
 @contextlib.contextmanager
-def _format(where: object, expected: str) -> Iterator[None]:
+def _format(where: object, expected: str, row: Any = None) -> Iterator[None]:
   """Says an error of a file's shape as a UserError that names the file."""
   try:
     yield
@@ -197,8 +295,8 @@ def _format(where: object, expected: str) -> Iterator[None]:
     raise UserError(
       f"{where} is not of this format.",
       expected=expected,
-      found=f"{type(error).__name__}: {error}",
-      remedy="correct --format or --field",
+      found=reason(error, row),
+      remedy="correct --format or --field, or the file",
     ) from error
 
 

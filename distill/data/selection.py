@@ -7,7 +7,6 @@ its tasks.
 """
 
 import dataclasses
-import hashlib
 import math
 from collections.abc import Collection
 
@@ -17,6 +16,7 @@ from distill.annotations import NonNegativeInt, PositiveInt
 from distill.answers.rules import TextAnswer
 from distill.data import filters
 from distill.data.cache import records
+from distill.data.examples import in_order, share_size
 from distill.errors import UserError
 
 # All but 'teacher', which needs to be told their order.
@@ -85,7 +85,7 @@ class Selection:
     Raises:
       UserError: There are fewer than NUM_TRAIN_EXAMPLES.
     """
-    whole = max(1, round(self.fraction * examples)) if examples else 0
+    whole = share_size(self.fraction, examples)
     if self.num_examples is None:
       return whole
     _check(
@@ -96,19 +96,12 @@ class Selection:
 
   def chosen(self, ids: Collection[str]) -> frozenset[str]:
     """Returns the ids of the selected examples, of all ids."""
-    return frozenset(self._ordered(ids)[: self.count(len(ids))])
+    return frozenset(in_order(ids, self.seed)[: self.count(len(ids))])
 
   def covered(self, chosen: Collection[str]) -> frozenset[str]:
     """Returns the ids of the examples that keep rationales, of the selected."""
-    return frozenset(
-      self._ordered(chosen)[: round(self.coverage * len(chosen))]
-    )
-
-  def _ordered(self, ids: Collection[str]) -> list[str]:
-    def place(name: str) -> bytes:
-      return hashlib.sha256(f"{self.seed}/{name}".encode()).digest()
-
-    return sorted(ids, key=place)
+    count = round(self.coverage * len(chosen))
+    return frozenset(in_order(chosen, self.seed)[:count])
 
   def answers(self, record: records.Record, covered: bool) -> records.Record:
     """Returns the record with the selected answers.

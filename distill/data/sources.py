@@ -19,7 +19,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from distill.data.cache import caching, manifest, records, verification
-from distill.data.examples import Dataset, Example
+from distill.data.examples import Dataset, Example, read_split
 from distill.data.selection import current_selection
 from distill.errors import UserError
 
@@ -38,6 +38,12 @@ class DatasetSource(seqio.DataSource):
     super().__init__(splits=dataset.splits, caching_permitted=False)
     self._dataset = dataset
     self._sizes: dict[str, int] = {}
+    self._unlabeled: dict[str, int] = {}
+
+  @property
+  def name(self) -> str:
+    """The dataset's name."""
+    return self._dataset.name
 
   @property
   def supports_arbitrary_sharding(self) -> bool:
@@ -54,6 +60,16 @@ class DatasetSource(seqio.DataSource):
       self._examples(split)
     size = self._sizes[split]
     return current_selection().count(size) if split == "train" else size
+
+  def unlabeled(self, split: str) -> tuple[int, int]:
+    """Returns how many of a split's rows have no gold label, and of how many.
+
+    Raises:
+      UserError: The split cannot be read.
+    """
+    if split not in self._sizes:
+      self._examples(split)
+    return self._unlabeled[split], self._sizes[split]
 
   def get_dataset(
     self,
@@ -94,11 +110,16 @@ class DatasetSource(seqio.DataSource):
     kept = [example for example in examples if example.id in chosen]
     if selection.curriculum is None:
       return kept
-    hard = {
-      record.id: selection.hardness(record)
-      for record in read_cache(self._dataset.name, "train")
-    }
-    return sorted(kept, key=lambda example: hard.get(example.id, math.inf))
+    hard: dict[str, float] = {}
+    for record in read_cache(self._dataset.name, "train"):
+      # By its input, too: an import's rows may have had ids of their own.
+      for key in (record.id, record.input):
+        hard.setdefault(key, selection.hardness(record))
+
+    def hardness(example: Example) -> float:
+      return hard.get(example.id, hard.get(example.input, math.inf))
+
+    return sorted(kept, key=hardness)
 
   def _examples(self, split: str) -> Sequence[Example]:
     if split not in self.splits:
@@ -106,8 +127,9 @@ class DatasetSource(seqio.DataSource):
         f"The dataset '{self._dataset.name}' has no split '{split}'.",
         expected="one of " + ", ".join(self.splits),
       )
-    examples = self._dataset.examples(split)
+    examples = read_split(self._dataset, split)
     self._sizes[split] = len(examples)
+    self._unlabeled[split] = sum(not example.label for example in examples)
     return examples
 
 
@@ -138,6 +160,13 @@ class TeacherSource(DatasetSource):
     if split != "train" or self._in_memory:
       return super().num_input_examples(split)
     return self._entry().examples
+
+  def unlabeled(self, split: str) -> tuple[int, int]:
+    """Returns how many of the rows have no gold label, and of how many."""
+    if split != "train" or self._in_memory:
+      return super().unlabeled(split)
+    entry = self._entry()
+    return entry.examples - entry.labeled, entry.examples
 
   @property
   def _in_memory(self) -> bool:
@@ -178,9 +207,16 @@ class TeacherSource(DatasetSource):
     selection, examples = current_selection(), self._selected()
     covered = selection.covered([example.id for example in examples])
     answers: dict[str, list[records.Record]] = {e.id: [] for e in examples}
+    by_input = {example.input: example.id for example in reversed(examples)}
     for record in read_cache(self._dataset.name, "train"):
-      # A cache of single answers has the ids 'x', 'x/1', …
-      for key in (record.id, record.id.rpartition("/")[0]):
+      # A cache of single answers has the ids 'x', 'x/1', …; an import whose
+      # rows had ids of their own is known by its inputs.
+      keys = (
+        record.id,
+        record.id.rpartition("/")[0],
+        by_input.get(record.input, ""),
+      )
+      for key in keys:
         if key in answers:
           answers[key].append(record)
           break

@@ -63,3 +63,21 @@ def test_a_vocabulary_may_fill_the_embedding_to_the_last_row(mixture):
   with pytest.raises(errors.UserError, match="checks_mixture") as caught:
     dataset_checks.check_vocabulary(mixture, size - 1)
   assert f"at least {size}" in caught.value.expected
+
+
+def rows(*labels):
+  return tuple((f"q{i}", label) for i, label in enumerate(labels))
+
+
+@pytest.mark.usefixtures("byte_vocabulary")
+def test_labels_that_are_missing_are_said(toy, caplog):
+  with toy.registered(toy.Dataset("some", rows("a", "", "b"))):
+    task = seqio.get_mixture_or_task("some_finetune")
+    check(task, "validation", targets=9)
+    assert "1 of 3 rows of 'some' in the split" in caplog.text
+  with toy.registered(toy.Dataset("none", rows("", ""))):
+    task = seqio.get_mixture_or_task("none_finetune")
+    with pytest.raises(errors.UserError, match="empty") as caught:
+      check(task, "test", targets=9)
+  assert "2 of 2 rows of 'none'" in caught.value.found
+  assert "gold label" in caught.value.remedy

@@ -47,3 +47,34 @@ def test_an_unknown_split_is_named_with_those_that_exist():
   with pytest.raises(UserError, match="coin_flip.*'dev'") as error:
     CoinFlip().examples("dev")
   assert error.value.expected == "one of train, validation, test"
+
+
+@pytest.mark.parametrize(
+  "row, found",
+  [
+    (("a", "b", "c"), "no pair"),
+    ("ab", "no pair"),
+    (("a", None), "label is malformed: null"),
+    ((["a"], "b"), "input is malformed"),
+    (("\t", "b"), "blank"),
+  ],
+)
+def test_what_is_no_row_is_named(row, found):
+  with pytest.raises(UserError, match="Row 1") as error:
+    examples.with_ids([("a", 1), row])
+  assert found in error.value.found
+
+
+class Twice:
+  """A dataset whose own ids are not unique."""
+
+  name, splits = "twice", ("train",)
+
+  def examples(self, split):
+    return [examples.Example("x", text, "") for text in ("a", "b")]
+
+
+def test_two_examples_with_one_id_are_refused():
+  with pytest.raises(UserError, match="Example 1 of twice") as error:
+    examples.read_split(Twice(), "train")
+  assert "'x'" in error.value.found

@@ -4,12 +4,13 @@ import dataclasses
 import json
 import os
 import pathlib
+import re
 
 import pytest
 
 from distill.answers import rules
 from distill.answers.upstream import find_parser
-from distill.data import importing, registration
+from distill.data import importing, published_rationales, registration
 from distill.data.cache import records, writing
 from distill.data.examples import with_ids
 from distill.data.published_rationales import FORMATS, Answer
@@ -33,6 +34,21 @@ class Carved:
     return with_ids([("a?", "1"), ("c?", "3")])
 
 
+class Own:
+  """A dataset of one's own: rows of train, validation and test."""
+
+  name, splits = "own", ("train", "validation", "test")
+
+  def __init__(self, *rows):
+    self.rows = dict(zip(self.splits, rows, strict=True))
+
+  def held_out(self, text):
+    return text == "b?"
+
+  def examples(self, split):
+    return with_ids(self.rows[split])
+
+
 def put(path, content):
   path.parent.mkdir(parents=True, exist_ok=True)
   path.write_text(content if isinstance(content, str) else json.dumps(content))
@@ -54,12 +70,14 @@ def read(folder, name, dataset=None, rule=None, parser=None, **options):
 
 
 def test_a_folder_of_distilling_step_by_step(tmp_path):
-  rows = [{"input": f"{x}?", "label": str(i)} for i, x in enumerate("abca")]
+  pairs = [("a?", "0"), ("b?", "1"), ("c?", "2"), ("a?", "3")]
+  rows = [{"input": text, "label": label} for text, label in pairs]
   put(tmp_path / "set_train.json", lines(*rows))
   texts = ["No. The answer is 0.\n\nQ: c", "Yes.\u2028 So the answer is 7.\n\n"]
   put(tmp_path / "palm" / "train_CoT_0.json", texts)
   put(tmp_path / "palm" / "train_CoT_1.json", ["2, so the ans", texts[0]])
-  found = read(tmp_path, "dss")
+  own = Own([pairs[0], pairs[2], pairs[3]], [pairs[1]], [])
+  found = read(tmp_path, "dss", own)
   first, lost, again = found["train"]
   [held_out] = found["validation"]
   assert (first.rationales, first.agrees) == (("No.",), (1,))
@@ -175,6 +193,155 @@ def test_an_import_is_a_cache_that_says_what_it_is_from(toy, tmp_path):
   assert writing.write_records(str(tmp_path), source="s", **write) == entry
   with pytest.raises(UserError, match="--overwrite"):
     writing.write_records(str(tmp_path), source="t", **write)
+
+
+STORY = "Mary slid on ice and then on a carpet. Where is it smoother?"
+CHOICES = f"{STORY}\nAnswer Choices:\n(a) ice\n(b) the carpet"
+TEST = Own([("What is 7 - 2?", "5")], [], [(CHOICES, "ice")])
+
+
+def rows_of(tmp_path, *rows, dataset=TEST, **fields):
+  put(tmp_path / "rows.jsonl", lines(*rows))
+  fields = {"input": "q", "answer": "a"} | fields
+  return read(tmp_path, "jsonl", dataset, rules.ListedChoiceAnswer(), **fields)
+
+
+@pytest.mark.parametrize(
+  "asked",
+  [
+    f"{STORY} (A) ice (B) the carpet",
+    f"Q: {STORY.upper()}\n(1) Ice, (2) the carpet\nA:",
+    f"Question:  {STORY} A. the carpet B. ice",
+    f"explain the story: {STORY}",
+    f"Choose the right answer.\n\n{STORY}\n\nAnswer1: ice Answer2: the carpet",
+    f"[label] {STORY}\nOptions:\n- ice\n- the carpet",
+  ],
+)
+def test_a_reworded_test_question_is_the_datasets_own(tmp_path, asked):
+  # The label is in another form than the family's.
+  row = {"q": asked, "a": "(a)", "l": "A"}
+  found = rows_of(tmp_path, row, label="l")
+  [record] = found.pop("test")
+  assert not found
+  assert (record.input, record.label) == (CHOICES, "ice")
+  assert record.teacher_labels == ("ice",) and record.agrees == (1,)
+
+
+def test_another_question_is_none_of_the_datasets(tmp_path):
+  other = f"{STORY} (A) mud (B) snow", "What is 7 + 2?", "What is 72?"
+  found = rows_of(tmp_path, *({"q": q, "a": "5"} for q in other))
+  assert [record.input for record in found["train"]] == [*other]
+  assert len({record.id for record in found["train"]}) == 3
+
+
+def test_inputs_that_differ_in_case_alone_are_two_examples(tmp_path):
+  pair = [("One?", "a"), ("ONE?", "b")]
+  rows = [{"q": q, "a": "b"} for q in ("ONE?", "One?", "Two?", "TWO?", "Two?")]
+  found = rows_of(tmp_path, *rows, dataset=Own(pair, [], []))["train"]
+  assert [(r.input, r.label, len(r.agrees)) for r in found] == [
+    *(("ONE?", "b", 1), ("One?", "a", 1), ("Two?", "", 2), ("TWO?", "", 1))
+  ]
+  own = Own(pair, [], []).examples("train")
+  assert [found[1].id, found[0].id] == [example.id for example in own]
+  assert len({record.id for record in found}) == 4
+
+
+def test_ids_of_the_files_tell_repeated_inputs_apart(tmp_path):
+  twice = Own([("a?", "1"), ("b?", "1"), ("a?", "2")], [], [])
+  rows = [{"n": n, "q": "a?", "a": str(n)} for n in (7, 8, 7, 9)]
+  found = rows_of(tmp_path, *rows, dataset=twice, id="n")["train"]
+  first, _, second = twice.examples("train")
+  assert [(r.id, r.label) for r in found] == [(first.id, "1"), (second.id, "2")]
+  # A third id has no example of its own.
+  assert [r.teacher_labels for r in found] == [("7", "7", "9"), ("8",)]
+
+
+def test_an_id_of_two_inputs_is_refused(tmp_path):
+  rows = [{"n": 7, "q": q, "a": "1"} for q in ("x?", "y?")]
+  with pytest.raises(UserError, match="'7' stands for two inputs"):
+    rows_of(tmp_path, *rows, id="n")
+  taken = {"n": TEST.examples("test")[0].id, "q": "x?", "a": "1"}
+  with pytest.raises(UserError, match="that of an example of the dataset"):
+    rows_of(tmp_path, taken, id="n")
+
+
+def test_a_list_is_several_answers(tmp_path):
+  row = {"q": "x?", "r": ["One.", None], "a": ["ice", 3], "t": "me"}
+  fields = {"rationale": "r", "teacher": "t"}
+  [record] = rows_of(tmp_path, row, **fields)["train"]
+  assert record.rationales == ("One.", "")
+  assert record.teacher_labels == ("ice", "3")
+  assert record.teachers == ("me", "me")
+  texts = {"q": "x?", "a": ["ice. So the answer is ice.", "?"]}
+  completion = {"answer": "", "completion": "Hm, {a}"}
+  [record] = rows_of(tmp_path, texts, **completion)["train"]
+  assert record.completions == ("Hm, ice. So the answer is ice.", "Hm, ?")
+
+
+@pytest.mark.parametrize(
+  "change, named",
+  [
+    ({"q": ["x?"]}, "'q': \\[\"x\\?\"\\] is no text"),
+    ({"q": {"stem": "x?"}}, "'q'"),
+    ({"q": None}, "'q': null"),
+    ({"q": " "}, "blank"),
+    ({"l": float("nan")}, "'l': NaN"),
+    ({"l": None}, "'l': null"),
+    ({"l": True}, "'l': true"),
+    ({"l": ["x"]}, "'l'"),
+    ({"a": float("nan")}, "'a': NaN"),
+    ({"a": [["x"]]}, "'a'"),
+    ({"a": {"text": "x"}}, "'a'"),
+    ({"a": ["x", "y"], "r": ["x"]}, "different lengths"),
+  ],
+)
+def test_what_is_no_text_is_named_with_row_and_field(tmp_path, change, named):
+  row = {"q": "x?", "l": "y", "a": "x", "r": "z"}
+  fields = {"label": "l", "rationale": "r"}
+  with pytest.raises(UserError, match=r"Row 1 of .*rows.jsonl") as error:
+    rows_of(tmp_path, row, row | change, **fields)
+  assert re.search(named, error.value.found)
+
+
+def test_numbers_are_read_as_they_are_written(tmp_path):
+  row = {"q": 7, "l": 18.0, "a": 11.5}
+  [record] = rows_of(tmp_path, row, label="l")["train"]
+  assert (record.input, record.label) == ("7", "18")
+  assert record.teacher_labels == ("11.5",)
+
+
+def test_hidden_files_and_backups_are_no_answers(tmp_path):
+  put(tmp_path / "more" / "rows.jsonl", lines({"q": "x?", "a": "1"}))
+  for name in (
+    *(".rows.jsonl", "._rows.jsonl", "rows.jsonl~", "#rows.jsonl#"),
+    *("rows.jsonl.bak", "rows.jsonl.orig", ".rows.jsonl.swp"),
+    ".ipynb_checkpoints/rows-checkpoint.jsonl",
+  ):
+    put(tmp_path / "more" / name, lines({"q": "x?", "a": "2"}))
+  fields = {"input": "q", "answer": "a"}
+  [record] = read(tmp_path, "jsonl", TEST, **fields)["train"]
+  assert record.teacher_labels == ("1",)
+  digest = importing.files_sha256(tmp_path)
+  put(tmp_path / "more" / "rows.jsonl~", "{")
+  assert importing.files_sha256(tmp_path) == digest
+
+
+@pytest.mark.parametrize(
+  "texts, ends",
+  [
+    # A teacher who goes on until a limit: what has no end was cut.
+    (["Yes. So the answer is 1.\n\nQ: a"] * 3 + ["So the answer is (1 +"],
+     ["stop"] * 3 + ["length"]),
+    # One who ends by himself, and without a period: nothing was cut.
+    (["It is 1. So the answer is 1"] * 99 + ["Yes."], [""] * 99 + ["stop"]),
+    # One whose sentences end: cut is what ends without an answer.
+    (["So the answer is 1."] * 8 + ["So the answer is 2", "Then we ha"],
+     ["stop"] * 8 + ["", "length"]),
+    ([], []),
+  ],
+)  # fmt: skip
+def test_answers_are_cut_short_by_the_measure_of_their_own_teacher(texts, ends):
+  assert published_rationales.ends_of(texts) == ends
 
 
 needs_release = pytest.mark.skipif(

@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from distill.data.cache.caching import Choice
 from distill.data.cache.records import Record
 from distill.data.selection import Selection
 from distill.errors import UserError
@@ -142,3 +143,17 @@ def test_values_that_cannot_be(options, macro):
   with pytest.raises(UserError, match=macro) as error:
     Selection(**options)
   assert error.value.found == repr(*options.values())
+
+
+@pytest.mark.parametrize("share, seed", [(0.25, 0), (0.25, 7), (0.5, 7)])
+def test_who_asks_about_a_part_trains_on_that_part(toy, share, seed):
+  dataset = toy.Dataset(rows=tuple((str(i), "a") for i in range(200)))
+  asked = Choice(fraction=share, seed=seed).examples(dataset, "train")
+  everything = [example.id for example in dataset.examples("train")]
+  part = Selection(fraction=share, seed=seed).chosen(everything)
+  assert {example.id for example in asked} == part
+  assert len(part) == 200 * share
+  covered = Selection(coverage=share, seed=seed).covered(everything)
+  assert covered == part
+  places = [everything.index(example.id) for example in asked]
+  assert places == sorted(places)

@@ -5,7 +5,7 @@ import pytest
 import seqio
 import tensorflow as tf
 
-from distill.data import sources
+from distill.data import examples, sources
 from distill.errors import UserError
 
 
@@ -193,3 +193,24 @@ def test_every_task_has_the_curriculum_s_order(toy, tmp_path, monkeypatch):
       assert inputs(one.get_dataset("test")) == ["a b", "c d", "e f"]
       with pytest.raises(UserError, match="SHUFFLE=False"):
         one.get_dataset("train", shuffle=True)
+
+
+@pytest.mark.usefixtures("unselected")
+def test_records_under_other_ids_are_selected_by_their_input(toy, source):
+  # An import of an earlier version kept the ids of its own rows.
+  others = [
+    examples.Example(f"row {e.input}", e.input, e.label)
+    for e in seven(toy).examples("train")
+  ]
+
+  class Renamed(type(seven(toy))):
+    def examples(self, split):
+      return others
+
+  teacher = toy.Teacher({e.input: "So the answer is b." for e in others})
+  directory = sources.caching.cache_root() + "/toy"
+  toy.cache(directory, Renamed(), teacher=teacher, overwrite=True)
+  select(num_examples=3, seed=5)
+  plain = sources.DatasetSource(seven(toy))
+  chosen = inputs(plain.get_dataset("train", shuffle=False))
+  assert inputs(source.get_dataset("train", shuffle=False)) == chosen

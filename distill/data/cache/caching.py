@@ -1,6 +1,5 @@
 """Dataset, prompt and teacher → the cache of one split."""
 
-import hashlib
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,7 +16,13 @@ from distill.data.cache import (
   verification,
   writing,
 )
-from distill.data.examples import Dataset, Example
+from distill.data.examples import (
+  Dataset,
+  Example,
+  in_order,
+  read_split,
+  share_size,
+)
 from distill.errors import UserError
 from distill.teacher import collecting
 from distill.teacher.collection import Collection
@@ -47,15 +52,18 @@ class Choice:
   """Which examples of a split are asked about, and what may be missing.
 
   Attributes:
-    fraction: The share of examples, chosen by id: a larger share has all of
-      a smaller one (Vöge et al. 2024 ask about a part).
+    fraction: The share of examples (Vöge et al. 2024 ask about a part). It is
+      the part that training takes by the same share and seed
+      (`selection.Selection`), and a larger share has all of a smaller one.
     limit: The most examples, from the first; None: all of the share.
     allow_failures: Leaves out what the teacher failed to answer.
+    seed: Of the order whose beginning is the share.
   """
 
   fraction: float = 1.0
   limit: int | None = None
   allow_failures: bool = False
+  seed: int = 0
 
   def __post_init__(self) -> None:
     if not 0 < self.fraction <= 1:
@@ -72,17 +80,17 @@ class Choice:
       )
 
   def examples(self, dataset: Dataset, split: str) -> Sequence[Example]:
-    """Returns the chosen examples, in their order."""
-    chosen = dataset.examples(split)
+    """Returns the chosen examples, in their order.
+
+    Raises:
+      UserError: The split cannot be read, or its ids are not unique.
+    """
+    found = read_split(dataset, split)
     if self.fraction < 1:
-      chosen = [e for e in chosen if _place(e.id) < self.fraction]
-    return chosen[: self.limit]
-
-
-def _place(id: str) -> float:
-  """Returns where an id lies in [0, 1), whatever the dataset."""
-  digest = hashlib.sha256(f"fraction/{id}".encode()).digest()
-  return int.from_bytes(digest[:4], "big") / 2**32
+      order = in_order([example.id for example in found], self.seed)
+      chosen = set(order[: share_size(self.fraction, len(found))])
+      found = [example for example in found if example.id in chosen]
+    return found[: self.limit]
 
 
 def build_cache(

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from distill.data.examples import text_of
 from distill.data.published.rows import Row
 
 _LETTERS = string.ascii_uppercase
@@ -19,8 +20,8 @@ _LETTERS = string.ascii_uppercase
 
 def _list(stem: str, choices: Sequence[str]) -> str:
   lettered = zip(string.ascii_lowercase, choices, strict=False)
-  lines = "\n".join(f"({letter}) {text}" for letter, text in lettered)
-  return f"{stem}\nAnswer Choices:\n{lines}"
+  lines = "\n".join(f"({letter}) {text_of(text)}" for letter, text in lettered)
+  return f"{text_of(stem)}\nAnswer Choices:\n{lines}"
 
 
 def listed(row: Row) -> tuple[str, str]:

@@ -4,11 +4,13 @@ A form takes the authors' own fields, and those of other people's copies where
 these are common. Labels are of the kind that the family's answer rule reads.
 """
 
+import math
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from distill.answers import expressions
+from distill.data.examples import text_of
 from distill.data.published.rows import Row
 
 NLI_LABELS = ("entailment", "neutral", "contradiction")
@@ -19,8 +21,9 @@ _TOKEN = re.compile(r"[0-9.]+|[-+*/()]")
 def nli(row: Row) -> tuple[str, str]:
   """'premise: … hypothesis: …' → entailment, neutral or contradiction."""
   premise = row["premise"] if "premise" in row else row["context"]
-  text = f"premise: {premise} hypothesis: {row['hypothesis']}"
-  label = str(row["label"])
+  hypothesis = text_of(row["hypothesis"])
+  text = f"premise: {text_of(premise)} hypothesis: {hypothesis}"
+  label = text_of(row["label"])
   if label.isdigit():
     return text, NLI_LABELS[int(label)]
   # ANLI's are e, n and c.
@@ -41,8 +44,11 @@ def word_problem(row: Row) -> tuple[str, str]:
 
 
 def _number(value: Any) -> str:
+  if not isinstance(value, float):
+    value = text_of(value)
   text = str(value).strip().removesuffix(".0")
-  float(text)
+  if not math.isfinite(float(text)):
+    raise ValueError(f"{value} is no number")
   return text
 
 
@@ -50,7 +56,8 @@ def svamp(row: Row) -> tuple[str, str]:
   r"""Body + '\n' + Question → Equation, such as '( 84.0 / 2.0 )'."""
   if not row["Equation"].strip():
     raise ValueError("the equation is blank")
-  return f"{row['Body']}\n{row['Question']}", row["Equation"]
+  parts = text_of(row["Body"]), text_of(row["Question"])
+  return "\n".join(parts), row["Equation"]
 
 
 def asdiv(row: Row) -> tuple[str, str] | None:
@@ -109,7 +116,10 @@ def perturbed_boolq(rows: Iterable[Row]) -> Iterator[Row]:
 
 def mctaco(row: Row) -> tuple[str, str]:
   """A sentence, a question about its time and an answer → yes or no."""
-  asked = f"{row['sentence']}\n{row['question']}\nIs it: {row['answer']}?"
+  sentence, question, answer = (
+    text_of(row[name]) for name in ("sentence", "question", "answer")
+  )
+  asked = f"{sentence}\n{question}\nIs it: {answer}?"
   return asked, _yes_or_no(row["label"])
 
 

@@ -1,5 +1,6 @@
 """Rows as the authors of Distilling Step-by-Step released them."""
 
+from distill.data.examples import text_of
 from distill.data.published import choices, questions
 from distill.data.published.rows import Row
 
@@ -10,4 +11,4 @@ def released(row: Row) -> tuple[str, str]:
     return choices.listed(row)
   if "premise" in row:
     return questions.nli(row)
-  return row["input"], str(row["label"])
+  return row["input"], text_of(row["label"])

@@ -1,7 +1,7 @@
 """Where published rows are: local files in the authors' form, or TFDS."""
 
 import pathlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,12 +12,14 @@ from distill.errors import UserError
 
 @dataclass(frozen=True)
 class Files:
-  """Rows of JSON, JSON lines, CSV, TSV or XML files (raw_files.read_table).
+  """Rows of JSON, JSON lines, CSV, TSV or XML files (raw_files.read_rows).
 
   Attributes:
     place: A path below the folder of raw data, with {} where their name of the
       split goes; 'a+b' is b's rows after a's.
-    home: Where the authors publish it, for the message if it is absent.
+    home: The address where the authors publish it, for the message if it is
+      absent; any word without a point in it, such as 'ourselves', for a file
+      of your own.
     splits: Their names of our splits; by default one file has train and test.
     prepare: What is done to the rows before a form sees them.
   """
@@ -41,17 +43,29 @@ class Files:
     paths = self._paths(split, root)
     for path in paths:
       if not path.is_file():
+        published = "." in self.home
         raise UserError(
           f"{path} is absent.",
-          expected="the file as its authors publish it",
-          remedy=f"get it from {self.home}, or name the folder that has it by"
-          " DISTILL_RAW_DATA_DIR (docs/datasets.md)",
+          expected="the file as its authors publish it" * published,
+          remedy=(f"get it from {self.home}" if published else "put it there")
+          + ", or name the folder that has it by DISTILL_RAW_DATA_DIR"
+          " (docs/datasets.md)",
         )
-    return [
-      (f"Row {number} of {path}", row)
-      for path in paths
-      for number, row in enumerate(self.prepare(raw_files.read_table(path)))
-    ]
+    return [row for path in paths for row in self._prepared(path)]
+
+  def _prepared(self, path: pathlib.Path) -> Iterator[tuple[str, Row]]:
+    rows = raw_files.read_rows(path)
+    number = -1
+    try:
+      for number, row in enumerate(self.prepare(rows)):
+        yield f"Row {number} of {path}", row
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+      raise UserError(
+        f"{path} is malformed.",
+        expected="rows as its authors publish them",
+        found=f"after {number + 1} rows, {type(error).__name__}: {error}",
+        remedy="correct the file",
+      ) from error
 
   def _paths(self, split: str, root: str | None) -> list[pathlib.Path]:
     files = self.place.format(self.splits[split])

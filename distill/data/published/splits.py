@@ -29,7 +29,7 @@ def _parts(rows: int, parts: Mapping[str, Sequence[int]]) -> dict[str, Chooser]:
         "The rows are not those that the published split is of.",
         expected=f"{rows:,} rows",
         found=f"{count:,}",
-        remedy="get the file again from where its authors publish it",
+        remedy="read the file that the split was made for",
       )
     return parts[name]
 

@@ -115,6 +115,7 @@ def test_absent_files_are_said_with_where_to_get_them(raw, monkeypatch):
   [
     ("{", "Line 1 of"),
     ({"rows": []}, "Row 0 of"),
+    ({"version": 1, "rows": []}, "Row 0 of"),
     (["text"], "has other rows"),
     ([*rows(1), {"question": "x"}], "Row 1 of"),
     ([*rows(1), {"question": "x", "answer": "many"}], "Row 1 of"),
@@ -126,6 +127,52 @@ def test_what_is_wrong_is_named_down_to_the_row(raw, content, named):
   dataset = word_problems(Files("x.json", "x"))
   with pytest.raises(UserError, match=named):
     dataset.examples("test")
+
+
+OWN = Published(
+  "own",
+  lambda row: (row["q"], row["l"]),
+  Files("own.jsonl", "ourselves", {"test": ""}),
+)
+
+
+@pytest.mark.parametrize(
+  "change, found",
+  [
+    ({"l": float("nan")}, "label (field 'l') is malformed: NaN"),
+    ({"l": None}, "label (field 'l') is malformed: null"),
+    ({"l": ["a"]}, "label (field 'l')"),
+    ({"l": {"text": "a"}}, "label (field 'l')"),
+    ({"l": True}, "label (field 'l') is malformed: true"),
+    ({"l": 0.5}, "label (field 'l') is malformed: 0.5"),
+    ({"q": ["a", "b"]}, "input (field 'q')"),
+    ({"q": "  "}, "input (field 'q') is blank"),
+    ({"gold": "a"}, "no field 'l'; the row has 'q', 'gold'"),
+  ],
+)
+def test_of_one_s_own_row_the_field_is_named(raw, change, found):
+  good = {"q": "a?", "l": "a"}
+  bad = {
+    key: v for key, v in good.items() if "gold" not in change or key != "l"
+  }
+  put(raw / "own.jsonl", json.dumps(good) + "\n" + json.dumps(bad | change))
+  with pytest.raises(UserError, match=r"Row 1 of .*own.jsonl") as error:
+    OWN.examples("test")
+  assert found in error.value.found
+  # Nobody but its author has the file.
+  assert "get" not in error.value.remedy
+
+
+def test_whole_numbers_are_read_as_their_digits(raw):
+  put(raw / "own.jsonl", [{"q": 7, "l": 18}, {"q": "b?", "l": 18.0}])
+  labels = [(e.input, e.label) for e in OWN.examples("test")]
+  assert labels == [("7", "18"), ("b?", "18")]
+
+
+def test_a_file_of_one_s_own_is_not_to_be_downloaded(raw):
+  with pytest.raises(UserError, match="own.jsonl is absent") as error:
+    OWN.examples("test")
+  assert error.value.remedy.startswith("put it there")
 
 
 def test_separated_values_xml_and_wrapped_rows(raw):
