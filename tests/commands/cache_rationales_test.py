@@ -126,7 +126,7 @@ def test_the_documented_dataset_of_one_s_own(tmp_path, monkeypatch, capsys):
   assert "--module=my_tasks" in (tmp_path / "cache/manifest.json").read_text()
 
 
-RIDDLES = """
+ROW_FILES = """
 from distill.answers.rules import TextAnswer
 from distill.data import registration
 from distill.data.published import Files, Published
@@ -134,7 +134,7 @@ from distill.data.published import Files, Published
 for ending in ("jsonl", "csv"):
   files = Files("riddles/{}." + ending, "ourselves", {"test": "test"})
   registration.register_family(
-    Published("riddles_" + ending, lambda row: (row["q"], row["l"]), files),
+    Published("row_files_" + ending, lambda row: (row["q"], row["l"]), files),
     answer_rule=TextAnswer(),
     prompt="few_shot_last_letters",
   )
@@ -144,12 +144,12 @@ for ending in ("jsonl", "csv"):
 def test_own_rows_are_read_whole_or_refused_before_anything_is_asked(
   tmp_path, monkeypatch, capsys
 ):
-  (tmp_path / "my_riddles.py").write_text(RIDDLES)
+  (tmp_path / "my_row_files.py").write_text(ROW_FILES)
   monkeypatch.syspath_prepend(tmp_path)
   monkeypatch.setenv("DISTILL_RAW_DATA_DIR", str(tmp_path))
   (tmp_path / "riddles").mkdir()
   good = '{"q": "Join the last letters of \\"ab cd\\".", "l": %s}\n'
-  flags = ["--module=my_riddles", "--split=test", "--output_dir=cache"]
+  flags = ["--module=my_row_files", "--split=test", "--output_dir=cache"]
   monkeypatch.chdir(tmp_path)
   for ending, content, named in (
     ("jsonl", good % '"bd"' + good % "NaN", "Row 1 of {} is mal.*'l'.*NaN"),
@@ -159,14 +159,14 @@ def test_own_rows_are_read_whole_or_refused_before_anything_is_asked(
   ):
     path = tmp_path / "riddles" / f"test.{ending}"
     path.write_text(content)
-    code = run(f"--task=riddles_{ending}", *flags)
+    code = run(f"--task=row_files_{ending}", *flags)
     said = capsys.readouterr().err
     assert code == errors.USER_ERROR_EXIT and said.startswith("error: ")
     assert re.search(named.format(re.escape(str(path))), said, re.DOTALL)
     assert not (tmp_path / "cache").exists()
   path = tmp_path / "riddles" / "test.jsonl"
   path.write_text(good % 18 + good % '""')
-  assert run("--task=riddles_jsonl", *flags) == 0
+  assert run("--task=row_files_jsonl", *flags) == 0
   said = capsys.readouterr().out
   assert "unlabeled   1 of 2 (50.0%) have no gold label" in said
   assert "examples right      0 of 1" in said
