@@ -107,12 +107,14 @@ def main(argv: Sequence[str]) -> None:
   options, beam_flags = _parse(parser, argv)
   teacher = teacher_flags.create_teacher(options)
   # These bring TensorFlow, which `--help` and wrong flags do without.
-  from distill.data import registration
+  from distill.data import recorded_modules
   from distill.data.cache import caching
 
-  family = registration.find_family(options.task, options.module)
   directory = options.output_dir or os.path.join(
     caching.cache_root(), options.task
+  )
+  family, options.module = recorded_modules.find_family(
+    options.task, options.module, directory, options.split
   )
   choice = caching.Choice(
     fraction=options.fraction,
@@ -152,6 +154,7 @@ def main(argv: Sequence[str]) -> None:
       overwrite=options.overwrite,
       append=options.append,
       flags=teacher_flags.content_flags(options, parser),
+      modules=options.module,
       display=display(),
       on_record=ProgressLine(sys.stderr, title),
     )

@@ -83,10 +83,12 @@ def main(argv: Sequence[str]) -> None:
       expected="either --output_dir or --output_jsonl",
     )
   # These bring TensorFlow, which `--help` and wrong flags do without.
-  from distill.data import filters, registration
+  from distill.data import filters, recorded_modules
   from distill.data.cache import answering, verification, writing
 
-  family = registration.find_family(flags.task, flags.module)
+  family, flags.module = recorded_modules.find_family(
+    flags.task, flags.module, flags.input_dir, flags.split
+  )
   names = filters.Filters.__dataclass_fields__
   teachers = tuple(flags.teachers.split(",")) if flags.teachers else ()
   wanted = filters.Filters(
@@ -118,6 +120,7 @@ def main(argv: Sequence[str]) -> None:
       overwrite=flags.overwrite,
       num_shards=flags.num_shards,
       origin=source,
+      modules=flags.module,
     )
   answers = sum(len(row.rationales) for row in content)
   print(f"{flags.output_dir or flags.output_jsonl}: {flags.split}")

@@ -56,10 +56,13 @@ def main(argv: Sequence[str]) -> None:
   fields = _fields(flags)
   # These bring TensorFlow, which `--help` and wrong flags do without.
   from distill.answers.upstream import find_parser
-  from distill.data import importing, published_rationales, registration
+  from distill.data import importing, published_rationales, recorded_modules
   from distill.data.cache import caching, writing
 
-  family = registration.find_family(flags.task, flags.module)
+  directory = flags.output_dir or os.path.join(caching.cache_root(), flags.task)
+  family, flags.module = recorded_modules.find_family(
+    flags.task, flags.module, directory, flags.split
+  )
   parser = find_parser(flags.parser) if flags.parser else None
   folder = pathlib.Path(flags.input_dir)
   read = published_rationales.FORMATS[flags.format]
@@ -77,7 +80,6 @@ def main(argv: Sequence[str]) -> None:
       expected="the files that docs/cache.md names",
       found=", ".join(sorted(p.name for p in folder.glob("*"))[:6]) or "none",
     )
-  directory = flags.output_dir or os.path.join(caching.cache_root(), flags.task)
   source = f"{folder} (sha256 {importing.files_sha256(folder)})"
   for split, groups in found.items():
     entry = writing.write_records(
@@ -93,6 +95,7 @@ def main(argv: Sequence[str]) -> None:
       flags=_said(flags),
       overwrite=flags.overwrite,
       num_shards=flags.num_shards,
+      modules=flags.module,
     )
     print(f"{directory}: {split}, by {entry.teacher}")
     print(f"  examples    {entry.examples:,} in {len(entry.shards)} shards")

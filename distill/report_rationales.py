@@ -94,11 +94,13 @@ def main(argv: Sequence[str]) -> None:
   """Prints the report of one split."""
   flags = parse_arguments(argv)
   # These bring TensorFlow, which `--help` and wrong flags do without.
-  from distill.data import hygiene, registration
+  from distill.data import hygiene, recorded_modules
   from distill.data.cache import caching
 
-  family = registration.find_family(flags.task, flags.module)
   directory = flags.input_dir or os.path.join(caching.cache_root(), flags.task)
+  family, _ = recorded_modules.find_family(
+    flags.task, flags.module, directory, flags.split
+  )
   report = survey(directory, family, flags.split, flags.samples, flags.seed)
   print(hygiene.as_text(report))
   if flags.json:

@@ -57,15 +57,24 @@ def get_mixture_or_task(
 ) -> seqio.Task | seqio.Mixture:
   """Returns a registered mixture or task, after importing `module`.
 
+  What still nobody registered may be of a cache, whose manifest names a module.
+
   Raises:
     UserError: Nobody registered that name, or there is no such module.
   """
+  from distill.data import recorded_modules  # which needs this module
+
   if module is not None:
     import_registrations(module)
-  mixtures, tasks = seqio.MixtureRegistry.names(), seqio.TaskRegistry.names()
-  if name not in mixtures and name not in tasks:
-    raise _unknown_task(str(name), {*mixtures, *tasks})
+  if name not in _registered():
+    recorded_modules.import_for_task(str(name))
+  if name not in _registered():
+    raise _unknown_task(str(name), _registered())
   return seqio.get_mixture_or_task(name)
+
+
+def _registered() -> set[str]:
+  return {*seqio.MixtureRegistry.names(), *seqio.TaskRegistry.names()}
 
 
 def _unknown_task(name: str, known: set[str]) -> UserError:

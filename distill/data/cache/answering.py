@@ -92,6 +92,7 @@ class Answers:
     flags: str,
     record_bytes: int,
     staged: tuple[manifest.Shard, ...],
+    modules: Sequence[str],
   ) -> manifest.SplitEntry:
     """Returns the manifest's entry, with the sums of an earlier one in it."""
     row = self._ledger_row(origin)
@@ -109,6 +110,7 @@ class Answers:
       flags=flags,
       record_bytes=record_bytes,
       shards=staged,
+      modules=tuple(modules),
       ledger=tuple(rows),
     )
     if earlier is None:

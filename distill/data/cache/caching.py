@@ -105,6 +105,7 @@ def build_cache(
   overwrite: bool = False,
   append: bool = False,
   flags: str = "",
+  modules: Sequence[str] = (),
   display: collecting.Display | None = None,
   on_record: Callable[[int, int], None] | None = None,
 ) -> tuple[manifest.SplitEntry, bool]:
@@ -125,6 +126,7 @@ def build_cache(
     overwrite: Replaces a split of other origin, or a damaged one.
     append: Adds the answers to those of a split of another origin.
     flags: The command's flags for teacher, prompt and shards, for messages.
+    modules: What registers the family, but for `tasks`.
     display: Shows the progress of asking.
     on_record: Called with the number of records so far and their total.
 
@@ -179,7 +181,8 @@ def build_cache(
       num_shards,
       len(found),
     )
-    entry = answers.entry(origin, earlier, failed.total(), flags, size, staged)
+    said = flags, size, staged, modules
+    entry = answers.entry(origin, earlier, failed.total(), *said)
     writing.commit(directory, split, entry)
   if collection.journal is not None:
     collection.journal.keep_uses(user)

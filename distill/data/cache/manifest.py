@@ -89,6 +89,7 @@ class SplitEntry:
       fields above have the first one's names and the sums.
     command: Which of our commands wrote it.
     source: The cache or the files that it was made from, where it was.
+    modules: The Python modules that register the family, but for `tasks`.
   """
 
   teacher: str
@@ -110,6 +111,7 @@ class SplitEntry:
   ledger: tuple[LedgerRow, ...] = ()
   command: str = "cache_rationales"
   source: str = ""
+  modules: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -168,7 +170,11 @@ def read(directory: str) -> Manifest | None:
 def _entry(fields: dict) -> SplitEntry:
   shards = tuple(Shard(**shard) for shard in fields["shards"])
   ledger = tuple(LedgerRow(**row) for row in fields["ledger"])
-  return SplitEntry(**{**fields, "shards": shards, "ledger": ledger})
+  modules = fields.get("modules", [])
+  if not (isinstance(modules, list) and all(type(m) is str for m in modules)):
+    raise TypeError("'modules' is no list of names")
+  made = {"shards": shards, "ledger": ledger, "modules": tuple(modules)}
+  return SplitEntry(**fields | made)
 
 
 def write(directory: str, manifest: Manifest) -> None:

@@ -106,6 +106,7 @@ def write_records(
   overwrite: bool,
   num_shards: int | None = None,
   origin: manifest.SplitEntry | None = None,
+  modules: Sequence[str] = (),
 ) -> manifest.SplitEntry:
   """Writes records that no teacher was asked for here as a cache's split.
 
@@ -121,6 +122,7 @@ def write_records(
     num_shards: None: `shards.default_num_shards`.
     origin: The entry of the cache that these were chosen from: it says who was
       asked, and how.
+    modules: What registers the family, but for `tasks`.
 
   Raises:
     UserError: The folder cannot be written, or the split is there and came
@@ -160,6 +162,7 @@ def write_records(
       shards=staged,
       command=command,
       source=source,
+      modules=tuple(modules),
     )
     commit(directory, split, entry)
   return entry
