@@ -120,6 +120,7 @@ def main(argv: Sequence[str]) -> None:
     fraction=options.fraction,
     limit=options.limit,
     allow_failures=options.allow_failures,
+    allow_unread=options.allow_unread,
     seed=options.data_seed,
   )
   examples = choice.examples(family.dataset, options.split)

@@ -1,13 +1,20 @@
 """`distill import_rationales`: others' published rationales, as a cache."""
 
+from __future__ import annotations
+
 import argparse
 import os
 import pathlib
 import shlex
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from distill import errors
+from distill.teacher.unread import UnreadAnswers
+
+if TYPE_CHECKING:
+  from distill.data.cache import records
 
 _FORMATS = ("dss", "fine_tune_cot", "scotd", "jsonl")
 _FIELDS = (
@@ -47,6 +54,12 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
   add("--num_shards", type=int, help="default: one for 1,000 examples")
   add("--module", action="append", default=[], help="registers your family")
   add("--overwrite", action="store_true", help="replace splits that differ")
+  add(
+    "--allow_unread",
+    action="store_true",
+    help="write the cache even if under a tenth of the first answers can be"
+    " read; they should end in 'So the answer is X.', or be as --parser reads",
+  )
   return parser.parse_args(argv)
 
 
@@ -82,14 +95,16 @@ def main(argv: Sequence[str]) -> None:
     )
   source = f"{folder} (sha256 {importing.files_sha256(folder)})"
   for split, groups in found.items():
+    content = [
+      importing.to_record(e, some, family.answer_rule, parser, flags.teacher)
+      for e, some in groups
+    ]
+    _check_read(content, flags)
     entry = writing.write_records(
       directory,
       flags.task,
       split,
-      [
-        importing.to_record(e, some, family.answer_rule, parser, flags.teacher)
-        for e, some in groups
-      ],
+      content,
       command="import_rationales",
       source=source,
       flags=_said(flags),
@@ -101,6 +116,28 @@ def main(argv: Sequence[str]) -> None:
     print(f"  examples    {entry.examples:,} in {len(entry.shards)} shards")
     print(f"  parsed      {_share(entry.parsed, entry.answers)}")
     print(f"  agreement   {_share(entry.agreeing, entry.answers)}")
+
+
+def _check_read(
+  content: Sequence[records.Record], flags: argparse.Namespace
+) -> None:
+  """Raises UserError if hardly any answer could be read."""
+  form = 'a rationale, then "So the answer is X."'
+  unread = UnreadAnswers(
+    f"what --parser={flags.parser} reads" if flags.parser else form,
+    "give the --parser or the --field that fits the files; --allow_unread"
+    " imports them all the same",
+    flags.allow_unread,
+  )
+  for record in content:
+    for answer in zip(
+      record.completions,
+      record.teacher_labels,
+      record.finish_reasons,
+      strict=True,
+    ):
+      unread.add(*answer)
+  unread.check()
 
 
 def _fields(flags: argparse.Namespace) -> dict[str, str]:

@@ -67,7 +67,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
   add(
     "--style",
     default="few_shot",
-    help="one of " + ", ".join(styles.STYLES) + "; default: %(default)s",
+    help="one of " + ", ".join(styles.STYLES) + "; default: %(default)s. The"
+    " answers of few_shot must end in 'So the answer is X.'; docs/cache.md has"
+    " the forms of the others",
   )
   add("--prompt", help="few_shot: a template's name or path, or a .jsonl file")
   add("--shuffle_exemplars", type=int, metavar="SEED", help="few_shot")
@@ -124,6 +126,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     "--allow_failures",
     action="store_true",
     help="leave out what the teacher failed to answer",
+  )
+  add(
+    "--allow_unread",
+    action="store_true",
+    help="write the cache even if under a tenth of the first answers can be"
+    " read",
   )
 
 

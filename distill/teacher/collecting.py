@@ -27,10 +27,23 @@ from distill.teacher.interface import (
 )
 from distill.teacher.journal import Journal
 from distill.teacher.prices import Budget, Purse
+from distill.teacher.unread import UnreadAnswers
 
 # Called when asking begins: shows how the asker gets on with so many jobs,
 # until the context ends.
 Display = Callable[[Asker, int], contextlib.AbstractAsyncContextManager[None]]
+
+
+class Failures(collections.Counter[int]):
+  """How many samples have no answer, for each position of a question.
+
+  Attributes:
+    reasons: How many, for each thing that the server or the network said.
+  """
+
+  def __init__(self) -> None:
+    super().__init__()
+    self.reasons: collections.Counter[str] = collections.Counter()
 
 
 def ask_all(
@@ -38,7 +51,8 @@ def ask_all(
   collection: Collection,
   dead_letters: str,
   display: Display | None = None,
-) -> collections.Counter[int]:
+  unread: UnreadAnswers | None = None,
+) -> Failures:
   """Asks for what the journal does not have yet.
 
   SIGINT and SIGTERM stop it cleanly: what is under way is waited for and kept.
@@ -50,16 +64,16 @@ def ask_all(
       each sample that failed, or whose further attempt or judge did. It is
       there only if one did.
     display: Shows the progress.
+    unread: Counts the answers that could be read.
 
   Returns:
-    How many samples have no answer, for each position of a question that
-    lacks any.
+    The samples that have no answer.
 
   Raises:
     AskingError: Asking had to stop before all was asked.
   """
   journal = collection.journal
-  failed: collections.Counter[int] = collections.Counter()
+  failed = Failures()
   if journal is None:
     return failed
   path = journal.folder / dead_letters
@@ -74,6 +88,7 @@ def ask_all(
       kept += 1
     else:
       failed[position] += 1
+      failed.reasons[str(error)] += 1
     question = questions[position]
     line = {
       "id": question.id,
@@ -99,8 +114,20 @@ def ask_all(
       _ask_by_batches(questions, collection, journal, budget)
     )
     collection = dataclasses.replace(collection, teacher=failures)
+
+  def on_failure(number: int, error: AskingError) -> None:
+    note(number, error, False)
+
+  def on_result(number: int, answer: Answer) -> None:
+    if answer.failure is not None:
+      note(number, answer.failure, True)
+    found = answer.completion
+    if unread is not None:
+      unread.add(found.text, found.answer, found.finish_reason)
+
+  then = on_result, on_failure
   stopped = event_loop.run(
-    _ask_all(questions, collection, note, display, budget, judge_budget)
+    _ask_all(questions, collection, then, display, budget, judge_budget)
   )
   if stopped is not None:
     raise stopped
@@ -141,7 +168,9 @@ async def _ask_by_batches(
 async def _ask_all(
   questions: Sequence[Question],
   collection: Collection,
-  note: Callable[[int, AskingError, bool], None],
+  then: tuple[
+    Callable[[int, Answer], None], Callable[[int, AskingError], None]
+  ],
   display: Display | None,
   budget: Budget,
   judge_budget: Budget,
@@ -171,14 +200,8 @@ async def _ask_all(
   with _stopping(asker):
     try:
       async with shown:
-        await run_jobs(
-          jobs,
-          asker,
-          on_result=lambda number, answer: (
-            note(number, answer.failure, True) if answer.failure else None
-          ),
-          on_failure=lambda number, error: note(number, error, False),
-        )
+        on_result, on_failure = then
+        await run_jobs(jobs, asker, on_result=on_result, on_failure=on_failure)
     finally:
       await asker.close()
       await judge.close()

@@ -20,17 +20,24 @@ _BATCH = 1024
 
 @dataclass
 class Ledger:
-  """What all answers took, each paid request counted once."""
+  """What all answers took, each paid request counted once.
+
+  `not_sent` has the parameters that the server did not take, for any answer.
+  """
 
   requests: int = 0
   prompt_tokens: int = 0
   completion_tokens: int = 0
+  not_sent: str = ""
 
   def add(self, response: Response) -> None:
     """Counts an answer."""
     self.requests += 1
     self.prompt_tokens += response.prompt_tokens
     self.completion_tokens += response.completion_tokens
+    if response.not_sent != self.not_sent:
+      both = f"{self.not_sent},{response.not_sent}".split(",")
+      self.not_sent = ",".join(sorted(set(both) - {""}))
 
 
 class Reading:

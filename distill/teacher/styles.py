@@ -73,10 +73,14 @@ class Completion:
 
 
 class Style(Protocol):
-  """A way to ask. `name` and `sha256`, of its files, are in the manifest."""
+  """A way to ask. `name` and `sha256`, of its files, are in the manifest.
+
+  `form` says, for messages, what its completions should look like.
+  """
 
   name: str
   sha256: str
+  form: str
 
   async def complete(self, input: str, sample: int, ask: AskOne) -> Completion:
     """Returns one sample for one input; raises what `ask` raises."""
@@ -131,6 +135,9 @@ class FewShot:
       by = f"shuffle_seed={self.shuffle_seed}"
       self.template = self.template.changed(by)
     self.name, self.sha256 = self.template.name, self.template.sha256
+    self.form = (
+      f'a rationale, then "So the answer is X." (X: {_form(self.rule)})'
+    )
 
   def prompt(self, input: str, sample: int) -> str:
     """Returns the whole prompt."""
@@ -170,6 +177,7 @@ class ZeroShotTwoSteps:
     self.trigger = self.trigger or f"the answer{_kind(self.rule)} is"
     named = template.changed(self.trigger)
     self.name, self.sha256 = named.name, named.sha256
+    self.form = f'"Therefore, {self.trigger} X." (X: {_form(self.rule)})'
     self._reason, self._extract = template.text.split(_STEPS)
 
   async def complete(self, input: str, sample: int, ask: AskOne) -> Completion:
@@ -202,6 +210,9 @@ class ZeroShotOneStep:
   def __post_init__(self) -> None:
     self._template = prompts.load_prompt("zero_shot_one_step_v1")
     self.name, self.sha256 = self._template.name, self._template.sha256
+    self.form = (
+      f"<rationale>…</rationale> <answer>X</answer> (X: {_form(self.rule)})"
+    )
 
   async def complete(self, input: str, sample: int, ask: AskOne) -> Completion:
     """Returns the completion, read at its tags."""
@@ -222,6 +233,7 @@ class Structured:
   def __post_init__(self) -> None:
     self._template = prompts.load_prompt("structured_v1")
     self.name, self.sha256 = self._template.name, self._template.sha256
+    self.form = f'{{"rationale": "…", "answer": "X"}} (X: {_form(self.rule)})'
     self._otherwise = ZeroShotOneStep(self.rule, self.sampling)
     self._refused = False
 

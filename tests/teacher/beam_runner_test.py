@@ -19,7 +19,8 @@ def run(server, tmp_path, monkeypatch, capsys):
     argv = ["--task=coin_flip", "--split=test", "--teacher=openai"]
     argv += [f"--model={model}", f"--base_url={server.url}"]
     argv += ["--style=zero_shot_two_step", "--temperature=1", "--seed=1"]
-    argv += ["--num_shards=2", f"--output_dir={tmp_path / folder}", *flags]
+    argv += ["--num_shards=2", f"--output_dir={tmp_path / folder}"]
+    argv += ["--allow_unread", *flags]
     code = errors.run_command(cache_rationales.main, argv)
     captured = capsys.readouterr()
     return code, captured.out + captured.err

@@ -13,6 +13,7 @@ from distill.teacher.collection import Collection
 from distill.teacher.insisting import Answer
 from distill.teacher.prices import Price
 from distill.teacher.reading import Ledger, Reading
+from distill.teacher.unread import UnreadAnswers
 
 _ORIGIN = ("teacher", "prompt", "prompt_sha256", "sampling")
 
@@ -58,6 +59,7 @@ class Answers:
     rule: Compares answers with the gold labels.
     split: Who uses the answers, for the journal: a name of this split alone.
     before: Records of other origin, by id, that the answers are added to.
+    unread: Counts the answers that could be read, where nobody has yet.
   """
 
   def __init__(
@@ -67,11 +69,13 @@ class Answers:
     rule: AnswerRule,
     split: str,
     before: Mapping[str, records.Record],
+    unread: UnreadAnswers | None = None,
   ) -> None:
     self._examples = examples
     self._collection = collection
     self._rule = rule
     self._before = before
+    self._unread = unread
     self._reading = Reading(examples, collection, split)
     self._answers = self._parsed = self._agreeing = 0
 
@@ -79,6 +83,9 @@ class Answers:
     teacher = self._collection.teacher.name
     for example, found in zip(self._examples, self._reading, strict=True):
       record = _record(example, found, self._rule, teacher)
+      if self._unread is not None:
+        for said in (answer.completion for answer in found):
+          self._unread.add(said.text, said.answer, said.finish_reason)
       self._answers += len(found)
       self._parsed += sum(map(bool, record.teacher_labels))
       self._agreeing += record.agrees.count(records.AGREES)

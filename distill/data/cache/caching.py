@@ -1,7 +1,6 @@
 """Dataset, prompt and teacher → the cache of one split."""
 
 import os
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -27,6 +26,7 @@ from distill.errors import UserError
 from distill.teacher import collecting
 from distill.teacher.collection import Collection
 from distill.teacher.interface import AskingError
+from distill.teacher.unread import UnreadAnswers
 
 CACHE_ROOT_VARIABLE = "DISTILL_DATA_DIR"
 
@@ -58,12 +58,14 @@ class Choice:
     limit: The most examples, from the first; None: all of the share.
     allow_failures: Leaves out what the teacher failed to answer.
     seed: Of the order whose beginning is the share.
+    allow_unread: Writes the cache even if hardly any answer could be read.
   """
 
   fraction: float = 1.0
   limit: int | None = None
   allow_failures: bool = False
   seed: int = 0
+  allow_unread: bool = False
 
   def __post_init__(self) -> None:
     if not 0 < self.fraction <= 1:
@@ -159,7 +161,8 @@ def build_cache(
     wanted = {"data_sha256": origin["data_sha256"]} if append else origin
     writing.check_same(directory, split, earlier, wanted, num_shards)
   name = f"failed-{dataset.name}-{split}.jsonl"
-  failed = _ask(examples, collection, choice, name, display)
+  unread = _unread(collection, choice)
+  failed = _ask(examples, collection, choice, name, display, unread)
   before = {}
   if earlier is not None:
     old = answering.read(directory, dataset.name, split)
@@ -171,7 +174,10 @@ def build_cache(
   ]
   place = directory if "://" in directory else os.path.abspath(directory)
   user = f"{place}/{split}"
-  answers = answering.Answers(found, collection, answer_rule, user, before)
+  asked_now = unread if collection.journal is None else None
+  answers = answering.Answers(
+    found, collection, answer_rule, user, before, asked_now
+  )
   with writing.writing(directory):
     staged, size = shards.stage(
       directory,
@@ -181,6 +187,8 @@ def build_cache(
       num_shards,
       len(found),
     )
+    if asked_now is not None:
+      asked_now.check()
     said = flags, size, staged, modules
     entry = answers.entry(origin, earlier, failed.total(), *said)
     writing.commit(directory, split, entry)
@@ -220,8 +228,19 @@ def ask_shard(
   examples = choice.examples(dataset, split)
   first, end = (i * len(examples) // num_shards for i in (index, index + 1))
   name = f"failed-{dataset.name}-{split}-{index}.jsonl"
-  _ask(examples[first:end], collection, choice, name, display)
+  unread = _unread(collection, choice)
+  _ask(examples[first:end], collection, choice, name, display, unread)
   return end - first
+
+
+def _unread(collection: Collection, choice: Choice) -> UnreadAnswers:
+  return UnreadAnswers(
+    collection.style.form,
+    "reword the prompt (--prompt), or give another --style or --model, or a"
+    " higher --max_tokens where answers are cut short; --allow_unread writes"
+    " the cache all the same, and what was answered is not asked again",
+    choice.allow_unread,
+  )
 
 
 def _ask(
@@ -230,16 +249,18 @@ def _ask(
   choice: Choice,
   name: str,
   display: collecting.Display | None,
-) -> Counter[int]:
-  """Returns the number of missing samples by position of their example.
+  unread: UnreadAnswers,
+) -> collecting.Failures:
+  """Returns the samples that have no answer.
 
   Those are described in the file `name` in the journal's folder.
 
   Raises:
-    UserError: Asking stopped, or samples are missing that may not be.
+    UserError: Asking stopped, hardly any answer could be read, or samples are
+      missing that may not be.
   """
   try:
-    failed = collecting.ask_all(examples, collection, name, display)
+    failed = collecting.ask_all(examples, collection, name, display, unread)
   except AskingError as error:
     raise UserError(
       "Asking the teacher stopped before its end.",
@@ -247,12 +268,16 @@ def _ask(
       found=str(error),
       remedy=AskingError.KINDS[error.kind],
     ) from None
-  if failed and not choice.allow_failures and collection.journal is not None:
+  if collection.journal is None:
+    return failed
+  unread.check()
+  if failed and not choice.allow_failures:
+    [(reason, _)] = failed.reasons.most_common(1)
     raise UserError(
       f"{failed.total():,} of {len(examples) * collection.samples:,} samples"
       " have no answer, so that no cache was written.",
       expected="an answer to each, or --allow_failures to leave them out",
-      found=f"the failures in {collection.journal.folder / name}",
+      found=f"{reason} (all are in {collection.journal.folder / name})",
       remedy="run the same command again: only these are asked",
     )
   return failed

@@ -48,6 +48,8 @@ class LedgerRow:
     completion_tokens: What the teacher wrote, in its own tokens.
     cost: US dollars, None where the price is not known.
     price: Where the price is from, and of which day.
+    not_sent: Parameters that the server does not take, joined by commas: they
+      are in `sampling` and were left out.
   """
 
   teacher: str
@@ -62,6 +64,7 @@ class LedgerRow:
   completion_tokens: int
   cost: float | None
   price: str
+  not_sent: str = ""
 
 
 @dataclass(frozen=True)
