@@ -44,7 +44,7 @@ class UnreadAnswers:
     if not answer and not self._example:
       self._example = printable(text, _SHOWN)
       if not finish_reasons.is_whole(finish_reason):
-        self._example += f" (it ended by {printable(finish_reason)})"
+        self._example += f" (finish_reason {printable(finish_reason)})"
     if self._answers == FIRST and self._too_few:
       self._say()
 
