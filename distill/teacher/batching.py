@@ -26,7 +26,7 @@ from distill.teacher.interface import (
 )
 from distill.teacher.journal import Journal
 from distill.teacher.openai import OpenAITeacher
-from distill.teacher.openai_replies import read_error, read_response
+from distill.teacher.openai_errors import read_error
 from distill.teacher.prices import Budget
 
 _UNDER_WAY = ("validating", "in_progress", "finalizing", "cancelling")
@@ -238,12 +238,17 @@ async def _collect(
   if reason.kind == "refused":
     say(reason.detail)
   failures, stores = dict.fromkeys(wanted, reason), []
+  with (journal.folder / f"{state['name']}.jsonl").open() as file:
+    sent = {row["custom_id"]: row["body"] for row in map(json.loads, file)}
   for field in ("output_file_id", "error_file_id"):
     if batch.get(field):
       body = await _fetch(teacher, f"files/{batch[field]}/content")
       for line in body.splitlines():
-        key, outcome = _read_line(line, wanted, teacher)
-        if isinstance(outcome, AskingError):
+        key, outcome = _read_line(line, wanted, sent, teacher)
+        if outcome is None:
+          # The next batch has it without what the server does not take.
+          failures.pop(key, None)
+        elif isinstance(outcome, AskingError):
           failures[key] = outcome
         else:
           failures.pop(key, None)
@@ -274,9 +279,15 @@ def _shown(error: Any) -> str:
 
 
 def _read_line(
-  line: bytes, wanted: dict[str, str], teacher: OpenAITeacher
-) -> tuple[str, Response | AskingError]:
-  """Returns a line's key, '' where nobody asked for it, and its outcome."""
+  line: bytes,
+  wanted: dict[str, str],
+  sent: dict[str, dict[str, Any]],
+  teacher: OpenAITeacher,
+) -> tuple[str, Response | AskingError | None]:
+  """Returns a line's key, '' where nobody asked for it, and its outcome.
+
+  That is None where the server refused a parameter, which is now left out.
+  """
   try:
     row = json.loads(line)
     key, reply = row["custom_id"], row.get("response") or {}
@@ -286,10 +297,12 @@ def _read_line(
   except (ValueError, LookupError, TypeError, AttributeError):
     return "", AskingError("malformed", "a line that is no answer", False)
   try:
+    if teacher.adapt(status, body, sent[key]):
+      return key, None
     if status != 200:
       raise read_error(status, {}, body)
-    asked = Request(fields["prompt"])
-    return key, read_response(body, asked, teacher.expected_model)
+    asked = Request(fields["prompt"], stop=tuple(fields.get("stop", ())))
+    return key, teacher.read(body, asked, sent[key])
   except AskingError as error:
     return key, error
 

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -121,34 +122,53 @@ class OpenAITeacher:
       payload = self.payload(request)
       content = json.dumps(payload).encode("ascii")
       status, headers, body = await self.exchange("POST", self.path, content)
-      name = unwanted_parameter(status, body, payload)
-      if not name:
+      if not self.adapt(status, body, payload):
         break
-      self.leave_out(name, parse_error(status, body).message)
     if status != 200:
       raise read_error(status, headers, body)
-    response = read_response(body, request, self.expected_model)
-    # Of this body: another request may have learnt more by now.
-    left_out = sorted(set(self.not_sent) - set(payload))
-    if _NEW_MAX_TOKENS in payload:
-      left_out = [name for name in left_out if name != _MAX_TOKENS]
-    return dataclasses.replace(response, not_sent=",".join(left_out))
+    return self.read(body, request, payload)
 
-  def leave_out(self, name: str, said: str) -> None:
-    """Sends a parameter no more, and says so once on the terminal.
+  def read(
+    self, body: bytes, request: Request, sent: Mapping[str, Any]
+  ) -> Response:
+    """Returns the completion in a reply of status 200.
 
     Args:
-      name: The parameter.
-      said: What the server said of it.
+      body: The reply's.
+      request: What was asked.
+      sent: The body that it was asked with.
+
+    Raises:
+      AskingError: There is none.
     """
-    if name in self.not_sent:
-      return
-    self.not_sent[name] = said
+    response = read_response(body, request, self.expected_model)
+    # Of this body: another request may have learnt more by now.
+    left_out = set(self.not_sent) - set(sent)
+    if _NEW_MAX_TOKENS in sent:
+      left_out -= {_MAX_TOKENS}
+    return dataclasses.replace(response, not_sent=",".join(sorted(left_out)))
+
+  def adapt(self, status: int, body: bytes, sent: Mapping[str, Any]) -> bool:
+    """Returns whether a reply refuses a parameter that was sent.
+
+    It is left out of all requests from now on, which is said once on the
+    terminal.
+
+    Args:
+      status: The reply's.
+      body: The reply's.
+      sent: The body that was refused.
+    """
+    name = unwanted_parameter(status, body, sent)
+    if not name or name in self.not_sent:
+      return bool(name)
+    said = self.not_sent[name] = parse_error(status, body).message
     instead = "no longer sent"
     if name == _MAX_TOKENS and _NEW_MAX_TOKENS in said:
       instead = f"sent as {_NEW_MAX_TOKENS}"
     text = f"The parameter {name} is {instead}: {said}"
     print(printable(text, 1000), file=sys.stderr, flush=True)
+    return True
 
   @property
   def expected_model(self) -> str:

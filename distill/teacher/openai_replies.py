@@ -14,7 +14,12 @@ from typing import Any
 
 from distill.answers import finish_reasons
 from distill.answers.completions import split_thinking
-from distill.teacher.interface import AskingError, Request, Response
+from distill.teacher.interface import (
+  AskingError,
+  Request,
+  Response,
+  refuse_empty,
+)
 from distill.teacher.model_names import is_same_model
 from distill.teacher.openai_errors import read_error
 
@@ -76,9 +81,7 @@ def _response(
   if thought:
     text = text.lstrip()
   reasoning = "\n".join(filter(None, (parted, thought)))
-  if not text.strip() and finish_reasons.is_whole(reason):
-    raise AskingError("empty", "the server's answer has no text", False)
-  return Response(
+  response = Response(
     text,
     reason,
     _count(usage.get("prompt_tokens"), request.prompt),
@@ -87,6 +90,7 @@ def _response(
     reasoning,
     model,
   )
+  return refuse_empty(response)
 
 
 def _texts(choice: Mapping[str, Any]) -> tuple[str, str]:

@@ -64,6 +64,16 @@ def test_a_style_of_two_steps_takes_two_batches(server, tmp_path):
   assert rows[0]["body"]["model"] == "steady"
 
 
+def test_what_a_server_does_not_take_is_left_out_of_the_next_batch(
+  server, tmp_path, capsys
+):
+  found, said = ask(server, tmp_path, model="lacks-temperature")
+  # Refused once, then two steps of the style.
+  assert found == [1] * 20 and server.stats()["requests"] == 60
+  assert sum("submitting" in line for line in said) == 3
+  assert "temperature is no longer sent" in capsys.readouterr().err
+
+
 def test_wherever_it_dies_nothing_is_submitted_twice(server, tmp_path):
   # At the first submission, at a look, at the second submission, …
   for moment in (1, 2, 1, 2, 3, 1):

@@ -96,6 +96,8 @@ class Server:
       reply = {"error": {"message": "bad"}} if bad else completion(body, "")
       if body["model"] == "some-null" and not int(key[:8], 16) % 4:
         reply["choices"][0]["message"]["content"] = None
+      if body["model"] == "lacks-temperature" and "temperature" in body:
+        bad, reply = True, {"error": {"message": "temperature: unsupported"}}
       response = {"status_code": 400 if bad else 200, "body": reply}
       line = json.dumps({"custom_id": key, "response": response})
       (failed if bad else done).append(line)
