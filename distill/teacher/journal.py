@@ -141,16 +141,22 @@ class Journal:
     rows = [self._reader.execute(f"{note} ?", (split, key)) for key in keys]
     return any(row.rowcount > 0 for row in rows)
 
-  def keep_uses(self, split: str) -> None:
-    """Makes the draft final: the split is written, and uses nothing else."""
+  def keep_uses(self, split: str, *, append: bool = False) -> None:
+    """Makes the draft final: the split is written.
+
+    Args:
+      split: Which.
+      append: Whether it still uses what it used before, too.
+    """
     with self._transaction(self._reader) as execute:
+      if not append:
+        execute(
+          "INSERT OR IGNORE INTO dropped SELECT key FROM uses WHERE split = ?",
+          (split,),
+        )
+        execute("DELETE FROM uses WHERE split = ?", (split,))
       execute(
-        "INSERT OR IGNORE INTO dropped SELECT key FROM uses WHERE split = ?",
-        (split,),
-      )
-      execute("DELETE FROM uses WHERE split = ?", (split,))
-      execute(
-        "INSERT INTO uses SELECT split, key FROM drafts WHERE split = ?",
+        "INSERT OR IGNORE INTO uses SELECT * FROM drafts WHERE split = ?",
         (split,),
       )
       execute("DELETE FROM drafts WHERE split = ?", (split,))

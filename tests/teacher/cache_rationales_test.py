@@ -96,13 +96,16 @@ def test_a_plan_needs_no_key(run, server):
   assert not server.stats()["requests"]
 
 
-def test_two_teachers_in_one_cache(run, tmp_path):
+def test_two_teachers_in_one_cache(run, tmp_path, capsys):
   assert run("--limit=5")[0] == 0
   code, said = run("--limit=5", model="faulty")
   assert code == errors.USER_ERROR_EXIT and "--overwrite" in said
   for _ in range(2):
     flags = ["--limit=5", "--append", "--request_timeout=1"]
     assert run(*flags, model="faulty")[0] == 0
+  # The split uses the answers of both.
+  assert journal.main(["gc", f"{tmp_path}/cache/journal"]) == 0
+  assert "0 answers deleted" in capsys.readouterr().out
   names = ("openai(steady,chat)", "openai(faulty,chat)")
   assert [r.teachers for r in records_of(tmp_path)] == [names] * 5
   entry = entry_of(tmp_path)

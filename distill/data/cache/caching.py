@@ -193,7 +193,7 @@ def build_cache(
     entry = answers.entry(origin, earlier, failed.total(), *said)
     writing.commit(directory, split, entry)
   if collection.journal is not None:
-    collection.journal.keep_uses(user)
+    collection.journal.keep_uses(user, append=earlier is not None)
   return entry, True
 
 
