@@ -112,7 +112,8 @@ class Response:
   @property
   def is_empty(self) -> bool:
     """Returns whether there is no text, although it was not cut short."""
-    return not self.text.strip() and is_whole(self.finish_reason)
+    # Of a teacher of the user's own it may be None.
+    return not (self.text or "").strip() and is_whole(self.finish_reason)
 
 
 class AskingError(Exception):

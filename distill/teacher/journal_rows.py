@@ -35,7 +35,9 @@ CREATE TABLE IF NOT EXISTS imported(file TEXT PRIMARY KEY, version TEXT);
 INSERT = "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?)"
 # Version 0 stored answers without text: they count as not there.
 _EMPTY = """CASE WHEN json_valid(answers.response) THEN
-  trim(json_extract(answers.response, '$.text'), char(9, 10, 13, 32)) = '' AND
+  json_extract(answers.response, '$.error') IS NULL AND
+  trim(ifnull(json_extract(answers.response, '$.text'), ''),
+       char(9, 10, 13, 32)) = '' AND
   is_whole(printf('%s', json_extract(answers.response, '$.finish_reason'))) END
 """
 ANSWERED = f"({_EMPTY}) IS NOT TRUE"

@@ -1,10 +1,15 @@
 """A request's key: what a journal of answers will be looked up by."""
 
+import asyncio
 import dataclasses
 
 import pytest
 
-from distill.teacher.interface import AskingError, Request
+from distill.answers.rules import NumberAnswer
+from distill.teacher.interface import AskingError, Request, Response
+from distill.teacher.openai import OpenAITeacher
+from distill.teacher.prompts import PromptTemplate
+from distill.teacher.styles import FewShot
 
 BASE = Request("Q: 1 + 1?\nA:")
 
@@ -50,6 +55,29 @@ GOLDEN = [
 def test_a_key_never_changes_between_releases(request_, teacher, key, legacy):
   assert request_.key(teacher) == key
   assert request_.keys(teacher) == (key, legacy)
+
+
+COMPLETION = (
+  "c00341647d2fd35ced274e7e4947d1483ee5377a4a4cd1537c7786b457b7a54f",
+  "179eeb1a4269e154b127239f448c758787a867437cbf35f4cdc24a12c85c4776",
+)
+
+
+@pytest.mark.parametrize(
+  "endpoint, keys", [("chat", GOLDEN[0][2:]), ("completion", COMPLETION)]
+)
+def test_a_few_shot_question_is_found_in_every_journal(endpoint, keys):
+  teacher = OpenAITeacher("gpt-4o-mini", endpoint=endpoint)
+  template = PromptTemplate("plain", "Q: {input}\nA:", "")
+  found = []
+
+  async def ask(request):
+    found.extend(request.keys(teacher.name))
+    return Response("So the answer is 2.", "stop", 1, 1)
+
+  style = FewShot(template, NumberAnswer())
+  asyncio.run(style.complete("1 + 1?", 0, ask))
+  assert tuple(found) == keys
 
 
 def test_a_legacy_key_spells_out_every_field_of_version_0():

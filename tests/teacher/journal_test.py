@@ -186,7 +186,7 @@ def test_answers_of_version_0_are_found_and_are_whole(tmp_path, capsys):
   assert "whole" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("text", ["", " \n\t"])
+@pytest.mark.parametrize("text", ["", " \n\t", None])
 def test_an_empty_answer_of_version_0_is_asked_for_again_once(tmp_path, text):
   write_version_0(tmp_path, Response(text, "stop", 3, 0))
   assert ask(tmp_path) == (ANSWER, 1)
