@@ -1,32 +1,62 @@
 """From a completion to a rationale and an answer.
 
-Strict first, by the form that the prompt asked for; tolerant after, by the
-other forms and by looser ways to announce an answer. The caller keeps the raw
-text. No text raises or takes more than milliseconds.
+The form that the prompt asked for is tried first, then the others. Of several
+statements of an answer the last that can be read counts. The caller keeps the
+raw text. No text raises or takes more than milliseconds.
 """
 
+import itertools
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from distill.answers import choices, wrappers
 from distill.answers.rules import AnswerRule
 
 # A longer completion is no rationale; what is beyond is not read.
 _LONGEST_TEXT = 32_000
 # Looser announcements count only near the end, where conclusions are.
 _CONCLUSION = 2000
-_TRIGGER = re.compile(r"\bso the answer is\b:?", re.IGNORECASE)
+_MOST_STATEMENTS = 32
+_LONGEST_FINAL_LINE = 100
+_MARKS = r"(?:[*_#>`]{1,4} ?){0,4}"
+_TRIGGER = re.compile(r"\bso,? the answer is\b(?! not\b):?", re.IGNORECASE)
 _LOOSE_TRIGGER = re.compile(
-  r"(?:\b(?:therefore|thus|hence|so),? )?\b(?:the|my) "
-  r"(?:final |correct |best )?answer (?:\([^()\n]{1,40}\) )?is\b:?"
-  r"|\*{0,2}\b(?:final )?answer:\*{0,2}|####|\\boxed\{",
+  rf"{_MARKS}(?:\b(?:therefore|thus|hence|so|then),? )?"
+  r"(?<!\bif )(?<!\bwhether )"
+  r"\b(?:the|my|our) (?:final |correct |best |right )*(?:answer|choice|option) "
+  r"(?:\([^()\n]{1,40}\) )?(?:is|would be|should be|must be)\b(?! not\b):?"
+  rf"|{_MARKS}\b(?:final |correct )*answer *{_MARKS}[:=\uff1a]"
+  rf"|(?:^|\n) *(?:#{{1,6}} |\*\*|__)(?:final |correct )?answer(?:\*\*|__)?"
+  r" *\n"
+  r"|####|[ ]-->[ ]"
+  r"|\$?\\(?:boxed|fbox)\s?\{",
   re.IGNORECASE,
 )
+# '(B) is the correct answer.'
+_REVERSED = re.compile(
+  r"(?:^|[.!?\n]) *(?:(?:so|therefore|thus|hence),? )?([^.!?\n]{1,80}?) is the "
+  r"(?:correct|right|best|final) (?:answer|choice|option)\b(?! is\b)",
+  re.IGNORECASE,
+)
+_BOX = re.compile(r"\\(?:boxed|fbox)\s?\{$", re.IGNORECASE)
+# Between 'Final answer:' and 'The answer is $' nothing is said.
+_NOTHING_SAID = re.compile(r"[\s*_#>`:$\[\]()\\.]*")
+# Left at the end of a rationale, where the answer's own marks begin.
+_OPEN_MARKS = "*_#>`$ \n\t"
 # Models go on to invent the next question of the few-shot prompt.
-_NEXT_QUESTION = re.compile(r"(?:^|\s)Q:|\nPremise:")
-_THINKING = ("<think>", "</think>")
+_NEXT_QUESTION = re.compile(
+  r"(?:^|\s)Q:|\nPremise:|\n\n(?:Question|Human|User):"
+)
+_THINKING = re.compile(
+  r"<(?P<close>/?)(?:think|thinking|thought)>|\[(?P<shut>/?)THINK\]"
+  r"|◁(?P<end>/?)think▷",
+  re.IGNORECASE,
+)
+_MOST_TAGS = 256
 _MOST_OBJECTS = 8
+_LETTER = re.compile(r"\(?[A-Za-z][).:]?")
 
 
 @dataclass(frozen=True)
@@ -43,20 +73,33 @@ class ParsedCompletion:
 
 
 _NOTHING = ParsedCompletion("", "")
+# A rationale, and the text in its answer's place.
+Statement = tuple[str, str]
 
 
 def split_thinking(text: str) -> tuple[str, str]:
-  """Returns the `<think>` part of a text, and what it says after it.
+  """Returns what a text thinks between `<think>` tags, and what it says.
 
-  A part that was never closed was cut short: nothing comes after it. Some chat
-  templates open it themselves, so that only the closing tag is in the text.
+  A part that was never closed was cut short: all that follows is thought. Some
+  chat templates open it themselves, so that a closing tag without an opening
+  one ends thinking that began with the text. Doubled tags count once.
   """
-  opening, closing = _THINKING
-  before, closed, after = text.rpartition(closing)
-  if not closed:
-    before, opened, cut_short = text.partition(opening)
-    return (cut_short.strip(), before) if opened else ("", text)
-  return before.replace(opening, "", 1).strip(), after
+  folded = text.lower()
+  if "think" not in folded and "thought" not in folded:
+    return "", text
+  thought: list[str] = []
+  said: list[str] = []
+  thinking, place = False, 0
+  for tag in itertools.islice(_THINKING.finditer(text), _MOST_TAGS):
+    piece, place = text[place : tag.start()], tag.end()
+    (thought if thinking else said).append(piece)
+    closes = any(tag.group("close", "shut", "end"))
+    if closes and not thinking:
+      thought, said = thought + said, []
+    thinking = not closes
+  (thought if thinking else said).append(text[place:])
+  parts = (piece.strip() for piece in thought)
+  return "\n\n".join(filter(None, parts)), "".join(said)
 
 
 def parse_completion(
@@ -68,90 +111,149 @@ def parse_completion(
     text: The completion. A `<think>` part is not read.
     rule: Reads the answer.
     form: Which of `FORMS` the prompt asked for. It is tried first, then the
-      others and looser announcements, until one gives an answer.
+      others, until one gives an answer.
 
   Returns:
     Both halves; the answer alone is '' where the rationale is clear but `rule`
     cannot read the answer. Both are '' where nothing says where the reasoning
     ended (a refusal, a completion cut short).
   """
-  said = split_thinking(text)[1][:_LONGEST_TEXT]
+  said = wrappers.own_turn(split_thinking(text)[1][:_LONGEST_TEXT])
   first = _NOTHING
   for name in (form, *(name for name in FORMS if name != form)):
-    found = FORMS[name](said)
-    if found is None:
-      continue
-    rationale, answer = found
-    # Some models repeat the prompt's 'A:'.
-    rationale = rationale.strip().removeprefix("A:").lstrip()
-    parsed = ParsedCompletion(
-      rationale, rule.parse(answer) or "", answer.strip()[:_CONCLUSION]
-    )
-    if parsed.answer:
-      return parsed
-    if first is _NOTHING:
-      first = parsed
+    for rationale, answer in FORMS[name](said, rule):
+      parsed = ParsedCompletion(
+        _own(rationale), rule.parse(answer) or "", answer.strip()[:_CONCLUSION]
+      )
+      if parsed.answer:
+        return parsed
+      if first is _NOTHING:
+        first = parsed
   return first
 
 
-def _sentence(text: str) -> tuple[str, str] | None:
-  """Splits at the last 'So the answer is' before an invented 'Q:'.
+def read_answer(text: str, rule: AnswerRule) -> str:
+  """Returns what a text answers that may be an answer alone; '' if nothing.
 
-  It is the form of few-shot prompts (Hsieh et al. 2023, 3.1).
+  A statement such as 'The answer is …' comes before the rest of the text.
   """
-  own = _NEXT_QUESTION.split(text, maxsplit=1)[0]
-  return _split_at_last(own, _TRIGGER, 0)
+  said = split_thinking(text)[1]
+  return parse_completion(said, rule).answer or rule.parse(said) or ""
 
 
-def _tags(text: str) -> tuple[str, str] | None:
+def _own(rationale: str) -> str:
+  # Some models repeat the prompt's 'A:'.
+  rationale = rationale.strip().removeprefix("A:").strip()
+  # The marks around an answer open before it.
+  for opened in (r"\[", r"\("):
+    rationale = rationale.rstrip(_OPEN_MARKS).removesuffix(opened)
+  return rationale.rstrip(_OPEN_MARKS)
+
+
+def _sentence(text: str, rule: AnswerRule) -> Iterator[Statement]:
+  """Yields each statement of an answer, the last first.
+
+  It is the form of few-shot prompts, 'So the answer is …' (Hsieh et al. 2023,
+  3.1), before an invented 'Q:'; near the end also 'Therefore, the answer is',
+  'Answer:', '####', a box, '-->', and a final line that is an answer and
+  nothing else.
+  """
+  text = _NEXT_QUESTION.split(text, maxsplit=1)[0]
+  near_end = max(0, len(text) - _CONCLUSION)
+  spans = {m.span() for m in _TRIGGER.finditer(text)}
+  spans |= {m.span() for m in _LOOSE_TRIGGER.finditer(text, near_end)}
+  reversed_ends = {}
+  if not _reads_any_text(rule):
+    for match in _REVERSED.finditer(text, near_end):
+      spans.add((match.start(1), match.start(1)))
+      reversed_ends[match.start(1)] = match.end(1)
+  final = _final_line(text, rule)
+  if final is not None:
+    spans.add((final, final))
+  found = sorted(spans)[-_MOST_STATEMENTS:]
+  end = len(text)
+  for place in range(len(found) - 1, -1, -1):
+    start, after = found[place]
+    said = text[after : reversed_ends.get(after, end)]
+    end = start
+    if _BOX.search(text, start, after):
+      said = wrappers.boxed(text, after)[0]
+    for earlier, stated in reversed(found[:place]):
+      # 'Final answer: the answer is' announces one answer twice.
+      if stated <= start and not _NOTHING_SAID.fullmatch(text, stated, start):
+        break
+      start = min(start, earlier)
+    yield text[:start], said
+
+
+def _reads_any_text(rule: AnswerRule) -> bool:
+  return rule.parse("zqx") is not None
+
+
+def _final_line(text: str, rule: AnswerRule) -> int | None:
+  """Returns the place of a last line that is an answer and nothing else.
+
+  That can be told of rules that do not read every text as an answer.
+  """
+  before, _, line = text.rstrip().rpartition("\n")
+  place = len(before) + bool(before)
+  if len(line) > _LONGEST_FINAL_LINE or _reads_any_text(rule):
+    return None
+  if _TRIGGER.search(line) or _LOOSE_TRIGGER.search(line):
+    return None
+  said = wrappers.first_line(line)
+  answer = rule.parse(said)
+  if answer is None or not said:
+    return None
+  alone = said.strip("$% ").replace(",", "").casefold()
+  if alone == answer.casefold() or _LETTER.fullmatch(said):
+    return place
+  text = choices.without_letters(said)
+  # One of several lines that list the choices concludes nothing.
+  last_line = wrappers.first_line(before.rpartition("\n")[2])
+  if choices.without_letters(last_line) != last_line:
+    return None
+  return (
+    (before, line) if choices.folded(text) == choices.folded(answer) else None
+  )
+
+
+def _tags(text: str, rule: AnswerRule) -> Iterator[Statement]:
   """Reads `<rationale>…</rationale> <answer>…</answer>`, the last answer."""
+  del rule
   before, opened, rest = text.rpartition("<answer>")
   answer, closed, _ = rest.partition("</answer>")
-  if not opened or not closed:
-    return None
-  inside = before.partition("<rationale>")[2] or before
-  return inside.partition("</rationale>")[0], answer
+  if opened and closed:
+    inside = before.partition("<rationale>")[2] or before
+    yield inside.partition("</rationale>")[0], answer
 
 
-def _json(text: str) -> tuple[str, str] | None:
-  """Reads the first JSON object that has an 'answer'."""
+def _json(text: str, rule: AnswerRule) -> Iterator[Statement]:
+  """Reads JSON objects that have an 'answer', the last first."""
+  del rule
   decoder = json.JSONDecoder()
+  found: list[Statement] = []
   start = -1
   for _ in range(_MOST_OBJECTS):
     start = text.find("{", start + 1)
     if start < 0:
-      return None
+      break
     try:
-      content, _ = decoder.raw_decode(text, start)
+      content, end = decoder.raw_decode(text, start)
     except (ValueError, RecursionError):
       continue
     if not isinstance(content, dict):
       continue
     rationale, answer = content.get("rationale", ""), content.get("answer")
     if isinstance(rationale, str) and isinstance(answer, str | int | float):
-      return rationale, str(answer)
-  return None
+      found.append((rationale, str(answer)))
+      start = end - 1
+  yield from reversed(found)
 
 
-def _loose(text: str) -> tuple[str, str] | None:
-  """Splits at the last of 'the answer is', 'Answer:', '####', a box."""
-  own = _NEXT_QUESTION.split(text, maxsplit=1)[0]
-  return _split_at_last(own, _LOOSE_TRIGGER, max(0, len(own) - _CONCLUSION))
-
-
-def _split_at_last(
-  text: str, trigger: re.Pattern[str], start: int
-) -> tuple[str, str] | None:
-  last = None
-  for last in trigger.finditer(text, start):  # noqa: B007
-    pass
-  return last and (text[: last.start()], text[last.end() :])
-
-
-# A reader of each form: (rationale, answer), None where it is not of the form.
-FORMS: dict[str, Callable[[str], tuple[str, str] | None]] = {
+# A reader of each form: its (rationale, answer), the likeliest first.
+FORMS: dict[str, Callable[[str, AnswerRule], Iterator[Statement]]] = {
   "sentence": _sentence,
   "tags": _tags,
   "json": _json,
-  "loose": _loose,
 }

@@ -6,12 +6,13 @@ that no text runs code, raises or takes long.
 """
 
 import ast
-import itertools
 import operator
 import re
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any, TypeVar
+
+from distill.answers import notation
 
 _LONGEST_TEXT = 2000
 _LONGEST_EXPRESSION = 200
@@ -20,12 +21,19 @@ _DEEPEST = 32
 _MOST_BITS = 256
 _HIGHEST_POWER = 16
 
-_THOUSANDS = re.compile(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))")
 _ARITHMETIC = re.compile(r"[0-9.+\-*/() ]+")
-# Half of 'some - 8': the other half is no arithmetic.
-_HALF = re.compile(r"[+\-*/] ")
-_TIMES = re.compile(r"(?<=[0-9)] )x(?= [0-9(])")
-_SIGNS = str.maketrans({"×": "*", "÷": "/", "\N{MINUS SIGN}": "-", "$": " "})
+_WRITTEN = re.compile(r"[0-9.+\-*/^()% $]+")
+# Half of 'some - 8' or of '8 - some': the other half is no arithmetic.
+_HALF = re.compile(r"^[+*/]|^- |[-+*/]$")
+# '√2', '5x', '10:30', '3 or 5'.
+_UNKNOWN = re.compile(
+  r"[√±∫π]|(?<![\w.])[0-9.]+[a-z](?![a-z])|[0-9][:,'][0-9]"
+  r"|[0-9] (?:or|to) \$?[0-9]"
+)
+_PLAIN = re.compile(r"-?[0-9]*\.?[0-9]+")
+_HUNDREDTHS = re.compile(
+  r"(?<![0-9.])([0-9]+(?:\.[0-9]+)?|\.[0-9]+) ?%(?! ?[0-9(])"
+)
 _Number = TypeVar("_Number", Fraction, float)
 _Operation = Callable[[Any, Any], Any]
 _OPERATORS: dict[type[ast.operator], _Operation] = {
@@ -43,15 +51,28 @@ class _NoValueError(Exception):
 def find(text: str) -> str | None:
   """Returns the first expression in `text` that has a value, or None.
 
-  It is as written, but for spare whitespace, '$', commas between thousands,
-  trailing periods and typographic signs (and 'x' between numbers).
+  It is as written, but for spare whitespace, currencies, separators of
+  thousands and typographic signs; a percentage within it is a hundredth. What
+  words are a part of ('some bags + 4', '3 apples + 4 apples') has no value.
   """
-  text = " ".join(text[:_LONGEST_TEXT].split()).translate(_SIGNS)
-  text = _TIMES.sub("*", _THOUSANDS.sub("", text))
-  found = (match[0].strip(". ") for match in _ARITHMETIC.finditer(text))
-  with_digits = (piece for piece in found if any(map(str.isdigit, piece)))
-  for candidate in itertools.islice(with_digits, _MOST_CANDIDATES):
-    if not _HALF.match(candidate) and evaluate(candidate) is not None:
+  text = notation.normalized(" ".join(text[:_LONGEST_TEXT].split()))
+  found = (
+    match[0].replace("$", " ").replace("^", "**").strip(". ")
+    for match in _WRITTEN.finditer(text)
+  )
+  pieces = [
+    " ".join(piece.split()) for piece in found if re.search("[0-9]", piece)
+  ]
+  if any(map(_HALF.search, pieces)) or _UNKNOWN.search(text):
+    return None
+  for piece in pieces[:_MOST_CANDIDATES]:
+    candidate = piece
+    if "%" in piece:
+      alone = piece.rstrip("% ")
+      candidate = alone
+      if not _PLAIN.fullmatch(alone):
+        candidate = _HUNDREDTHS.sub(r"(\1 / 100)", piece)
+    if evaluate(candidate) is not None:
       return candidate
   return None
 

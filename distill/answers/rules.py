@@ -1,28 +1,38 @@
 """Answer rules: how a dataset's answers are read and compared.
 
 The teacher's agreement, filters and the student's metric use the same rule.
-No rule raises or takes long on any text, and none evaluates it.
+Wrappers are no part of an answer (wrappers.py). No rule raises or takes long
+on any text, and none evaluates it.
 """
 
+import dataclasses
+import itertools
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
 
-from distill.answers import expressions
+from distill.answers import choices as choice_reading
+from distill.answers import expressions, numbers, wrappers
 
-# An answer stands at the start of what follows the trigger.
-_LONGEST_TEXT = 2000
-_YES_NO = re.compile(r"\b(yes|no)\b")
-_NUMBER = re.compile(
-  # No word or point in front: 'A4' holds no 4, and '10-4' no -4.
-  r"(?<![\w.])-?"
-  r"(?:(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)(?:\.[0-9]+)?|\.[0-9]+)"
+_LONGEST_TEXT = 1000
+_MOST_NUMBERS = 8
+_SENTENCE_END = re.compile(
+  r"(?<!\bMr)(?<!\bMs)(?<!\bDr)(?<!\bSt)(?<!\bMrs)(?<!\bNo)"
+  r"(?<=[.!?])\s+(?=[A-Z\"'(])"
 )
-_LONGEST_NUMBER = 64
-_LETTER = re.compile(r"\(([a-z])\)|([a-z])[.):]?$")
-_LISTED = re.compile(r"^\([a-z]\) (.*)$", re.MULTILINE)
-_LETTERS = re.compile(r"(?:\s*\([a-z]\)(?=\s))+")
+_LEADING_YES_NO = re.compile(r"(yes|no|true|false)\b")
+# What may stand before a number where others follow it.
+_HEDGE = re.compile(
+  r"\W*(?:(?:about|approx|approximately|around|roughly|nearly|almost|exactly"
+  r"|only|just|still|now|that|there (?:are|were)|a total of|in total|at least"
+  r"|at most|over|under|equal to|equals|[a-z] ?=|\$)\W*)*",
+  re.IGNORECASE,
+)
+_BOTH = re.compile(r"\b(?:yes|no) ?(?:/|or|and) ?(?:yes|no)\b")
+_LATER_YES_NO = re.compile(r"\b(yes|no)\b(?=\W*(?:$|[.,;!]))")
+_MEANING = {"true": "yes", "false": "no"}
 
 
 class AnswerRule(Protocol):
@@ -35,22 +45,15 @@ class AnswerRule(Protocol):
     """Returns whether two answers are the same; no answer equals none."""
 
 
-def _trim(text: str) -> str:
-  """Returns the first line that says something, without trailing periods."""
-  for line in text[:_LONGEST_TEXT].splitlines():
-    line = " ".join(line.split()).rstrip(". ")
-    if line:
-      return line
-  return ""
-
-
-def _folded(text: str) -> str:
-  return _trim(text).casefold()
+def rule_for(rule: AnswerRule, input: str) -> AnswerRule:
+  """Returns the rule that reads answers to this input."""
+  for_input = getattr(rule, "for_input", None)
+  return for_input(input) if for_input else rule
 
 
 @dataclass(frozen=True)
 class TextAnswer:
-  """The whole first line, less trailing periods and spare whitespace.
+  """The first line that says something, without wrappers around it.
 
   Answers are compared without case unless `match_case` (the paper's code
   compares exactly, Hsieh et al. 2023, and so counts 'French' ≠ 'french').
@@ -59,12 +62,12 @@ class TextAnswer:
   match_case: bool = False
 
   def parse(self, text: str) -> str | None:
-    """Returns the trimmed line as it is written, None if all is blank."""
-    return _trim(text) or None
+    """Returns the line as it is written, None if all is blank."""
+    return wrappers.first_line(text) or None
 
   def equal(self, a: str, b: str) -> bool:
     """Returns whether both lines say the same and say something."""
-    left, right = _trim(a), _trim(b)
+    left, right = self.parse(a) or "", self.parse(b) or ""
     if not self.match_case:
       left, right = left.casefold(), right.casefold()
     return left == right != ""
@@ -72,9 +75,11 @@ class TextAnswer:
 
 @dataclass(frozen=True)
 class NumberAnswer:
-  """The first number in the text, or the last one with `last`.
+  """The first number in the first sentence, or the last one with `last`.
 
-  '$1,250.', '1250.0 boxes' and '1250' are equal. After a trigger the first
+  '$1,250.', '1250.0 boxes' and '1250' are equal; numbers.py says what is read
+  and what has no value. Where the first number has no value there is no
+  answer, nor where a sentence of words has several. After a trigger the first
   number is the answer (Ho et al. 2023, B.2); `last` suits text without one.
   Numbers are compared exactly, within an absolute `tolerance`.
   """
@@ -83,14 +88,19 @@ class NumberAnswer:
   tolerance: float = 1e-6
 
   def parse(self, text: str) -> str | None:
-    """Returns the number without '$' and commas, None if there is none."""
-    text = text[-_LONGEST_TEXT:] if self.last else text[:_LONGEST_TEXT]
-    text = text.replace("\N{MINUS SIGN}", "-").replace("-$", "$-")
-    numbers = _NUMBER.findall(text)
-    if not numbers:
+    """Returns the number without units and commas, None if there is none."""
+    if self.last:
+      lines = wrappers.without_latex(text[-_LONGEST_TEXT:]).splitlines()
+      lines = [" ".join(line.split()) for line in lines if line.strip()]
+      found = (list(numbers.find(line)) for line in reversed(lines))
+      return next((some[-1] for some in found if some), None)
+    line = wrappers.first_line(text)
+    sentence = _SENTENCE_END.split(line, maxsplit=1)[0]
+    found = list(itertools.islice(numbers.find(sentence), _MOST_NUMBERS))
+    # 'We add 5 and 3' has no answer, '8 of 10' and 'about 8 of 10' have.
+    if len(set(found)) > 1 and not numbers.starts(_HEDGE.sub("", sentence, 1)):
       return None
-    number = numbers[-1 if self.last else 0].replace(",", "")
-    return number if len(number) <= _LONGEST_NUMBER else None
+    return found[0] if found else None
 
   def equal(self, a: str, b: str) -> bool:
     """Returns whether both hold a number and the two differ by no more."""
@@ -102,12 +112,22 @@ class NumberAnswer:
 
 @dataclass(frozen=True)
 class YesNoAnswer:
-  """The first word 'yes' or 'no', in any case."""
+  """'yes' or 'no' in any case: the first word, else the one that concludes."""
 
   def parse(self, text: str) -> str | None:
-    """Returns 'yes' or 'no', None if neither is there."""
-    found = _YES_NO.search(text[:_LONGEST_TEXT].lower())
-    return found[1] if found else None
+    """Returns 'yes' or 'no', None unless it is clear which."""
+    line = wrappers.first_line(text).lower()
+    if _BOTH.search(line):
+      return None
+    leading = _LEADING_YES_NO.match(line)
+    if leading:
+      word = leading[1]
+      # 'True.' answers; 'true love' does not.
+      if word in _MEANING:
+        return _MEANING[word] if line == word else None
+      return word
+    later = set(_LATER_YES_NO.findall(line))
+    return later.pop() if len(later) == 1 else None
 
   def equal(self, a: str, b: str) -> bool:
     """Returns whether both say the same."""
@@ -119,28 +139,45 @@ class ChoiceAnswer:
   """One of fixed choices, by its text or its letter, in any case.
 
   The text may be the whole answer, or the only choice that the answer
-  mentions; '(b)', 'b', 'b.' and '(b) anything' name the second choice, and
-  the letter wins over the text after it.
+  mentions; '(b)', 'b', 'B, because …', 'option B' and '(b) anything' name the
+  second choice, and the letter wins over the text after it.
+
+  Attributes:
+    choices: What answers are read as. Single letters are named by themselves,
+      in capitals, in brackets or alone.
+    texts: What each choice stands for where `choices` are letters.
   """
 
   choices: tuple[str, ...]
+  texts: tuple[str, ...] = ()
+
+  def for_input(self, input: str) -> AnswerRule:
+    """Returns the rule that knows what this input's letters stand for."""
+    listed = choice_reading.listed(input)
+    if self._lettered and len(listed) == len(self.choices):
+      return dataclasses.replace(self, texts=listed)
+    return self
+
+  @property
+  def _lettered(self) -> bool:
+    return all(len(c) == 1 and c.isalpha() for c in self.choices)
 
   def parse(self, text: str) -> str | None:
     """Returns the choice as `choices` spells it, None if not exactly one."""
-    answer = _folded(text)
-    by_text = {_folded(choice): choice for choice in self.choices}
-    if answer in by_text:
-      return by_text[answer]
-    letter = _LETTER.match(answer)
-    if letter:
-      index = ord(letter[1] or letter[2]) - ord("a")
-      return self.choices[index] if index < len(self.choices) else None
-    mentioned = [
-      choice
-      for folded, choice in by_text.items()
-      if re.search(rf"(?<!\w){re.escape(folded)}(?!\w)", answer)
-    ]
-    return mentioned[0] if len(mentioned) == 1 else None
+    line = wrappers.first_line(text)
+    if line in self.choices:
+      return line
+    # Without texts letters are all there is to read.
+    texts: Sequence[str] = self.texts or (
+      () if self._lettered else self.choices
+    )
+    letters = (
+      [choice.casefold() for choice in self.choices]
+      if self._lettered
+      else [chr(ord("a") + place) for place in range(len(self.choices))]
+    )
+    place = choice_reading.find(line, letters, texts)
+    return None if place is None else self.choices[place]
 
   def equal(self, a: str, b: str) -> bool:
     """Returns whether both name the same choice."""
@@ -149,30 +186,26 @@ class ChoiceAnswer:
 
 @dataclass(frozen=True)
 class ListedChoiceAnswer:
-  """One of the choices that the input lists, a line each: '(a) bank'.
+  """One of the choices that the input lists: '(a) bank', a line each or in one.
 
   By itself it compares choices by their text; `for_input` reads answers.
   """
 
   def for_input(self, input: str) -> AnswerRule:
     """Returns the rule that knows this input's choices."""
-    choices = tuple(choice.strip() for choice in _LISTED.findall(input))
-    return ChoiceAnswer(choices) if choices else self
+    listed = choice_reading.listed(input)
+    return ChoiceAnswer(listed) if listed else self
 
   def parse(self, text: str) -> str | None:
     """Returns the first line without the letters in front, None if blank."""
-    return _trim(_LETTERS.sub("", _trim(text), count=1)) or None
+    return choice_reading.without_letters(wrappers.first_line(text)) or None
 
   def equal(self, a: str, b: str) -> bool:
-    """Returns whether both are the same text, in any case."""
-    return _folded(self.parse(a) or "") == _folded(self.parse(b) or "") != ""
-
-
-def rule_for(rule: AnswerRule, input: str) -> AnswerRule:
-  """Returns the rule that reads answers to this input."""
-  if isinstance(rule, ListedChoiceAnswer):
-    return rule.for_input(input)
-  return rule
+    """Returns whether both are the same text, but for case and article."""
+    left, right = (
+      choice_reading.folded(self.parse(text) or "") for text in (a, b)
+    )
+    return left == right != ""
 
 
 @dataclass(frozen=True)
@@ -187,11 +220,11 @@ class ExpressionAnswer:
 
   def parse(self, text: str) -> str | None:
     """Returns the first expression with a value, as written, or None."""
-    return expressions.find(text)
+    return expressions.find(wrappers.first_line(text))
 
   def equal(self, a: str, b: str) -> bool:
     """Returns whether both have a value and the two differ by no more."""
-    left, right = expressions.evaluate(a), expressions.evaluate(b)
+    left, right = (expressions.evaluate(self.parse(x) or "") for x in (a, b))
     if left is None or right is None:
       return False
     return abs(left - right) <= self.tolerance

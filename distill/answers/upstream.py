@@ -146,9 +146,14 @@ def _fine_tune_cot(
   """Reads the first candidate after the prefix; without one, the last of all.
 
   Without a table entry (the two zero-shot steps joined by 'Therefore, the
-  answer is') it is the first of the second step.
+  answer is') it is the first of the second step: the first step may use the
+  same words, so the last prefix counts.
   """
-  rationale, found, said = text[:_LONGEST_TEXT].partition(prefix)
+  text = text[:_LONGEST_TEXT]
+  rationale, found, said = text.partition(prefix)
+  if prefix == _THEREFORE:
+    rationale, found, said = text.rpartition(prefix)
+    rationale = rationale if found else text
   read = list(candidates(said if found else rationale))
   answer = (read[0] if found else read[-1]) if read else ""
   if not found and prefix == _THEREFORE:

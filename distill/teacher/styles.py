@@ -192,10 +192,7 @@ class ZeroShotTwoSteps:
     )
     second = await ask(self.sampling.request(extract, sample))
     rule = rules.rule_for(self.rule, input)
-    said = completions.split_thinking(second.text)[1]
-    answer = rule.parse(said)
-    if answer is None:
-      answer = completions.parse_completion(said, rule).answer
+    answer = completions.read_answer(second.text, rule)
     text = reasoning + extract.removeprefix(f"{asked} {reasoning}")
     return _completion([first, second], text + second.text, reasoning, answer)
 

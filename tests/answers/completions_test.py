@@ -8,9 +8,15 @@ from distill.answers.completions import (
   FORMS,
   ParsedCompletion,
   parse_completion,
+  read_answer,
   split_thinking,
 )
-from distill.answers.rules import NumberAnswer, TextAnswer
+from distill.answers.rules import (
+  ChoiceAnswer,
+  NumberAnswer,
+  TextAnswer,
+  YesNoAnswer,
+)
 
 
 @pytest.mark.parametrize(
@@ -68,6 +74,94 @@ def test_the_form_that_was_asked_for_comes_first(form, text, rationale, answer):
   assert parsed == ParsedCompletion(rationale, answer)
 
 
+LISTED = ChoiceAnswer(("river", "bank", "sky"))
+NUMBER, TEXT, YES_NO = NumberAnswer(), TextAnswer(), YesNoAnswer()
+
+
+@pytest.mark.parametrize(
+  "rule, text, answer",
+  [
+    (NUMBER, "The answer is 5 if we ignore tax. Then 6.\nFinal answer: 6", "6"),
+    (
+      NUMBER,
+      "Therefore, the answer is 27. The answer (words) is twenty-seven.",
+      "27",
+    ),
+    (NUMBER, "So the answer is 5? No. We add tax.\n\n18", "18"),
+    (
+      NUMBER,
+      "Final Answer: The final answer is $8$. I hope it is correct.",
+      "8",
+    ),
+    (NUMBER, "The answer is obvious. 5 + 3 = 8.\n#### 8", "8"),
+    (NUMBER, "**Final Answer**\n\n\\boxed{8}", "8"),
+    (NUMBER, "### Final Answer\n8", "8"),
+    (NUMBER, "5 + 3 is 8 --> 8", "8"),
+    (LISTED, "The boxes hold 3. --> bank", "bank"),
+    (NUMBER, "Reason.\n\\[\n\\boxed{8}\n\\]", "8"),
+    (LISTED, "Reason.\n(b)", "bank"),
+    (LISTED, "B", "bank"),
+    (NUMBER, "<think>So the answer is 5</think>So the answer is 8.", "8"),
+    (NUMBER, "x<think>a</think>So the answer is 8.", "8"),
+    (NUMBER, "So the answer is 8. <think>hmm, the answer is 9", "8"),
+    (TEXT, "So the answer is ab<|eot_id|>", "ab"),
+    (TEXT, "So the answer is:\n\n**fnel**", "fnel"),
+    (NUMBER, "If the answer is 5 then 6. So it is 8.", ""),
+    (LISTED, '{"rationale": "x", "answer": "**B**"}', "bank"),
+    (LISTED, "(B) is the correct answer.", "bank"),
+    (
+      LISTED,
+      "The correct answer is (B) bank because so. The other answers are wrong.",
+      "bank",
+    ),
+    (NUMBER, "The answer is not 5. The answer is 8.", "8"),
+    (NUMBER, "Answer: We add 5 and 3. The total is 8.", ""),
+    (NUMBER, "**Answer:**\n\n> 8", "8"),
+    (NUMBER, "Answer = 8", "8"),
+    (NUMBER, "The answer: 8", "8"),
+    (NUMBER, "the answer would be 8", "8"),
+    (NUMBER, "So, the answer is **8**.", "8"),
+    (NUMBER, "My final answer is: 8", "8"),
+    (NUMBER, "<answer>8</answer>", "8"),
+    (NUMBER, "\\boxed{5}? No: \\boxed{8}", "8"),
+    (NUMBER, "The answer is twenty. <b>Answer: 20</b>", "20"),
+    (YES_NO, "So the answer is yes.", "yes"),
+    (YES_NO, "It's heads.\nYes", "yes"),
+  ],
+)
+def test_the_last_statement_that_can_be_read_is_the_answer(rule, text, answer):
+  assert parse_completion(text, rule).answer == answer
+
+
+@pytest.mark.parametrize(
+  "text, rationale",
+  [
+    ("Two.\n\\[\n\\boxed{8}\n\\]", "Two."),
+    ("Two. **Answer:** **8**", "Two."),
+    ("Two.\n\n**Final Answer**\n\nThe final answer is $\\boxed{8}$.", "Two."),
+    ("5 + 3 --> 8", "5 + 3"),
+    ("Two.\n\n### Answer\n8", "Two."),
+    ("Two.\n8", "Two."),
+  ],
+)
+def test_what_announces_an_answer_is_no_part_of_the_rationale(text, rationale):
+  assert parse_completion(text, NUMBER) == ParsedCompletion(rationale, "8")
+
+
+@pytest.mark.parametrize(
+  "text, answer",
+  [
+    ("8", "8"),
+    ("The answer is 8.", "8"),
+    ("<think>9</think> 8", "8"),
+    ("It is 5 + 3, so the answer is 8", "8"),
+    ("many", ""),
+  ],
+)
+def test_a_text_may_be_an_answer_alone(text, answer):
+  assert read_answer(text, NUMBER) == answer
+
+
 def test_what_stood_in_the_answers_place_is_kept():
   parsed = parse_completion("A lot. So the answer is many.", NumberAnswer())
   assert (parsed.rationale, parsed.answer) == ("A lot.", "")
@@ -83,6 +177,14 @@ def test_what_stood_in_the_answers_place_is_kept():
     ("Hm.</think>It is 8.", "Hm.", "It is 8."),
     ("<think>Hm. So the answer is 7", "Hm. So the answer is 7", ""),
     ("It is 8.", "", "It is 8."),
+    # Words before the part, one that comes late, several, doubled tags.
+    ("So.<think>Hm.</think> It is 8.", "Hm.", "So. It is 8."),
+    ("It is <think>Hm. 8", "Hm. 8", "It is "),
+    ("<think>A.</think>B. <think>C.</think>D.", "A.\n\nC.", "B. D."),
+    ("<think>\n<think>A.</think>B.", "A.", "B."),
+    ("<think>A.</think></think>B.", "A.", "B."),
+    ("<Thinking>A.</Thinking>B.", "A.", "B."),
+    ("[THINK]A.[/THINK]B.", "A.", "B."),
   ],
 )
 def test_thinking_is_kept_apart(text, thinking, rest):

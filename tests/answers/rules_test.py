@@ -32,7 +32,8 @@ NUMBER, EXPRESSION, TEXT = NumberAnswer(), ExpressionAnswer(), TextAnswer()
     (NUMBER, " $1,250.50 in all, of 3,000", "1250.50"),
     (NUMBER, " -$5", "-5"),
     (NUMBER, " \N{MINUS SIGN}5", "-5"),
-    (NUMBER, " 1,2,3", "1"),
+    # A list, no number.
+    (NUMBER, " 1,2,3", None),
     (NUMBER, ".5 of it", ".5"),
     (NumberAnswer(last=True), "10-4 = 6.", "6"),
     (NUMBER, "A4 paper", None),

@@ -117,7 +117,7 @@ def sample(index, question, completion, reason="stop"):
 
 def test_completions_of_fine_tune_cot(tmp_path):
   data = {
-    "0": [sample(0, "d?", " 8.0 or 9"), sample(0, "d?", " 7")],
+    "0": [sample(0, "d?", " 8.0 boxes"), sample(0, "d?", " 7")],
     "2": [sample(2, "e?", " 8", "length")],
   }
   put(tmp_path / "B_x" / "D_y.json", {"metadata": {"base_model": "davinci"},
@@ -128,7 +128,7 @@ def test_completions_of_fine_tune_cot(tmp_path):
   [both], [cut] = found["train"], found["test"]
   assert both.rationales == ("5 + 3.", "5 + 3.") and both.agrees == (1, 0)
   assert both.teachers == ("davinci", "davinci")
-  assert both.completions[0] == f"5 + 3.{THEN} 8.0 or 9"
+  assert both.completions[0] == f"5 + 3.{THEN} 8.0 boxes"
   # Here what was cut short is a failure; there it was not.
   assert (cut.agrees, cut.rationales) == ((0,), ("",))
   parser = find_parser("fine_tune_cot_gsm8k")
@@ -357,8 +357,8 @@ CQA, SVAMP = (
 @pytest.mark.parametrize(
   "data, family, upstream, better",
   [
-    # 74.26 and 77.23%; by letter 75.85 and 78.79%.
-    ("cqa", CQA, {"train": 7234, "test": 943}, {"train": 7389, "test": 962}),
+    # 74.26 and 77.23%; by letter, never two of them, 75.47 and 78.46%.
+    ("cqa", CQA, {"train": 7234, "test": 943}, {"train": 7352, "test": 958}),
     # 73.50 and 74.00%; nothing lost after the last ')', 74.25 and 78.00%.
     ("svamp", SVAMP, {"train": 588, "test": 148}, {"train": 594, "test": 156}),
     # 73.17 and 72.99%; less three right ones that end without a mark.
@@ -406,9 +406,9 @@ def test_the_released_rows_of_esnlis_train_split():
 @pytest.mark.parametrize(
   "file, theirs, ours",
   [
-    ("SVAMP/svamp_1.json", 803, 805),
+    ("SVAMP/svamp_1.json", 803, 804),
     ("AddSub/addsub_1.json", 370, 370),
-    ("SingleEq/singleeq_1.json", 484, 484),
+    ("SingleEq/singleeq_1.json", 484, 485),
   ],
 )
 def test_chains_of_thought_of_another_model_are_read_as_well(

@@ -1,0 +1,78 @@
+r"""Numbers in text: their value, or none; never another number.
+
+'1,250', '1 250' and '1.250,00' are the same; '3 1/2', '½', '1.5e3', '2 × 10³',
+'1 million' and '5 - 8 = –3' have a value. Dates, times, ratios, ranges, '2x',
+'√2' and '1,2,3' have none. A percent sign and a currency are units: '12 %' is
+12; only within arithmetic is '12 %' a hundredth of that.
+"""
+
+import re
+from collections.abc import Iterator
+
+from distill.answers import expressions, notation
+
+_LONGEST_NUMBER = 64
+# A number and all arithmetic that goes on from it.
+_CHUNK = re.compile(
+  r"(?<![\w.])(?<![a-zA-Z]-)[-+($ ]{0,6}(?:[0-9]|\.[0-9])"
+  r"(?:[0-9$%]|[.,:'](?=[0-9])|\s*(?:\*\*|[-+*/^=])[\s(]*|\)|\((?=[0-9])"
+  r"|\s+(?=[0-9]))*"
+)
+_SIMPLE = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)")
+_HUNDREDTHS = re.compile(
+  r"(?<![0-9.])([0-9]+(?:\.[0-9]+)?|\.[0-9]+)\s?%(?!\s?[0-9(])"
+)
+_DATE = re.compile(r"[0-9][-/][0-9]+[-/][0-9]|(?<![0-9.])0[0-9]")
+# What makes the number beside it a part of something else.
+_POISON_BEFORE = re.compile(
+  r"(?:[√±][({]?|[—―]|\b(?:log|ln|sin|cos|tan|between) )$"
+)
+_CALL_BEFORE = re.compile(r"[a-zA-Z]\($")
+_POISON_AFTER = re.compile(
+  r"\s?[±π√^]|[xyzniπ](?![a-zA-Z])|[a-zA-Z]+[0-9]|[:,.'][0-9]"
+  r"|\s(?:or|to)\s(?:[-$]?[0-9]|the power)"
+)
+
+
+def find(text: str) -> Iterator[str | None]:
+  """Yields each number in a text, None for one whose value is not clear.
+
+  A number is as it is written, without separators and units; what has to be
+  worked out ('3 1/2', '5 - 8 = -3') is its value.
+  """
+  text = notation.normalized(text)
+  for match in _CHUNK.finditer(text):
+    start = match.start() + len(match[0]) - len(match[0].lstrip())
+    before = text[max(0, start - 12) : start]
+    clear = not (
+      _POISON_BEFORE.search(before)
+      or _POISON_AFTER.match(text, match.end())
+      # 'f(3) = 9' says what it is, 'sin(30)' does not.
+      or (_CALL_BEFORE.search(before) and "=" not in match[0])
+    )
+    yield _value(match[0].strip()) if clear else None
+
+
+def starts(text: str) -> bool:
+  """Returns whether a text starts with a number."""
+  return bool(_CHUNK.match(notation.normalized(text).strip()))
+
+
+def _value(chunk: str) -> str | None:
+  """Returns the number that a piece of arithmetic comes to, None if none."""
+  if re.match(r"[-+]\s", chunk):  # A dash between words, or a minus.
+    return None
+  chunk = re.split(r"(?<=[0-9%]) \(", chunk.rsplit("=", 1)[-1])[0].strip()
+  chunk = re.sub(r"[-+*/^=(\s]+$", "", chunk.replace("$", " "))
+  chunk = re.sub(r"^([-+]?)\s+", r"\1", chunk).strip()
+  if _SIMPLE.fullmatch(chunk.rstrip("% ")):
+    number = chunk.rstrip("% ").removeprefix("+")
+    return number if len(number) <= _LONGEST_NUMBER else None
+  if _DATE.search(chunk):
+    return None
+  chunk = _HUNDREDTHS.sub(r"(\1/100)", chunk).replace("^", "**")
+  value = expressions.evaluate(chunk)
+  # '3-5' is a range; who subtracts says what comes to less than nothing.
+  if value is None or (value < 0 and re.search(r"[0-9] ?- ?[0-9]", chunk)):
+    return None
+  return notation.written(value)
