@@ -213,9 +213,8 @@ def _final_line(text: str, rule: AnswerRule) -> int | None:
   last_line = wrappers.first_line(before.rpartition("\n")[2])
   if choices.without_letters(last_line) != last_line:
     return None
-  return (
-    (before, line) if choices.folded(text) == choices.folded(answer) else None
-  )
+  same = choices.folded(text) == choices.folded(answer)
+  return place if same else None
 
 
 def _tags(text: str, rule: AnswerRule) -> Iterator[Statement]:

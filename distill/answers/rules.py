@@ -92,8 +92,8 @@ class NumberAnswer:
     if self.last:
       lines = wrappers.without_latex(text[-_LONGEST_TEXT:]).splitlines()
       lines = [" ".join(line.split()) for line in lines if line.strip()]
-      found = (list(numbers.find(line)) for line in reversed(lines))
-      return next((some[-1] for some in found if some), None)
+      by_line = (list(numbers.find(line)) for line in reversed(lines))
+      return next((some[-1] for some in by_line if some), None)
     line = wrappers.first_line(text)
     sentence = _SENTENCE_END.split(line, maxsplit=1)[0]
     found = list(itertools.islice(numbers.find(sentence), _MOST_NUMBERS))

@@ -53,7 +53,7 @@ def record(*given, label="neutral", **fields):
     (NLI, "", "So the answer is neu", "content_filter", "withheld"),
     (NLI, "neutral", "So the answer is neutral.", "end_turn", ""),
     (NLI, "", "I cannot say.", "stop", "unread"),
-    (NLI, "", "It hardly moves --> maybe.", "", "unread"),
+    (NLI, "", "It hardly moves, so maybe.", "", "unread"),
     (NLI, "", " \n", "stop", "blank"),
     (NLI, "", "So the answer is entail.", "stop", "corrupt"),
     (NLI, "neutral\n\nPre", "Answer: neutral\n\nPre", "stop", "corrupt"),
