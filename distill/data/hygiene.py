@@ -268,6 +268,8 @@ def as_text(report: Mapping[str, Any]) -> str:
     ("hinted", "the prompt showed the gold label"),
     ("unsupported", "a second teacher found no support for the answer"),
   ):
+    if name == "unsupported" and not report["supported"] + report[name]:
+      continue  # No second teacher was asked.
     rows.append((f"  {name}", f"{_share(report[name], total)}: {what}"))
   for name, row in report["words"].items():
     said = ", ".join(f"{key} {value:g}" for key, value in row.items())

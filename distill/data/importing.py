@@ -91,7 +91,7 @@ class _Placing:
     self._normalised: dict[str, list[tuple[str, Example]]] = {}
     for known in self._known:
       text = known[1].input
-      self._as_written.setdefault(text.strip(), []).append(known)
+      self._as_written.setdefault(text, []).append(known)
       self._normalised.setdefault(normalise(text), []).append(known)
     self._found: dict[str, list[tuple[str, Example]]] = {}
     self._counted: dict[tuple[str, str], dict[str, int]] = {}
@@ -109,7 +109,7 @@ class _Placing:
     Where it is worded in another way, they are of that split alone.
     """
     if input not in self._found:
-      found = self._as_written.get(input.strip()) or self._normalised.get(
+      found = self._as_written.get(input) or self._normalised.get(
         normalise(input)
       )
       if not found:
@@ -131,17 +131,18 @@ class _Placing:
       )
     if split == "train" and self._held_out(answer.input):
       split = "validation"
-    name = example_id(answer.input)
-    repeats = self._count((split, name), answer.input)
+    input = answer.input.strip()
+    name = example_id(input)
+    repeats = self._count((split, name), input)
     name = answer.id or (f"{name}-{repeats}" if repeats else name)
     if name in self._ids:
       raise UserError(
         f"The id '{name}' is that of an example of the dataset.",
         expected="other ids for inputs that the dataset does not have",
-        found=shown(answer.input),
+        found=shown(input),
         remedy="leave --field=id out",
       )
-    return split, Example(name, answer.input, answer.label)
+    return split, Example(name, input, answer.label)
 
   def _choose(self, examples: Sequence[Example], id: str) -> Example:
     """Returns which of a repeated input's examples an id stands for."""

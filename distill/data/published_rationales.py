@@ -231,7 +231,7 @@ def _row_answers(
     apart = "answer" in fields and "completion" not in fields
     yield Answer(
       split="",
-      input=input.strip(),
+      input=input,
       label=label,
       text=one.get("completion", f"{rationale} So the answer is {answer}."),
       read=(rationale, answer) if apart else None,

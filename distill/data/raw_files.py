@@ -134,7 +134,13 @@ def read_rows(path: pathlib.Path) -> list[dict[str, Any]]:
 def _separated(path: pathlib.Path, delimiter: str) -> list[dict[str, Any]]:
   text = _read_text(path, "separated values")
   csv.field_size_limit(_LARGEST_CELL)
-  reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+  reader = csv.reader(
+    io.StringIO(text, newline=""),
+    delimiter=delimiter,
+    # Else a quotation mark that is never closed takes all rows after it. Texts
+    # in TSV have quotation marks of their own.
+    strict=delimiter == ",",
+  )
   try:
     lines = [(reader.line_num, cells) for cells in reader if any(cells)]
   except csv.Error as error:

@@ -112,20 +112,23 @@ def _parted(text: str) -> tuple[str, list[str]]:
     (mark.start(), mark.end(), (mark[1] or mark[2] or mark[3]).lower())
     for mark in _MARK.finditer(text)
   ]
-  firsts = [i for i, mark in enumerate(marks) if mark[2] in _FIRST_MARKS]
-  for first in reversed(firsts):
-    run = [marks[first]]
-    for mark in marks[first + 1 :]:
-      if ord(mark[2]) == ord(run[-1][2]) + 1:
-        run.append(mark)
-    stem = text[: run[0][0]]
-    if len(run) < 2 or not _words(stem):
-      continue
+  runs = []
+  for first, mark in enumerate(marks):
+    if mark[2] in _FIRST_MARKS and _words(text[: mark[0]]):
+      run = [mark]
+      for other in marks[first + 1 :]:
+        if ord(other[2]) == ord(run[-1][2]) + 1:
+          run.append(other)
+      runs.append(run)
+  # The longest, of several the last: choices may have numbers in brackets.
+  run = max(reversed(runs), key=len, default=[])
+  if len(run) > 1:
     ends = [start for start, _, _ in run[1:]] + [len(text)]
     parts = [
       text[end:stop] for (_, end, _), stop in zip(run, ends, strict=True)
     ]
     last, line_end, rest = parts[-1].partition("\n")
+    stem = text[: run[0][0]]
     return f"{stem} {rest if line_end else ''}", [*parts[:-1], last]
   listed = _LISTED.search(text)
   if listed and _words(text[: listed.start()]):

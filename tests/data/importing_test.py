@@ -234,16 +234,18 @@ def test_another_question_is_none_of_the_datasets(tmp_path):
   assert len({record.id for record in found["train"]}) == 3
 
 
-def test_inputs_that_differ_in_case_alone_are_two_examples(tmp_path):
-  pair = [("One?", "a"), ("ONE?", "b")]
-  rows = [{"q": q, "a": "b"} for q in ("ONE?", "One?", "Two?", "TWO?", "Two?")]
+def test_inputs_that_differ_in_case_or_spacing_are_examples_each(tmp_path):
+  pair = [("One?", "a"), ("ONE?", "b"), ("One? ", "c")]
+  asked = ("ONE?", "One?", "One? ", "Two?", "TWO?", " Two?")
+  rows = [{"q": q, "a": "b"} for q in asked]
   found = rows_of(tmp_path, *rows, dataset=Own(pair, [], []))["train"]
   assert [(r.input, r.label, len(r.agrees)) for r in found] == [
-    *(("ONE?", "b", 1), ("One?", "a", 1), ("Two?", "", 2), ("TWO?", "", 1))
+    *(("ONE?", "b", 1), ("One?", "a", 1), ("One? ", "c", 1)),
+    *(("Two?", "", 2), ("TWO?", "", 1)),
   ]
   own = Own(pair, [], []).examples("train")
-  assert [found[1].id, found[0].id] == [example.id for example in own]
-  assert len({record.id for record in found}) == 4
+  assert {(r.id, r.input) for r in found[:3]} == {(e.id, e.input) for e in own}
+  assert len({record.id for record in found}) == 5
 
 
 def test_ids_of_the_files_tell_repeated_inputs_apart(tmp_path):

@@ -28,6 +28,7 @@ def test_cells_of_any_size_are_read(tmp_path):
   [
     ("x.csv", "q,l\na,b\nc\n", r"Row 1 of .*x.csv.* line 3", "before 'l'"),
     ("x.tsv", "q\tl\na\tb\tc\n", r"Row 0 of .*x.tsv", "after 'l'"),
+    ("x.csv", 'q,l\na,"b\nc,d\n', "Line 3 of .*x.csv", "unexpected end"),
     ("x.csv", "q,q\na,b\n", "has a name twice", "q, q"),
     ("x.csv", "q,l\n", "x.csv has no rows", "none"),
     ("x.csv", "", "has no rows", "none"),

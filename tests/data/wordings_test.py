@@ -9,6 +9,7 @@ KNOWN = {
   "place": "Where is it? Answer choices: (A) the house, (B) a car.",
   "date": "It is May 1. What is tomorrow? Which choice is true? Answer"
   " choices: (A) 05/02, (B) 05/03.",
+  "roots": "How long?\nAnswer Choices:\n(a) 5 (√3 + 1)\n(b) 8 (√3 – 2)\n(c) 9",
   "minus": "What is 5 - 3?",
   "body": "Jo has 3 apples.\nHow many are left after 2 days?",
   "hindi": "हिन्दी में क्या है?",
@@ -35,6 +36,7 @@ def index():
     ("Where is it", "place"),
     ("It is May 1. What is tomorrow?\nOptions:\n(A) 05/02\n(B) 05/03\nA:"
      " Let's think step by step.", "date"),
+    ("How long? Choices: (A) 5(√3 + 1), (B) 8(√3 – 2), (C) 9", "roots"),
     ("What is 5-3", "minus"),
     ("Jo has 3 apples. Question: How many are left after 2 days?", "body"),
     ("Q: x?\nA: y.\n\nQ: Jo has 3 apples. How many are left after 2 days?\nA:",
