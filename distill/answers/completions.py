@@ -56,6 +56,11 @@ _THINKING = re.compile(
 )
 _MOST_TAGS = 256
 _MOST_OBJECTS = 8
+_CONCLUDING = re.compile(
+  r"^(?:(?:so|thus|therefore|hence|finally|the|final|total|result|value"
+  r"|conclusion)\b[,:]? ?)+(?:is|=)?:? ?",
+  re.IGNORECASE,
+)
 _LETTER = re.compile(r"\(?[A-Za-z][).:]?")
 
 
@@ -156,7 +161,7 @@ def _sentence(text: str, rule: AnswerRule) -> Iterator[Statement]:
   It is the form of few-shot prompts, 'So the answer is …' (Hsieh et al. 2023,
   3.1), before an invented 'Q:'; near the end also 'Therefore, the answer is',
   'Answer:', '####', a box, '-->', and a final line that is an answer and
-  nothing else.
+  nothing else ('8', 'Thus (b).').
   """
   text = _NEXT_QUESTION.split(text, maxsplit=1)[0]
   near_end = max(0, len(text) - _CONCLUSION)
@@ -201,7 +206,7 @@ def _final_line(text: str, rule: AnswerRule) -> int | None:
     return None
   if _TRIGGER.search(line) or _LOOSE_TRIGGER.search(line):
     return None
-  said = wrappers.first_line(line)
+  said = wrappers.first_line(_CONCLUDING.sub("", wrappers.first_line(line)))
   answer = rule.parse(said)
   if answer is None or not said:
     return None

@@ -38,10 +38,11 @@ _SCALED = re.compile(
   rf"({_NUMBER})[ -]?({'|'.join(_SCALES)})s?\b", re.IGNORECASE
 )
 _LETTER_SCALES = {"k": 10**3, "m": 10**6, "b": 10**9, "t": 10**12}
-# '5k'; of millions and more only prices, since 5m may be metres.
+# '5k', '1.2M', '$5m'; elsewhere 5m may be metres and 5t tonnes.
 _LETTER_SCALED = re.compile(
-  rf"(?:(?<=\$)({_NUMBER}) ?([kKmMbBtT])|({_NUMBER})([kK]))(?!\w)"
+  rf"(?:(?<=\$)({_NUMBER}) ?([kKmMbBtT])|({_NUMBER})([kKMB]))(?!\w)"
 )
+_NEGATIVE = re.compile(r"\b(?:minus|negative) (?=\$?[0-9.])", re.IGNORECASE)
 _SCIENTIFIC = re.compile(rf"(?<!\w)({_NUMBER})[eE]([+-]?[0-9]{{1,2}})(?![\w.])")
 _PARTS = {"half": "1/2", "third": "1/3", "quarter": "1/4", "fourth": "1/4"}
 _AND_A_PART = re.compile(
@@ -67,7 +68,7 @@ def normalized(text: str) -> str:
   text = _RANGE.sub(" to ", _STEPS.sub(" ", text))
   text = text.translate(_MINUS).translate(_OPERATORS)
   text = _CURRENCY.sub("$", text)
-  text = _WRITTEN.sub(_plain, text)
+  text = _NEGATIVE.sub("-", _WRITTEN.sub(_plain, text))
   text = _SCIENTIFIC.sub(_scientific, text)
   text = _SCALED.sub(lambda m: _scaled(m[1], _SCALES[m[2].lower()]), text)
   text = _LETTER_SCALED.sub(_letter_scaled, text)

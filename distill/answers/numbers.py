@@ -30,7 +30,8 @@ _POISON_BEFORE = re.compile(
 _CALL_BEFORE = re.compile(r"[a-zA-Z]\($")
 _POISON_AFTER = re.compile(
   r"\s?[±π√^]|[xyzniπ](?![a-zA-Z])|[a-zA-Z]+[0-9]|[:,.'][0-9]"
-  r"|\s(?:or|to)\s(?:[-$]?[0-9]|the power)"
+  r"|\s(?:or|to)\s(?:[-$]?[0-9]|the power)|\s(?:squared|cubed)\b"
+  r"|\s(?:ten|hundred|thousand|four|fif|six|seven|eigh|nin)ths\b|\sthirds\b"
 )
 
 

@@ -127,6 +127,15 @@ NUMBER, TEXT, YES_NO = NumberAnswer(), TextAnswer(), YesNoAnswer()
     (NUMBER, "The answer is twenty. <b>Answer: 20</b>", "20"),
     (YES_NO, "So the answer is yes.", "yes"),
     (YES_NO, "It's heads.\nYes", "yes"),
+    (
+      NUMBER,
+      "So the answer is in the range 10 to 20.\nThe final result: 15",
+      "15",
+    ),
+    (NUMBER, "Two.\nTherefore, 15.", "15"),
+    (LISTED, "Two.\nThus (b).", "bank"),
+    # A sentence with a number in it concludes nothing.
+    (NUMBER, "Two.\nThen there are 15 left to count.", ""),
   ],
 )
 def test_the_last_statement_that_can_be_read_is_the_answer(rule, text, answer):

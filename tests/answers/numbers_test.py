@@ -130,6 +130,10 @@ NUMBER = NumberAnswer()
     ("1250.5 km/h", "1250.5"),
     ("=18", "18"),
     ("10 000", "10000"),
+    ("minus 3", "-3"),
+    ("negative $3", "-3"),
+    ("1.2M", "1200000"),
+    ("8 quarters", "8"),
   ],
 )
 def test_a_number_is_its_value(text, value):
@@ -167,6 +171,8 @@ def test_a_number_is_its_value(text, value):
     "1,000,00",
     "0x1F",
     "We add 5 and 3.",
+    "5 thousandths",
+    "5 squared",
     "three",
   ],
 )
