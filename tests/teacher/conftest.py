@@ -9,6 +9,8 @@ import urllib.request
 
 import pytest
 
+from distill import cache_rationales, errors
+
 SERVER = pathlib.Path(__file__).parent / "fault_server.py"
 
 
@@ -48,3 +50,33 @@ def start_server():
 @pytest.fixture
 def server(start_server):
   return start_server()
+
+
+@pytest.fixture
+def key():
+  return "sk-NeverToBeSeen0123456789"
+
+
+@pytest.fixture
+def run(server, tmp_path, monkeypatch, capsys, key):
+  """Returns a function from flags to the command's exit code and output."""
+  monkeypatch.setenv("TEACHER_KEY", key)
+
+  # The server answers with numbers, which no coin flip does.
+  def run(*flags, model="steady", unread=("--allow_unread",)):
+    given = {
+      "task": "coin_flip",
+      "split": "test",
+      "teacher": "openai",
+      "model": model,
+      "base_url": server.url,
+      "api_key_env": "TEACHER_KEY",
+      "output_dir": tmp_path / "cache",
+    }
+    argv = [f"--{name}={value}" for name, value in given.items()]
+    argv += [*unread, *flags]
+    code = errors.run_command(cache_rationales.main, argv)
+    captured = capsys.readouterr()
+    return code, captured.out + captured.err
+
+  return run
