@@ -9,13 +9,13 @@ USER_ERROR_EXIT = 2
 
 
 class UserError(Exception):
-  """Bad input, said in one message that names the mend.
+  """Bad input. The message names the problem and its fix.
 
   Attributes:
     what: The thing that is wrong: a file, a flag, a macro, a task.
     expected: What it should have been.
     found: What it is.
-    remedy: The command or the setting that mends it.
+    remedy: The command or the setting that fixes it.
   """
 
   def __init__(
@@ -39,7 +39,7 @@ class UserError(Exception):
     if self.found:
       lines.append(f"  found:    {self.found}")
     if self.remedy:
-      lines.append(f"  to mend:  {self.remedy}")
+      lines.append(f"  fix:      {self.remedy}")
     return "\n".join(lines)
 
 

@@ -53,7 +53,7 @@ say() { echo "$(date -u +%H:%M:%S) $*" >&2; }
 
 # Prints what is wrong and what mends it; exits as for every user error.
 fail() {
-  printf 'error: %s\n  to mend:  %s\n' "$1" "$2" >&2
+  printf 'error: %s\n  fix:      %s\n' "$1" "$2" >&2
   exit 2
 }
 

@@ -16,7 +16,7 @@ def test_message_names_thing_expected_found_and_mend():
     "a.tfrecord is cut short.",
     "  expected: 120 bytes",
     "  found:    64 bytes",
-    "  to mend:  write it again",
+    "  fix:      write it again",
   ]
 
 
