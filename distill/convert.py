@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, NoReturn
 from distill import errors
 
 if TYPE_CHECKING:
+  from distill.checkpoint_formats import model_card
   from distill.checkpoint_formats.tensors import Checkpoint
+  from distill.checkpoint_formats.training_record import TrainingRecord
 
 FORMATS = ("huggingface", "t5x", "native")
 
@@ -48,6 +50,13 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     "branches (T5.1.1) and relu for one (T5.1.0)",
   )
   add(
+    "--license",
+    default="unknown",
+    metavar="ID",
+    help="huggingface: the licence that the model card names, such as "
+    "apache-2.0; default: unknown",
+  )
+  add(
     "--measure",
     metavar="FILE",
     help="huggingface: predictions of `distill evaluate`, whose inputs are "
@@ -61,6 +70,7 @@ def main(argv: Sequence[str]) -> None:
   """Converts a checkpoint and prints where it is."""
   options = parse_arguments(argv)
   from distill.checkpoint_formats import (
+    checking,
     native_writing,
     opening,
     t5x_writing,
@@ -73,6 +83,7 @@ def main(argv: Sequence[str]) -> None:
       _write_huggingface(checkpoint, folder, options)
       written = options.output
     else:
+      checking.check_constants(checkpoint)
       writer = {"native": native_writing, "t5x": t5x_writing}[options.format]
       writer.write(checkpoint, folder)
       written = os.path.join(
@@ -85,6 +96,8 @@ def _write_huggingface(
   checkpoint: "Checkpoint", folder: pathlib.Path, options: argparse.Namespace
 ) -> None:
   """Writes weights, configuration, tokenizer and model card."""
+  from etils import epath
+
   from distill.checkpoint_formats import (
     huggingface_writing,
     measuring,
@@ -101,15 +114,43 @@ def _write_huggingface(
   vocabulary = options.tokenizer or record.vocabulary() or "none"
   if vocabulary != "none":
     rows = checkpoint.tensors["token_embedder/embedding"].shape[0]
-    tokenizer_files.write(folder, vocabulary, rows)
-  else:
+    extra_ids = record.extra_ids()
+    if checkpoint.config_json.get("model_type") == "mt5":
+      extra_ids = 0  # They are in its SentencePiece file.
+    tokenizer_files.write(folder, vocabulary, rows, extra_ids)
+  elif options.tokenizer or not tokenizer_files.copy(
+    epath.Path(checkpoint.path), folder
+  ):
     print("no tokenizer: name one with --tokenizer=FILE", file=sys.stderr)
   name = pathlib.Path(options.output).name
   measured = (
     measuring.measure(folder, options.measure) if options.measure else {}
   )
-  card = model_card.text(checkpoint, record, name, activations, measured)
+  origin = _origin(record, options.license)
+  card = model_card.text(
+    checkpoint, record, name, activations, measured, origin
+  )
   (folder / "README.md").write_text(card)
+
+
+def _origin(record: "TrainingRecord", license_id: str) -> "model_card.Origin":
+  """Returns what the name of the task and its registration tell."""
+  from distill.checkpoint_formats import model_card
+  from distill.data import methods
+
+  task = record.task()
+  if not task:
+    return model_card.Origin(license=license_id)
+  dataset, method = methods.split_name(task)
+  try:
+    # Imports TensorFlow, to find out what stands in front of an input.
+    from distill.data import lookup, views
+
+    provider = lookup.get_mixture_or_task(task, record.module() or None)
+    forms = views.input_forms(provider)
+  except (errors.UserError, ImportError):
+    forms = {}  # The module of the task is not on this machine.
+  return model_card.Origin(dataset, method, forms, license_id)
 
 
 def _activations(

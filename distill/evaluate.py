@@ -26,18 +26,20 @@ def evaluate(
   partitioner: Partitioner,
   output_dir: str,
   num_examples: PositiveInt | None = None,
+  decode_rationales: bool = True,
 ) -> dict[str, float]:
   """Prints a checkpoint's metrics and writes them with its predictions.
 
   Args:
     model: The student.
-    dataset_cfg: What it is asked; of a mixture, the tasks with metrics, and
-      its rationales (`evaluation.rationales`).
+    dataset_cfg: What it is asked; of a mixture, the tasks with metrics.
     checkpoint_path: A checkpoint of any format, or a MODEL_DIR: the best, or
       else the newest in it.
     partitioner: The mesh.
     output_dir: Where `metrics.json` and a file of predictions a task go.
     num_examples: The first so many of each task; None is all.
+    decode_rationales: Whether the rationale task of a mixture is decoded too
+      (`evaluation.rationales`), which takes a multiple of the labels' time.
 
   Returns:
     Each metric as `task/metric`.
@@ -72,7 +74,7 @@ def evaluate(
   # A checkpoint of another make may have no step in its name.
   number = checkpoint.rpartition("_")[2]
   metrics = scorer.evaluate(params, int(number) if number.isdigit() else 0)
-  metrics |= rationales.evaluate(scorer, params, dataset_cfg)
+  metrics |= rationales.evaluate(scorer, params, dataset_cfg, decode_rationales)
   if jax.process_index() == 0:
     source = {"checkpoint": checkpoint, "split": dataset_cfg.split}
     path = epath.Path(output_dir) / METRICS_FILE

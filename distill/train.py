@@ -80,7 +80,7 @@ def train(
   from distill.training import checkpoints, loop
 
   checkpoints.check_writable(model_dir)
-  pipeline.check_vocabulary(train_dataset_cfg, model.module.config.vocab_size)
+  pipeline.check_model(train_dataset_cfg, model)
   batches = pipeline.TrainBatches(train_dataset_cfg)
   evaluate = None
   if infer_eval_dataset_cfg and eval_period:
@@ -126,6 +126,7 @@ def _evaluation(
   model_dir: str,
 ) -> Evaluate | None:
   """Returns the loop's evaluation; None where no task has a metric."""
+  from distill.data import pipeline
   from distill.evaluation import evaluator
 
   if config.split.startswith("test"):
@@ -135,6 +136,7 @@ def _evaluation(
       found=repr(config.split),
       remedy="score the test split with `distill evaluate`, once",
     )
+  pipeline.check_model(config, model)
   scorer = evaluator.Evaluator(
     model,
     config,

@@ -51,6 +51,24 @@ def check(
   return [name for name in missing if name in wanted]
 
 
+def check_constants(checkpoint: Checkpoint) -> None:
+  """Checks that the checkpoint has the constants of T5X's network.
+
+  Raises:
+    UserError: It declares others, which T5X's formats cannot hold.
+  """
+  ours = huggingface_config.CONSTANTS
+  theirs = {name: checkpoint.declared.get(name, ours[name]) for name in ours}
+  other = {name: value for name, value in theirs.items() if value != ours[name]}
+  if other:
+    raise errors.UserError(
+      f"The constants of '{checkpoint.path}' are not those of T5X's network.",
+      expected=", ".join(f"{name} = {ours[name]!r}" for name in other),
+      found=", ".join(f"{name} = {value!r}" for name, value in other.items()),
+      remedy="keep it in Hugging Face's format",
+    )
+
+
 def _pattern(allow_missing: str | None) -> re.Pattern[str]:
   try:
     # By default one that matches nothing.

@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import ml_dtypes  # noqa: F401 - lets NumPy know bfloat16 by name
@@ -37,14 +37,13 @@ def read(folder: epath.Path) -> Checkpoint:
   """Opens a folder with config.json and safetensors.
 
   Raises:
-    UserError: A file is missing, incomplete or not safetensors, or the output
-      layer is one that T5 does not have.
+    UserError: A file is missing, incomplete or not safetensors, the model has
+      no decoder, or its output layer is one that T5 does not have.
   """
   _check_local(folder)
   config = _json(folder / CONFIG)
-  theirs: dict[str, Tensor] = {}
-  for file in _weight_files(folder):
-    theirs |= _tensors(file)
+  theirs = _weights(folder)
+  _check_decoder(theirs, folder)
   theirs.pop(_UNUSED, None)
   scaled = huggingface_config.scales_logits(config)
   _drop_copies(theirs, folder, scaled)
@@ -53,6 +52,7 @@ def read(folder: epath.Path) -> Checkpoint:
     format="Hugging Face's format",
     tensors=_renamed(theirs),
     declared=huggingface_config.declared(config),
+    config_json=config,
   )
 
 
@@ -81,21 +81,40 @@ def _check_local(folder: epath.Path) -> None:
 
 def _json(file: epath.Path) -> dict[str, Any]:
   try:
-    return json.loads(file.read_text())
+    content = json.loads(file.read_text())
+    if isinstance(content, dict):
+      return content
+    found = f"a {type(content).__name__}"
   except (OSError, ValueError) as error:
+    found = str(error)
+  raise errors.UserError(
+    f"'{file}' cannot be read.",
+    expected="a JSON file with an object",
+    found=found,
+    remedy="copy the folder again",
+  )
+
+
+def _weights(folder: epath.Path) -> dict[str, Tensor]:
+  """Returns the arrays of a folder by Hugging Face's names.
+
+  A single file wins over an index, as in transformers. Otherwise each array
+  comes from the file that the index names for it.
+  """
+  if (folder / WEIGHTS).exists():
+    return _tensors(folder / WEIGHTS)
+  weight_map = _json(folder / INDEX).get("weight_map")
+  if not isinstance(weight_map, dict) or not all(
+    isinstance(name, str) and os.path.basename(name) == name
+    for name in weight_map.values()
+  ):
     raise errors.UserError(
-      f"'{file}' cannot be read.",
-      expected="a JSON file",
-      found=str(error),
-      remedy="copy the folder again",
-    ) from error
-
-
-def _weight_files(folder: epath.Path) -> list[epath.Path]:
-  """Returns the safetensors files, each of which exists."""
-  if not (folder / INDEX).exists():
-    return [folder / WEIGHTS]
-  names = sorted(set(_json(folder / INDEX)["weight_map"].values()))
+      f"'{folder / INDEX}' is not an index of safetensors files.",
+      expected="a weight_map from each tensor to a file in this folder",
+      found=f"weight_map = {str(weight_map)[:200]}",
+      remedy="download it again",
+    )
+  names = sorted(set(weight_map.values()))
   lacking = [name for name in names if not (folder / name).exists()]
   if lacking:
     raise errors.UserError(
@@ -104,11 +123,37 @@ def _weight_files(folder: epath.Path) -> list[epath.Path]:
       found="no " + ", ".join(lacking),
       remedy="download these files, too",
     )
-  return [folder / name for name in names]
+  found: dict[str, Tensor] = {}
+  for name in names:
+    tensors = {tensor for tensor, file in weight_map.items() if file == name}
+    found |= _tensors(folder / name, tensors)
+  if lost := [name for name in weight_map if name not in found]:
+    raise errors.UserError(
+      f"'{folder / INDEX}' names tensors that are not in their files.",
+      expected=", ".join(f"{name} in {weight_map[name]}" for name in lost[:5]),
+      found=f"{len(lost)} of {len(weight_map)} are not there",
+      remedy="download the index and all files again, from one revision",
+    )
+  return found
 
 
-def _tensors(file: epath.Path) -> dict[str, Tensor]:
-  """Returns the arrays of one file by Hugging Face's names."""
+def _check_decoder(theirs: Mapping[str, Tensor], folder: epath.Path) -> None:
+  if not any(name.startswith("decoder.") for name in theirs):
+    raise errors.UserError(
+      f"'{folder}' has no decoder.",
+      expected="an encoder-decoder T5, such as T5ForConditionalGeneration",
+      found="an encoder only" if theirs else "no tensor",
+      remedy="take the whole model that this encoder is from",
+    )
+
+
+def _tensors(
+  file: epath.Path, wanted: Collection[str] | None = None
+) -> dict[str, Tensor]:
+  """Returns those arrays of a file, by Hugging Face's names, that are wanted.
+
+  None wants all of them.
+  """
   try:
     # It maps the file, and stays open as long as one of its arrays.
     opened = safetensors.safe_open(os.fspath(file), framework="np")
@@ -131,7 +176,8 @@ def _tensors(file: epath.Path) -> dict[str, Tensor]:
 
     return Tensor(shape, np.dtype(_DTYPES[code]), f"{file}: {name}", part)
 
-  return {name: tensor(name) for name in opened.keys()}  # noqa: SIM118
+  names = opened.keys()
+  return {n: tensor(n) for n in names if wanted is None or n in wanted}
 
 
 def _damaged(file: epath.Path, error: Exception) -> errors.UserError:

@@ -17,6 +17,10 @@ _FIELDS = {
 }
 _DEFAULTS = {"vocab_size": 32128, "d_model": 512, "d_kv": 64, "d_ff": 2048,
              "num_heads": 8, "num_layers": 6}  # fmt: skip
+# Of another file: written anew, derived from the activations, or of the machine
+# and the library that wrote it.
+_REPLACED = ("torch_dtype", "dtype", "dense_act_fn", "is_gated_act",
+             "_name_or_path", "transformers_version")  # fmt: skip
 CONSTANTS = {
   "relative_attention_num_buckets": 32,
   "relative_attention_max_distance": 128,
@@ -67,7 +71,10 @@ def _activations(projection: str) -> tuple[str, ...]:
 
 
 def config_json(
-  sizes: Mapping[str, Any], activations: tuple[str, ...], dtype: str
+  sizes: Mapping[str, Any],
+  activations: tuple[str, ...],
+  dtype: str,
+  source: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
   """Returns the config.json of a network.
 
@@ -75,33 +82,45 @@ def config_json(
     sizes: As of `network_sizes.sizes`.
     activations: Of `T5Config`.
     dtype: Of the weights, 'float32' or 'bfloat16'.
+    source: The config.json that the weights came with; what it says of other
+      things than sizes, types and activations is kept.
 
   Raises:
     UserError: Hugging Face's T5 has no such feed-forward block.
   """
+  kept = {k: v for k, v in (source or {}).items() if k not in _REPLACED}
+  if source and declared(source)["mlp_activations"] == activations:
+    projection = source.get("feed_forward_proj", "relu")
+  else:
+    projection = _projection(activations)
+  return {
+    "architectures": ["T5ForConditionalGeneration"],
+    "model_type": "t5",
+    **CONSTANTS,
+    "is_encoder_decoder": True,
+    "decoder_start_token_id": 0,
+    "pad_token_id": 0,
+    "eos_token_id": 1,
+    "use_cache": True,
+    **kept,
+    **{theirs: sizes[ours] for ours, theirs in _FIELDS.items()},
+    "feed_forward_proj": projection,
+    # False is T5.1.1: an output layer of its own, and no scaling.
+    "tie_word_embeddings": sizes["logits_via_embedding"],
+    "torch_dtype": dtype,
+  }
+
+
+def _projection(activations: tuple[str, ...]) -> str:
   gated = len(activations) == 2 and activations[1] == "linear"
-  if not (gated or len(activations) == 1):
+  known = _TO_HUGGINGFACE.get(activations[0])
+  if known is None or not (gated or len(activations) == 1):
     raise errors.UserError(
       f"Hugging Face's T5 has no mlp_activations {activations}.",
       expected="('relu',), ('gelu', 'linear') or another of these kinds",
       found=repr(activations),
       remedy="keep the checkpoint in T5X's format",
     )
-  name = _TO_HUGGINGFACE[activations[0]]
-  if gated:
-    name = "gated-gelu" if name == "gelu_new" else f"gated-{name}"
-  return {
-    "architectures": ["T5ForConditionalGeneration"],
-    "model_type": "t5",
-    **{theirs: sizes[ours] for ours, theirs in _FIELDS.items()},
-    **CONSTANTS,
-    "feed_forward_proj": name,
-    # False is T5.1.1: an output layer of its own, and no scaling.
-    "tie_word_embeddings": sizes["logits_via_embedding"],
-    "is_encoder_decoder": True,
-    "decoder_start_token_id": 0,
-    "pad_token_id": 0,
-    "eos_token_id": 1,
-    "torch_dtype": dtype,
-    "use_cache": True,
-  }
+  if not gated:
+    return known
+  return "gated-gelu" if known == "gelu_new" else f"gated-{known}"

@@ -45,7 +45,10 @@ def write(
   embedding = theirs[huggingface_names.EMBEDDING]
   shapes = {name: t.shape for name, t in checkpoint.tensors.items()}
   config = huggingface_config.config_json(
-    network_sizes.sizes(shapes), activations, embedding.dtype.name
+    network_sizes.sizes(shapes),
+    activations,
+    embedding.dtype.name,
+    checkpoint.config_json,
   )
   generation = {
     name: config[name]

@@ -1,7 +1,9 @@
 """README.md of an exported model: what it is and how it was trained."""
 
+import dataclasses
+import json
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,12 +16,20 @@ _CARD = """\
 ---
 library_name: transformers
 pipeline_tag: text2text-generation
+{fields}
 ---
 # {name}
 
 A T5 encoder-decoder of {parameters:,} parameters ({dtypes}), {size:.1f} MB of
 weights on disk. Converted by `distill convert` from `{source}`
 ({format}{step}).
+
+## Origin
+
+{origin}
+
+`license` in the header is what `distill convert --license` was told. The terms
+of the base model, of the dataset and of the teacher apply to this model.
 
 ## Network
 
@@ -36,13 +46,29 @@ from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
 tokenizer = AutoTokenizer.from_pretrained("{name}")
 model = AutoModelForSeq2SeqLM.from_pretrained("{name}")
-inputs = tokenizer("…", return_tensors="pt")
+inputs = tokenizer({input}, return_tensors="pt")
 print(tokenizer.decode(model.generate(**inputs)[0], skip_special_tokens=True))
 ```
 
-A student that was trained step by step was given its tasks' prefixes:
-`[label] ` before an input asks for the answer, `[rationale] ` for the reasons.
-{measured}"""
+{forms}
+{tables}"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Origin:
+  """What a run's task says of the model.
+
+  Attributes:
+    dataset: The dataset that the task is of, '' where it is not known.
+    method: The training method, '' where it is not known.
+    forms: What stands in place of an input, by task: `…` is the input.
+    license: An identifier of the Hugging Face Hub.
+  """
+
+  dataset: str = ""
+  method: str = ""
+  forms: Mapping[str, str] = dataclasses.field(default_factory=dict)
+  license: str = "unknown"
 
 
 def text(
@@ -51,6 +77,7 @@ def text(
   name: str,
   activations: tuple[str, ...],
   measured: Mapping[str, str],
+  origin: Origin,
 ) -> str:
   """Returns the card.
 
@@ -60,6 +87,7 @@ def text(
     name: The exported folder's.
     activations: `T5Config.mlp_activations`.
     measured: Rows of a table of speed and accuracy, may be none.
+    origin: Its dataset, method and licence.
   """
   tensors = checkpoint.tensors.values()
   counts = {t: int(np.prod(t.shape)) for t in tensors}
@@ -74,7 +102,9 @@ def text(
       f"configuration</summary>\n\n```python\n{record.text.strip()}\n```\n\n"
       "</details>"
     )
+  forms = [form for form in origin.forms.values() if form]
   return _CARD.format(
+    fields=_fields(record, origin),
     name=name,
     parameters=sum(counts.values()),
     dtypes=", ".join(sorted({t.dtype.name for t in tensors})),
@@ -82,9 +112,60 @@ def text(
     source=pathlib.PurePath(checkpoint.path).name,
     format=checkpoint.format,
     step=step,
+    origin=_origin(record, origin),
     network=_table({**sizes, "mlp_activations": activations}),
     training=training,
-    measured=f"\n## Measured\n\n{_table(measured)}\n" if measured else "",
+    input=json.dumps(forms[0] if forms else "…", ensure_ascii=False),
+    forms=_forms(origin),
+    tables=_tables(record, measured),
+  )
+
+
+def _fields(record: TrainingRecord, origin: Origin) -> str:
+  """Returns what the header says besides the library, as YAML."""
+  fields: dict[str, str | Sequence[str]] = {"license": origin.license}
+  if base := record.base_model():
+    fields["base_model"] = base
+  if origin.dataset:
+    fields["datasets"] = [origin.dataset]
+  fields["tags"] = [*("distill", "t5"), *filter(None, [origin.method])]
+  # JSON's text and lists are YAML's.
+  return "\n".join(f"{k}: {json.dumps(v)}" for k, v in fields.items())
+
+
+def _origin(record: TrainingRecord, origin: Origin) -> str:
+  base = record.base_model()
+  known = {
+    "dataset": origin.dataset,
+    "method": origin.method,
+    "teacher": ", ".join(record.teachers()),
+    "base model": "none: random weights" if base == "" else base,
+    "license": origin.license,
+  }
+  return _table({name: value or "not known" for name, value in known.items()})
+
+
+def _forms(origin: Origin) -> str:
+  """Returns what an input of each task looks like."""
+  if not origin.forms:
+    return "`…` stands for an input, as the training's task makes it."
+  rows = {task: f"`{form!r}`" for task, form in origin.forms.items()}
+  return f"`…` stands for an input. The model was trained on:\n\n{_table(rows)}"
+
+
+def _tables(record: TrainingRecord, measured: Mapping[str, str]) -> str:
+  tables = {
+    f"Metrics on the split '{split}'": {
+      name: f"{value:.2f}"
+      for name, value in values.items()
+      if isinstance(value, int | float)
+    }
+    for split, values in record.metrics().items()
+  } | {"Measured": measured}
+  return "".join(
+    f"\n## {title}\n\n{_table(rows)}\n"
+    for title, rows in tables.items()
+    if rows
   )
 
 

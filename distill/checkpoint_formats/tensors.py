@@ -97,6 +97,7 @@ class Checkpoint:
     step: The step it was taken at, None where it does not say.
     declared: Fields of `T5Config`, and constants of the network, that the
       checkpoint states besides its shapes.
+    config_json: The config.json of a Hugging Face folder.
   """
 
   path: str
@@ -104,3 +105,4 @@ class Checkpoint:
   tensors: Mapping[str, Tensor]
   step: int | None = None
   declared: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+  config_json: Mapping[str, Any] = dataclasses.field(default_factory=dict)

@@ -34,6 +34,7 @@ def new_folder(output: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
   try:
     partial.mkdir(parents=True)
     yield partial
+    _use_default_modes(partial)
     partial.rename(final)
   except OSError as error:
     raise errors.UserError(
@@ -44,6 +45,13 @@ def new_folder(output: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
     ) from error
   finally:
     shutil.rmtree(partial, ignore_errors=True)
+
+
+def _use_default_modes(folder: pathlib.Path) -> None:
+  """Gives all files the mode of new ones; libraries write some as 0600."""
+  default = folder.stat().st_mode & 0o777
+  for path in folder.rglob("*"):
+    path.chmod(default if path.is_dir() else default & 0o666)
 
 
 def read_whole(tensor: Tensor) -> np.ndarray:

@@ -1,6 +1,7 @@
 """What is checked of a training dataset before any step is taken."""
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import seqio
@@ -8,10 +9,12 @@ import tensorflow as tf
 from absl import logging
 
 from distill import errors
-from distill.data import feature_converters, sources
+from distill.data import feature_converters, sources, vocabulary_identity
 
 # Examples looked at: enough to meet a long one, few enough to take a second.
 EXAMPLES_LOOKED_AT = 2000
+_TEXTS = ("inputs", "targets")
+_FINGERPRINT = "fingerprint"
 
 
 def check_split(provider: seqio.Task | seqio.Mixture, split: str) -> None:
@@ -40,12 +43,25 @@ def check_cached(provider: seqio.Task | seqio.Mixture) -> None:
     )
 
 
+def text_features(
+  provider: seqio.Task | seqio.Mixture,
+) -> Iterator[tuple[seqio.Task, str, seqio.Vocabulary]]:
+  """Yields each task of a provider, its features of text, and how each is read.
+
+  Those of a second view are among them, loss groups are not.
+  """
+  for task in seqio.get_subtasks(provider):
+    for feature, spec in task.output_features.items():
+      if feature.removeprefix(feature_converters.SECOND) in _TEXTS:
+        yield task, feature, spec.vocabulary
+
+
 def check_vocabulary(
   provider: seqio.Task | seqio.Mixture, vocab_size: int
 ) -> None:
   """Raises UserError if a token of the data has no embedding in the model."""
-  for feature, spec in provider.output_features.items():
-    needed = spec.vocabulary.vocab_size
+  for _, feature, vocabulary in text_features(provider):
+    needed = vocabulary.vocab_size
     if needed is not None and needed > vocab_size:
       raise errors.UserError(
         f"The vocabulary of '{provider.name}' is larger than the model's.",
@@ -56,34 +72,74 @@ def check_vocabulary(
       )
 
 
+def check_same_vocabulary(
+  provider: seqio.Task | seqio.Mixture,
+  input_vocabulary: seqio.Vocabulary,
+  output_vocabulary: seqio.Vocabulary,
+) -> None:
+  """Checks that every task is tokenised with the model's vocabularies.
+
+  They are compared by content: sentinels, which follow all other ids, and the
+  path of a file do not count.
+
+  Raises:
+    UserError: A feature has another vocabulary, or a file cannot be read.
+  """
+  for task, feature, vocabulary in text_features(provider):
+    is_input = feature.endswith("inputs")
+    model = input_vocabulary if is_input else output_vocabulary
+    found = vocabulary_identity.difference(model, vocabulary)
+    if found:
+      raise errors.UserError(
+        f"The task '{task.name}' does not have the model's vocabulary.",
+        expected=f"{found[0]}, for feature '{feature}'",
+        found=found[1],
+        remedy="set the gin macro VOCABULARY (VOCABULARY_FILE) to the task's "
+        "vocabulary, or give the task's features "
+        "distill.data.vocabulary.ModelVocabulary()",
+      )
+
+
+def tasks_read(
+  provider: seqio.Task | seqio.Mixture, split: str
+) -> list[seqio.Task]:
+  """Returns the tasks that have the split, and in a mixture any rate."""
+  return [
+    task
+    for task in seqio.get_subtasks(provider)
+    if split in task.splits
+    and (provider is task or provider.get_rate(task) > 0)
+  ]
+
+
 def check_examples(
   provider: seqio.Task | seqio.Mixture,
   split: str,
   lengths: Mapping[str, int],
   use_cached: bool,
   truncate: bool,
-) -> None:
+) -> str:
   """Looks at some untrimmed examples of each task that has any rate.
+
+  Returns:
+    The SHA-256, in hex, of their tokens.
 
   Raises:
     UserError: A task is empty, or targets are longer than their length and
       `truncate` is off: a cut answer would be learnt as if it were whole.
   """
-  tasks = [
-    task
-    for task in seqio.get_subtasks(provider)
-    if split in task.splits
-    and (provider is task or provider.get_rate(task) > 0)
-  ]
+  tasks = tasks_read(provider, split)
+  digest = hashlib.sha256()
   said: set[str] = set()
   for task in tasks:
     missing = "" if use_cached else _missing_labels(task, split)
     if missing and missing not in said:
       logging.warning("%s Tasks that learn it leave them out.", missing)
       said.add(missing)
-    found = _untrimmed_lengths(
+    found = _looked_at(
       task, split, lengths, use_cached, EXAMPLES_LOOKED_AT // len(tasks)
     )
+    digest.update(task.name.encode() + found[_FINGERPRINT].tobytes())
     for feature, length in lengths.items():
       sizes = found[feature]
       if not sizes.size:
@@ -111,6 +167,7 @@ def check_examples(
           "and are cut (longest: %d).",
           *(feature, longer, sizes.size, task.name, length, sizes.max()),
         )
+  return digest.hexdigest()
 
 
 def _missing_labels(task: seqio.Task, split: str) -> str:
@@ -126,16 +183,17 @@ def _missing_labels(task: seqio.Task, split: str) -> str:
   )
 
 
-def _untrimmed_lengths(
+def _looked_at(
   task: seqio.Task,
   split: str,
   lengths: Mapping[str, int],
   use_cached: bool,
   limit: int,
 ) -> dict[str, np.ndarray]:
-  """Returns the lengths of each feature in the first `limit` examples.
+  """Returns lengths of each feature in the first `limit` examples, untrimmed.
 
-  Of two views it is the longer one's.
+  Of two views it is the longer one's. Beside them there is a fingerprint of
+  each example's tokens.
   """
   dataset = task.get_dataset(
     lengths,
@@ -147,13 +205,27 @@ def _untrimmed_lengths(
     try_in_mem_cache=False,
   )
   second = feature_converters.SECOND
-  sizes = dataset.take(limit).map(
-    lambda example: {
-      name: tf.maximum(
-        tf.size(example[name]), tf.size(example.get(second + name, []))
-      )
+
+  def look(example: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    views = {
+      name: [example[name], example.get(second + name, example[name][:0])]
       for name in lengths
     }
-  )
-  rows = list(sizes.as_numpy_iterator())
-  return {name: np.array([row[name] for row in rows]) for name in lengths}
+    tokens = tf.strings.join(
+      [
+        tf.strings.reduce_join(tf.strings.as_string(view), separator=" ")
+        for both in views.values()
+        for view in both
+      ],
+      separator="|",
+    )
+    return {
+      **{name: tf.maximum(*map(tf.size, both)) for name, both in views.items()},
+      _FINGERPRINT: tf.strings.to_hash_bucket_fast(tokens, tf.int64.max),
+    }
+
+  rows = list(dataset.take(limit).map(look).as_numpy_iterator())
+  return {
+    name: np.array([row[name] for row in rows])
+    for name in (*lengths, _FINGERPRINT)
+  }

@@ -103,3 +103,16 @@ METHODS: dict[str, Method] = {
     _step_by_step("_repeated", "control: the label, repeated", ""),
   )
 }
+
+
+def split_name(task: str) -> tuple[str, str]:
+  """Returns the dataset and the method in the name of a task or mixture.
+
+  Both are '' where the name has no method's.
+  """
+  for method in sorted(METHODS.values(), key=lambda one: -len(one.train)):
+    before, found, after = task.partition(method.train or method.evaluate)
+    # Augmented mixtures have another dataset behind the method.
+    if before and found and (not after or after.startswith("_")):
+      return before, method.name
+  return "", ""

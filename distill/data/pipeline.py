@@ -22,6 +22,8 @@ from distill.data import (
   feature_converters,
   iterator_state,
   lookup,
+  sources,
+  vocabulary_identity,
 )
 from distill.data.selection import current_selection
 
@@ -86,6 +88,25 @@ def check_vocabulary(config: DatasetConfig, vocab_size: int) -> None:
   dataset_checks.check_vocabulary(config.provider(), vocab_size)
 
 
+def check_model(config: DatasetConfig, model: Any) -> None:
+  """Checks that the data is in the model's tokens.
+
+  Args:
+    config: The data.
+    model: An `EncoderDecoderModel`; one that names no vocabularies is checked
+      for its size.
+
+  Raises:
+    UserError: A task has another vocabulary, or more tokens than the model.
+  """
+  provider = config.provider()
+  if model.input_vocabulary is not None:
+    dataset_checks.check_same_vocabulary(
+      provider, model.input_vocabulary, model.output_vocabulary
+    )
+  dataset_checks.check_vocabulary(provider, model.module.config.vocab_size)
+
+
 class TrainBatches(Iterator[Mapping[str, np.ndarray]]):
   """Endless global batches of `[batch, length]` int32 arrays by T5X's names.
 
@@ -100,7 +121,7 @@ class TrainBatches(Iterator[Mapping[str, np.ndarray]]):
     self._provider = config.provider()
     self._selection = current_selection()
     with reading(config):
-      dataset_checks.check_examples(
+      looked_at = dataset_checks.check_examples(
         self._provider,
         config.split,
         config.task_feature_lengths,
@@ -108,6 +129,24 @@ class TrainBatches(Iterator[Mapping[str, np.ndarray]]):
         config.truncate,
       )
     self._rewind()
+    self._content = self._content_of_tasks() | {"examples_sha256": looked_at}
+
+  def _content_of_tasks(self) -> dict[str, Any]:
+    """Returns what the tokens of the data come from."""
+    tasks = dataset_checks.tasks_read(self._provider, self._config.split)
+    return {
+      "vocabularies": {
+        f"{task.name}/{feature}": vocabulary_identity.identity(vocabulary)
+        for task, feature, vocabulary in dataset_checks.text_features(
+          self._provider
+        )
+      },
+      "sources": {
+        task.name: task.source.content(self._config.split)
+        for task in tasks
+        if isinstance(task.source, sources.DatasetSource)
+      },
+    }
 
   def _rewind(self) -> None:
     self._batches = 0
@@ -163,27 +202,45 @@ class TrainBatches(Iterator[Mapping[str, np.ndarray]]):
     """
     if self._batches:
       self._rewind()
-    same = position["dataset"] == self._identity()
-    if same and iterator_state.unpack(position["iterator"], self._iterator):
+    changed = self._changes(position["dataset"])
+    if not changed and iterator_state.unpack(
+      position["iterator"], self._iterator
+    ):
       self._batches = position["batches"]
       return
     logging.warning(
       "The saved data iterator %s: reading past %d batches from the start.",
-      "cannot be restored" if same else "is of another dataset",
+      f"is of another dataset ({', '.join(changed)} changed)"
+      if changed
+      else "cannot be restored",
       position["batches"],
     )
     self._rewind()
     for _ in range(position["batches"]):
       next(self)
 
+  def _changes(self, saved: Mapping[str, Any]) -> list[str]:
+    """Returns which parts of a saved identity are not this dataset's.
+
+    Positions that were saved before the content was part of them have none.
+    """
+    own = self._identity()
+    return sorted(
+      name
+      for name in own.keys() | saved.keys()
+      if own.get(name) != saved.get(name)
+      and (name in saved or name not in self._content)
+    )
+
   def _identity(self) -> dict[str, Any]:
-    """What the sequence of batches depends on, as far as it is configured."""
+    """What the sequence of batches depends on."""
     identity = dataclasses.asdict(self._config) | {"seed": self._seed}
     del identity["module"], identity["truncate"]
     if not self._selection.is_everything:
       identity["selection"] = dataclasses.asdict(self._selection)
     return identity | {
-      "task_feature_lengths": dict(self._config.task_feature_lengths)
+      **self._content,
+      "task_feature_lengths": dict(self._config.task_feature_lengths),
     }
 
 

@@ -10,15 +10,23 @@ A whole cache is read from its files as it is used. What is selected from it
 """
 
 import functools
+import hashlib
 import math
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import seqio
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from distill.data.cache import caching, manifest, records, verification
+from distill.data.cache import (
+  caching,
+  manifest,
+  records,
+  verification,
+  writing,
+)
 from distill.data.examples import Dataset, Example, read_split
 from distill.data.selection import current_selection
 from distill.errors import UserError
@@ -39,11 +47,33 @@ class DatasetSource(seqio.DataSource):
     self._dataset = dataset
     self._sizes: dict[str, int] = {}
     self._unlabeled: dict[str, int] = {}
+    self._train_sha256 = ""
 
   @property
   def name(self) -> str:
     """The dataset's name."""
     return self._dataset.name
+
+  def content(self, split: str) -> dict[str, Any]:
+    """Returns what tells the content of a training split, as a JSON value.
+
+    It has the SHA-256 of the dataset's rows as they were last read, and the
+    teacher and checksums of the cache, where the split comes from these. Other
+    splits have none of it.
+
+    Raises:
+      UserError: There is no cache.
+    """
+    found: dict[str, Any] = {}
+    if split == "train" and self._train_sha256:
+      found["rows_sha256"] = self._train_sha256
+    if split == "train" and self._reads_cache:
+      found["cache"] = _cache_content(self._dataset.name)
+    return found
+
+  @property
+  def _reads_cache(self) -> bool:
+    return current_selection().curriculum is not None
 
   @property
   def supports_arbitrary_sharding(self) -> bool:
@@ -130,6 +160,8 @@ class DatasetSource(seqio.DataSource):
     examples = read_split(self._dataset, split)
     self._sizes[split] = len(examples)
     self._unlabeled[split] = sum(not example.label for example in examples)
+    if split == "train":
+      self._train_sha256 = writing.data_sha256(examples)
     return examples
 
 
@@ -172,9 +204,12 @@ class TeacherSource(DatasetSource):
   def _in_memory(self) -> bool:
     return self._whole or not current_selection().is_everything
 
+  @property
+  def _reads_cache(self) -> bool:
+    return True
+
   def _entry(self) -> manifest.SplitEntry:
-    name = self._dataset.name
-    return verification.find_entry(_directory(name), name, "train")
+    return _entry(self._dataset.name)
 
   def _read(
     self,
@@ -229,6 +264,21 @@ class TeacherSource(DatasetSource):
 
 def _directory(family: str) -> str:
   return os.path.join(caching.cache_root(), family)
+
+
+def _entry(family: str) -> manifest.SplitEntry:
+  return verification.find_entry(_directory(family), family, "train")
+
+
+def _cache_content(family: str) -> dict[str, str]:
+  entry = _entry(family)
+  shards = "".join(shard.sha256 for shard in entry.shards)
+  return {
+    "teacher": entry.teacher,
+    "prompt": entry.prompt,
+    "data_sha256": entry.data_sha256,
+    "shards_sha256": hashlib.sha256(shards.encode("ascii")).hexdigest(),
+  }
 
 
 def read_cache(family: str, split: str) -> Sequence[records.Record]:

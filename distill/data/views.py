@@ -256,3 +256,20 @@ def in_tokens(
   """
   append_eos = seqio.preprocessors.append_eos
   return (*to_text, tokenize, *tokens, append_eos, AddLossGroup(group))
+
+
+def input_forms(provider: seqio.Task | seqio.Mixture) -> dict[str, str]:
+  """Returns what each task makes of an input, which `…` stands for.
+
+  A paired task has its two views under two names. Tasks that are not made of
+  these views are left out.
+  """
+  forms = {}
+  for task in seqio.get_subtasks(provider):
+    for step in task.preprocessors:
+      if isinstance(step, ToText):
+        forms[task.name] = f"{step.prefix}…{step.suffix}"
+      elif isinstance(step, ToPairs):
+        forms[f"{task.name}, label"] = f"{step.label_prefix}…"
+        forms[f"{task.name}, rationale"] = f"{step.rationale_prefix}…"
+  return forms

@@ -52,26 +52,42 @@ def current_vocabulary() -> seqio.Vocabulary:
   )
 
 
-def _loaded() -> seqio.Vocabulary:
-  """Returns `current_vocabulary()` with its file read.
+def named(vocabulary: seqio.Vocabulary) -> seqio.Vocabulary:
+  """Returns the vocabulary itself, or the one that gin names for it.
+
+  Raises:
+    UserError: Gin names none.
+  """
+  if isinstance(vocabulary, ModelVocabulary):
+    return current_vocabulary()
+  return vocabulary
+
+
+def loaded(vocabulary: seqio.Vocabulary) -> seqio.Vocabulary:
+  """Returns `named(vocabulary)` with its SentencePiece file read.
 
   Raises:
     UserError: The file cannot be found or read.
   """
-  vocabulary = current_vocabulary()
-  if not isinstance(vocabulary, seqio.SentencePieceVocabulary):
-    return vocabulary
+  found = named(vocabulary)
+  if not isinstance(found, seqio.SentencePieceVocabulary):
+    return found
   try:
-    vocabulary.load_model()
+    found.load_model()
   except Exception as error:  # SentencePiece and protobuf have many of them.
+    own = found is not vocabulary
+    what = "The file of the gin macro VOCABULARY" if own else "A vocabulary"
     raise UserError(
-      "The file of the gin macro VOCABULARY cannot be read: "
-      + vocabulary.sentencepiece_model_file,
+      f"{what} cannot be read: {found.sentencepiece_model_file}",
       expected="a SentencePiece model",
       found=f"{type(error).__name__}: {error}",
-      remedy=_REMEDY,
+      remedy=_REMEDY if own else "correct the path, or copy the file there",
     ) from error
-  return vocabulary
+  return found
+
+
+def _loaded() -> seqio.Vocabulary:
+  return loaded(ModelVocabulary())
 
 
 class ModelVocabulary(seqio.Vocabulary):

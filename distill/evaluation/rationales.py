@@ -19,7 +19,10 @@ Texts = Mapping[Any, str]
 
 
 def evaluate(
-  scorer: Evaluator, params: Any, config: pipeline.DatasetConfig
+  scorer: Evaluator,
+  params: Any,
+  config: pipeline.DatasetConfig,
+  decode: bool = True,
 ) -> dict[str, float]:
   """Returns the metrics of rationales, after `scorer.evaluate`.
 
@@ -31,6 +34,8 @@ def evaluate(
     scorer: Has evaluated the parameters.
     params: The model's parameters, on the mesh.
     config: What the scorer was given.
+    decode: Whether the rationale task is decoded. Chains of thought have been
+      decoded by the scorer, and are judged in any case.
   """
   found: dict[str, dict[str, float]] = {}
   parts = {task.name: task for task in seqio.get_subtasks(config.provider())}
@@ -38,7 +43,8 @@ def evaluate(
     asked, kinds = f"{name}_rationale", tuple(name + kind for kind in _CHAINS)
     chains = [task for task in scorer.tasks if task.startswith(kinds)]
     labels = [task for task in scorer.tasks if task.startswith(f"{name}_label")]
-    if not chains and not (labels and asked in parts):
+    decodes = bool(decode and labels and asked in parts)
+    if not chains and not decodes:
       continue
     examples = family.dataset.examples(config.split)
     questions = {example.id: example.input for example in examples}
@@ -48,7 +54,7 @@ def evaluate(
         for key, output in _best(scorer.rows[chain]).items()
       }
       found[chain] = steps(questions, said)
-    if labels and asked in parts:
+    if decodes:
       said = scorer.ask(params, parts[asked])
       told = _best(scorer.rows[labels[0]])
       found[asked] = steps(questions, said)

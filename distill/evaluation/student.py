@@ -27,9 +27,9 @@ def restore(
 
   Raises:
     UserError: There is no checkpoint, it is damaged or of another model, or
-      the data needs a larger vocabulary.
+      the data has another vocabulary or a larger one.
   """
-  pipeline.check_vocabulary(config, model.module.config.vocab_size)
+  pipeline.check_model(config, model)
   partitioner.check_batch(config.batch_size)
   checkpoint = opening.open_checkpoint(path)
   lengths = config.task_feature_lengths

@@ -38,12 +38,12 @@ def weights(folder):
   return safetensors.numpy.load_file(folder / "model.safetensors")
 
 
-def rewrite(folder, changes, config=None):
+def rewrite(folder, changes, config=()):
   """Adds arrays to the weights, and settings to config.json."""
   file = folder / "model.safetensors"
   safetensors.numpy.save_file({**weights(folder), **changes}, file)
   path = folder / "config.json"
-  path.write_text(json.dumps({**json.loads(path.read_text()), **config}))
+  path.write_text(json.dumps({**json.loads(path.read_text()), **dict(config)}))
 
 
 def load(folder, config):
@@ -85,6 +85,60 @@ def test_shards_are_one_checkpoint_and_a_lost_one_is_named(export):
   with pytest.raises(errors.UserError, match="not there") as caught:
     opening.open_checkpoint(folder)
   assert files[1].name in caught.value.found
+
+
+def test_a_tensor_comes_from_the_file_that_the_index_names(export):
+  checkpoint, folder = export(shard_bytes=3000)
+  index = json.loads((folder / "model.safetensors.index.json").read_text())
+  name = "encoder.final_layer_norm.weight"
+  [other, *_] = {*index["weight_map"].values()} - {index["weight_map"][name]}
+  # Another value of the same name, as a left-over of another revision has it.
+  arrays = safetensors.numpy.load_file(folder / other)
+  stale = {name: np.full(8, 7, np.float32), "left_over": np.ones(3)}
+  safetensors.numpy.save_file({**arrays, **stale}, folder / other)
+  again = opening.open_checkpoint(folder)
+  assert tiny_networks.bits(again) == tiny_networks.bits(checkpoint)
+
+
+def test_a_single_file_wins_over_a_left_over_index(export):
+  export(shard_bytes=3000)
+  checkpoint, folder = export()
+  assert (folder / "model.safetensors.index.json").exists()
+  rewrite(folder, {"encoder.final_layer_norm.weight": np.ones(8, "float32")})
+  again = opening.open_checkpoint(folder).tensors["encoder/encoder_norm/scale"]
+  np.testing.assert_array_equal(again.read(), np.ones(8))
+
+
+@pytest.mark.parametrize(
+  ("change", "words"),
+  [
+    (lambda index: index["weight_map"].update({"lost.weight": "model-00001-of-"
+     f"{len(set(index['weight_map'].values())):05d}.safetensors"}),
+     ["not in their files", "lost.weight"]),
+    (lambda index: index["weight_map"].update({"a": "../model.safetensors"}),
+     ["is not an index"]),
+    (lambda index: index.pop("weight_map"), ["is not an index"]),
+  ],
+)  # fmt: skip
+def test_an_index_that_does_not_fit_its_files_is_refused(export, change, words):
+  _, folder = export(shard_bytes=3000)
+  path = folder / "model.safetensors.index.json"
+  index = json.loads(path.read_text())
+  change(index)
+  path.write_text(json.dumps(index))
+  with pytest.raises(errors.UserError) as caught:
+    opening.open_checkpoint(folder)
+  assert all(word in str(caught.value) for word in words)
+
+
+def test_a_model_without_a_decoder_is_refused(export):
+  _, folder = export()
+  arrays = {n: a for n, a in weights(folder).items() if "decoder" not in n}
+  safetensors.numpy.save_file(arrays, folder / "model.safetensors")
+  rewrite(folder, {}, {"architectures": ["T5EncoderModel"]})
+  with pytest.raises(errors.UserError, match="has no decoder") as caught:
+    opening.open_checkpoint(folder)
+  assert caught.value.found == "an encoder only"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import sys
 
 import numpy as np
@@ -82,6 +83,80 @@ def test_a_student_is_exported_with_its_tokenizer_and_its_history(
   for words in ("`emb_dim` | 32", "('gelu', 'linear')", "format, step 200"):
     assert words in card
   assert "assumed" not in capfd.readouterr().err
+
+
+def test_the_model_card_says_what_the_model_is_made_of(
+  trained, small_flags, tmp_path
+):
+  """A reader of the card knows its origin, its score and how to ask it."""
+  model_dir = shutil.copytree(trained[0], tmp_path / "letters")
+  best = opening.find_checkpoint(model_dir)
+  scores = {"last_letters_label/accuracy": 12.5}
+  for name, of, value in (("test", best, 12.5), ("old", "checkpoint_1", 99)):
+    (model_dir / name).mkdir()
+    scores = {"last_letters_label/accuracy": value}
+    scores |= {"checkpoint": f"/moved/letters/{of.name}" if of is best else of}
+    text = json.dumps({**scores, "split": "test"})
+    (model_dir / name / "metrics.json").write_text(text)
+  flags = ["--license=apache-2.0"]
+  assert run(model_dir, tmp_path / "student", "huggingface", *flags) == 0
+  card = (tmp_path / "student/README.md").read_text()
+  for words in (
+    'license: "apache-2.0"',
+    'datasets: ["last_letters"]',
+    "| `dataset` | last_letters |",
+    "| `method` | step_by_step |",
+    "| `teacher` | builtin |",
+    "| `base model` | none: random weights |",
+    'tokenizer("[label] …", return_tensors="pt")',
+    "| `last_letters_rationale` | `'[rationale] …'` |",
+    "| `last_letters_label/accuracy` | 12.50 |",
+  ):
+    assert words in card, words
+  assert "99" not in card.partition("## Metrics")[2]
+  # The path of this machine is not for others.
+  assert str(trained[0].parent) not in card
+  assert f"MODEL_DIR = '…/{trained[0].name}'" in card
+
+
+def test_files_have_the_modes_of_new_files(native, tmp_path):
+  source, _ = native()
+  (tmp_path / "new").write_text("")
+  expected = (tmp_path / "new").stat().st_mode
+  for form in convert.FORMATS:
+    assert run(source, tmp_path / form, form) == 0
+    files = [p for p in (tmp_path / form).rglob("*") if p.is_file()]
+    assert {path.stat().st_mode for path in files} == {expected}, form
+
+
+def test_settings_of_a_hugging_face_model_are_kept(native, tmp_path, capfd):
+  source, bits = native()
+  assert run(source, tmp_path / "one", "huggingface") == 0
+  path = tmp_path / "one/config.json"
+  own = {
+    "layer_norm_epsilon": 1e-5,
+    "model_type": "mt5",
+    "feed_forward_proj": "gelu",
+    "n_positions": 77,
+    "_name_or_path": "/home/me/model",
+  }
+  path.write_text(json.dumps({**json.loads(path.read_text()), **own}))
+  tokenizer = {"tokenizer_class": "T5Tokenizer", "extra_ids": 3}
+  (tmp_path / "one/tokenizer_config.json").write_text(json.dumps(tokenizer))
+  assert run(tmp_path / "one", tmp_path / "two", "huggingface") == 0
+  kept = json.loads((tmp_path / "two/config.json").read_text())
+  assert "_name_or_path" not in kept
+  del own["_name_or_path"]
+  assert own.items() <= kept.items()
+  assert kept["num_decoder_layers"] == 3
+  copied = json.loads((tmp_path / "two/tokenizer_config.json").read_text())
+  assert copied == tokenizer
+  # These formats have no place for another epsilon.
+  for form in ("t5x", "native"):
+    code = run(tmp_path / "one", tmp_path / form, form)
+    assert code == errors.USER_ERROR_EXIT
+    assert "layer_norm_epsilon = 1e-05" in capfd.readouterr().err
+    assert not (tmp_path / form).exists()
 
 
 @pytest.mark.parametrize("form", ["huggingface", "t5x"])
@@ -175,11 +250,11 @@ def test_an_output_that_exists_is_never_touched(native, tmp_path, capfd, form):
 def test_weights_that_are_not_finite_are_not_passed_on(tmp_path, capfd):
   bad = np.full(8, np.nan, np.float32)
   safetensors.numpy.save_file(
-    {"encoder.final_layer_norm.weight": bad}, tmp_path / "model.safetensors"
+    {"decoder.final_layer_norm.weight": bad}, tmp_path / "model.safetensors"
   )
   (tmp_path / "config.json").write_text("{}")
   for form in ("t5x", "native"):
     code = run(tmp_path, tmp_path / "there", form)
     assert code == errors.USER_ERROR_EXIT
-    assert "encoder.final_layer_norm.weight" in capfd.readouterr().err
+    assert "decoder.final_layer_norm.weight" in capfd.readouterr().err
     assert not (tmp_path / "there").exists()

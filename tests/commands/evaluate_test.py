@@ -60,6 +60,21 @@ def test_the_rationales_are_asked_for_too(scored):
   assert right == 100 or metrics["last_letters_rationale/first_wrong_step"] >= 0
 
 
+def test_rationales_are_left_out_where_that_is_said(scored, tmp_path):
+  flags = [
+    *scored[1],
+    f"--gin.EVAL_OUTPUT_DIR={tmp_path}",
+    "--gin.EVAL_RATIONALES=False",
+  ]
+  assert errors.run_command(evaluate.main, flags) == 0
+  metrics = json.loads((tmp_path / "metrics.json").read_text())
+  both = json.loads((scored[0] / "metrics.json").read_text())
+  label = "last_letters_label/accuracy"
+  assert metrics[label] == both[label]
+  rationales = ("last_letters_rationale/", "last_letters/")
+  assert not [name for name in metrics if name.startswith(rationales)]
+
+
 def test_samples_are_voted_on(scored, tmp_path):
   flags = [
     *scored[1],

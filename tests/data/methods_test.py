@@ -320,3 +320,18 @@ def test_coverage_leaves_the_others_their_labels(family):
     *(("d", 1, True), ("", 0, False)),
     *(("f", 1, True), ("", 0, False)),
   ]
+
+
+@pytest.mark.parametrize(
+  ("task", "expected"),
+  [
+    ("last_letters_step_by_step", ("last_letters", "step_by_step")),
+    ("svamp_step_by_step_asdiv", ("svamp", "step_by_step")),
+    ("cqa_step_by_step_paired", ("cqa", "step_by_step_paired")),
+    ("esnli_cot", ("esnli", "cot")),
+    ("my_cot_set_finetune", ("my_cot_set", "finetune")),
+    ("somebody_s_task", ("", "")),
+  ],
+)
+def test_a_task_s_name_tells_its_dataset_and_its_method(task, expected):
+  assert methods.split_name(task) == expected

@@ -24,6 +24,9 @@ def rows(count, word):
   }
 
 
+ALPHA = rows(50, "alpha")
+
+
 def register(name, source):
   seqio.TaskRegistry.add(
     name,
@@ -57,7 +60,7 @@ def generated(split, shuffle_files=False, seed=None):
 
 @pytest.fixture(scope="module", autouse=True)
 def tasks(tmp_path_factory):
-  register("pipeline_alpha", slices(rows(50, "alpha")))
+  register("pipeline_alpha", slices(ALPHA))
   register("pipeline_beta", slices(rows(30, "beta")))
   empty = tf.constant([], tf.string)
   register("pipeline_empty", slices({"inputs": empty, "targets": empty}))
@@ -160,6 +163,42 @@ def test_another_dataset_does_not_take_the_saved_iterator(caplog):
   larger.restore(batches.position())
   assert "another dataset" in caplog.text
   assert next(larger)["encoder_input_tokens"].shape == (8, 32)
+
+
+def test_other_data_of_the_same_name_does_not_take_the_saved_iterator(caplog):
+  batches = pipeline.TrainBatches(config(pack=False))
+  take(batches, 3)
+  position = json.loads(json.dumps(batches.position()))
+  ALPHA["inputs"][-1] += " changed"
+  try:
+    again = pipeline.TrainBatches(config(pack=False))
+    again.restore(position)
+  finally:
+    ALPHA.update(rows(50, "alpha"))
+  assert "another dataset (examples_sha256 changed)" in caplog.text
+  assert again.position()["batches"] == 3
+
+
+def test_another_vocabulary_does_not_take_the_saved_iterator(caplog):
+  batches = pipeline.TrainBatches(config(pack=False))
+  position = json.loads(json.dumps(batches.position()))
+  for identity in position["dataset"]["vocabularies"].values():
+    identity["sha256"] = "0" * 64
+  pipeline.TrainBatches(config(pack=False)).restore(position)
+  assert "another dataset (vocabularies changed)" in caplog.text
+
+
+def test_a_position_without_checksums_is_still_restored(caplog):
+  """Checkpoints of earlier versions hold no checksums."""
+  batches = pipeline.TrainBatches(config(pack=False))
+  take(batches, 3)
+  position = json.loads(json.dumps(batches.position()))
+  for name in ("examples_sha256", "vocabularies", "sources"):
+    del position["dataset"][name]
+  again = pipeline.TrainBatches(config(pack=False))
+  again.restore(position)
+  assert not caplog.text
+  assert_same(take(batches, 3), take(again, 3))
 
 
 @pytest.mark.parametrize(

@@ -214,3 +214,31 @@ def test_records_under_other_ids_are_selected_by_their_input(toy, source):
   plain = sources.DatasetSource(seven(toy))
   chosen = inputs(plain.get_dataset("train", shuffle=False))
   assert inputs(source.get_dataset("train", shuffle=False)) == chosen
+
+
+def test_the_content_of_a_cache_changes_with_its_rationales(
+  toy, source, tmp_path
+):
+  before = source.content("train")
+  assert before["cache"]["teacher"] == "list"
+  assert source.content("train") == before and source.content("test") == {}
+  dataset = seven(toy)
+  answers = {q: "Why not? So the answer is b." for q, _ in dataset.rows}
+  teacher = toy.Teacher(answers)
+  toy.cache(tmp_path / "toy", dataset, teacher=teacher, overwrite=True)
+  after = source.content("train")
+  # The same questions, and other rationales.
+  assert after["cache"]["data_sha256"] == before["cache"]["data_sha256"]
+  assert after["cache"]["shards_sha256"] != before["cache"]["shards_sha256"]
+
+
+def test_the_content_of_a_dataset_is_that_of_its_rows(toy):
+  def content(dataset):
+    source = sources.DatasetSource(dataset)
+    source.get_dataset("train")
+    return source.content("train")
+
+  dataset = seven(toy)
+  assert content(dataset) == content(seven(toy)) != {}
+  other = toy.Dataset(rows=(*dataset.rows[:-1], ("q6", "c")))
+  assert content(other) != content(dataset)
