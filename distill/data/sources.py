@@ -64,12 +64,20 @@ class DatasetSource(seqio.DataSource):
     Raises:
       UserError: There is no cache.
     """
+    if split != "train":
+      return {}
     found: dict[str, Any] = {}
-    if split == "train" and self._train_sha256:
+    if self._reads_rows:
+      if not self._train_sha256:
+        self._examples(split)
       found["rows_sha256"] = self._train_sha256
-    if split == "train" and self._reads_cache:
+    if self._reads_cache:
       found["cache"] = _cache_content(self._dataset.name)
     return found
+
+  @property
+  def _reads_rows(self) -> bool:
+    return True
 
   @property
   def _reads_cache(self) -> bool:
@@ -203,6 +211,10 @@ class TeacherSource(DatasetSource):
   @property
   def _in_memory(self) -> bool:
     return self._whole or not current_selection().is_everything
+
+  @property
+  def _reads_rows(self) -> bool:
+    return self._in_memory
 
   @property
   def _reads_cache(self) -> bool:
