@@ -124,13 +124,14 @@ def test_files_have_the_modes_of_new_files(native, tmp_path):
   (tmp_path / "new").write_text("")
   expected = (tmp_path / "new").stat().st_mode
   for form in convert.FORMATS:
-    assert run(source, tmp_path / form, form) == 0
-    files = [p for p in (tmp_path / form).rglob("*") if p.is_file()]
+    output = tmp_path / f"to_{form}"
+    assert run(source, output, form) == 0
+    files = [path for path in output.rglob("*") if path.is_file()]
     assert {path.stat().st_mode for path in files} == {expected}, form
 
 
 def test_settings_of_a_hugging_face_model_are_kept(native, tmp_path, capfd):
-  source, bits = native()
+  source, _ = native()
   assert run(source, tmp_path / "one", "huggingface") == 0
   path = tmp_path / "one/config.json"
   own = {
@@ -153,10 +154,10 @@ def test_settings_of_a_hugging_face_model_are_kept(native, tmp_path, capfd):
   assert copied == tokenizer
   # These formats have no place for another epsilon.
   for form in ("t5x", "native"):
-    code = run(tmp_path / "one", tmp_path / form, form)
-    assert code == errors.USER_ERROR_EXIT
+    output = tmp_path / f"to_{form}"
+    assert run(tmp_path / "one", output, form) == errors.USER_ERROR_EXIT
     assert "layer_norm_epsilon = 1e-05" in capfd.readouterr().err
-    assert not (tmp_path / form).exists()
+    assert not output.exists()
 
 
 @pytest.mark.parametrize("form", ["huggingface", "t5x"])
