@@ -30,7 +30,7 @@ RUN_FILES = {
   "score": "runs/score.gin",
 }
 # What --interactive stands for: it writes no file.
-_INTERACTIVE = ("infer.interactive=True", "INFER_OUTPUT_DIR=None")
+_INTERACTIVE = ("infer.interactive=True", "INFER_OUTPUT_DIR=''")
 # Beside the package, in a clone and in a wheel alike.
 GIN_CONFIGS = pathlib.Path(distill.__file__).parent.parent / "gin_configs"
 
