@@ -4,6 +4,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
+import distill
 from distill import errors
 
 # Command, and what it does in one line; each is the module of that name.
@@ -30,7 +31,11 @@ def usage() -> str:
   return "\n".join(
     ["usage: distill <command> [flags]", "", "commands:"]
     + rows
-    + ["", "`distill <command> --help` lists the flags of one command."]
+    + [
+      "",
+      "`distill <command> --help` lists the flags of one command.",
+      "`distill --version` prints the version.",
+    ]
   )
 
 
@@ -40,11 +45,20 @@ def dispatch(argv: Sequence[str]) -> int:
     print(usage())
     return 0
   command, *rest = argv
+  if command in ("-V", "--version", "version"):
+    print(f"distill {distill.__version__}")
+    return 0
   if command not in COMMANDS:
+    import difflib  # not at the start of each command
+
+    names, typed = [*COMMANDS, "--help", "--version"], command.lower()
+    close = [name for name in names if name.startswith(typed)]
+    close += difflib.get_close_matches(typed, names, n=1)
     raise errors.UserError(
       f"There is no command '{command}'.",
       expected="one of " + ", ".join(COMMANDS),
-      remedy="run `distill --help`",
+      remedy=(f"did you mean '{close[0]}'? " if close else "")
+      + "`distill --help` says what each does",
     )
   module = importlib.import_module(f"distill.{command}")
   return module.main(rest) or 0

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+import distill
 from distill import cli, errors
 
 
@@ -25,11 +26,36 @@ def test_help_lists_every_command():
     assert command in result.stdout
 
 
-def test_unknown_command_names_the_known_ones():
-  result = run("trian")
+@pytest.mark.parametrize(
+  ("typed", "meant"),
+  [
+    ("trian", "'train'"),
+    ("comparee", "'compare'"),
+    ("Evaluate", "'evaluate'"),
+    ("cache", "'cache_rationales'"),
+    ("--verison", "'--version'"),
+  ],
+)
+def test_an_unknown_command_names_the_one_that_was_meant(typed, meant):
+  with pytest.raises(errors.UserError) as caught:
+    cli.dispatch([typed])
+  assert f"did you mean {meant}?" in caught.value.remedy
+  assert "train" in caught.value.expected
+
+
+def test_an_unknown_command_that_is_like_no_other():
+  result = run("xyzzy")
   assert result.returncode == errors.USER_ERROR_EXIT
-  assert "trian" in result.stderr and "train" in result.stderr
+  assert "did you mean" not in result.stderr
   assert "Traceback" not in result.stderr
+
+
+def test_the_version_is_the_package_s():
+  result = run("--version")
+  assert (result.returncode, result.stdout) == (
+    0,
+    f"distill {distill.__version__}\n",
+  )
 
 
 @pytest.mark.parametrize("command", cli.COMMANDS)
