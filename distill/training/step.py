@@ -133,16 +133,27 @@ def compile_step(
   return compiled, time.perf_counter() - begin
 
 
-def summarize(metrics: Metrics) -> dict[str, float]:
-  """Reads a step's metrics from the device and returns what is logged.
+def read(metrics: Metrics) -> dict[str, float]:
+  """Returns a step's metrics from the device, once the step is done."""
+  return {name: float(x) for name, x in jax.device_get(metrics).items()}
 
-  Waits until the step is done. Groups without tokens are left out.
+
+def summarize(sums: Mapping[str, float], steps: int = 1) -> dict[str, float]:
+  """Returns what is logged of a period of steps, by T5X's means.
+
+  The loss, the norm of the gradient, the learning rate and the counts of
+  tokens are means over the steps. The losses of groups, the accuracy, the
+  z-loss and the padding are means over the tokens of the period. Groups
+  without tokens are left out.
+
+  Args:
+    sums: For each name the sum of what `read` returned for the steps.
+    steps: How many steps these are.
   """
-  sums = {name: float(x) for name, x in jax.device_get(metrics).items()}
   tokens = sums["input_tokens"] + sums["target_tokens"]
   weighed = max(sums["tokens"], 1.0)
   summary = {
-    name: sums[name] for name in ("loss", "grad_norm", "learning_rate")
+    name: sums[name] / steps for name in ("loss", "grad_norm", "learning_rate")
   }
   for group, name in GROUP_NAMES.items():
     if sums.get(f"tokens/{group}"):
@@ -150,7 +161,7 @@ def summarize(metrics: Metrics) -> dict[str, float]:
   return summary | {
     "z_loss": sums["z_loss"] / weighed,
     "accuracy": sums["correct"] / weighed,
-    "tokens": tokens,
-    "target_tokens": sums["target_tokens"],
+    "tokens": tokens / steps,
+    "target_tokens": sums["target_tokens"] / steps,
     "padding": 1.0 - tokens / sums["positions"],
   }

@@ -1,6 +1,7 @@
-"""Reads the metrics of a step once the next one is under way."""
+"""Reads the metrics of a step once the next one is in flight."""
 
 import math
+from collections import defaultdict
 
 from distill.training import step as step_lib
 from distill.training.metric_logging import MetricLogger
@@ -19,8 +20,9 @@ class NonFiniteLossError(Exception):
 class StepMetrics:
   """Holds back one step's metrics, so that the device never waits for us.
 
-  Each `period` steps are logged, and those that `flush` reads: where the run
+  A line is logged at each multiple of `period` and by `flush`: where the run
   saves, evaluates or ends. So a resumed run knows the total of target tokens.
+  Its numbers are means over the steps since the line before.
   """
 
   def __init__(
@@ -31,6 +33,8 @@ class StepMetrics:
     self._period = period
     self._target_tokens = logger.last.get("target_tokens_total", 0)
     self._pending: tuple[int, step_lib.Metrics] | None = None
+    self._sums: dict[str, float] = defaultdict(float)
+    self._steps = 0
 
   def push(self, step: int, metrics: step_lib.Metrics) -> None:
     """Takes a dispatched step's metrics and reads those of the one before.
@@ -53,14 +57,21 @@ class StepMetrics:
       self._read(*before, log=True)
 
   def _read(self, step: int, metrics: step_lib.Metrics, log: bool) -> None:
-    summary = step_lib.summarize(metrics)
-    if not math.isfinite(summary["loss"] + summary["grad_norm"]):
-      raise NonFiniteLossError(step, summary)
-    self._progress.update(step, summary["loss"], summary["tokens"])
-    self._target_tokens += int(summary["target_tokens"])
+    sums = step_lib.read(metrics)
+    if not math.isfinite(sums["loss"] + sums["grad_norm"]):
+      raise NonFiniteLossError(step, step_lib.summarize(sums))
+    tokens = sums["input_tokens"] + sums["target_tokens"]
+    self._progress.update(step, sums["loss"], tokens)
+    self._target_tokens += int(sums["target_tokens"])
+    for name, value in sums.items():
+      self._sums[name] += value
+    self._steps += 1
     if log:
+      summary = step_lib.summarize(self._sums, self._steps)
       totals = {
         "tokens_per_second": self._progress.tokens_per_second(),
         "target_tokens_total": self._target_tokens,
       }
       self._logger.write(step, summary | totals)
+      self._sums.clear()
+      self._steps = 0

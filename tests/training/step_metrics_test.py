@@ -52,3 +52,30 @@ def test_what_is_not_finite_is_raised_with_its_step(name, tmp_path):
   with pytest.raises(step_metrics.NonFiniteLossError) as caught:
     collected.flush()
   assert caught.value.step == 4
+
+
+def test_a_line_has_the_means_of_its_period(tmp_path):
+  """As T5X: losses by step, accuracy and losses of groups by token."""
+  logger, collected = collector(tmp_path, period=2)
+  rows = [
+    {"loss": 4.0, "tokens": 10.0, "correct": 1.0, "target_tokens": 12.0},
+    {"loss": 1.0, "tokens": 30.0, "correct": 9.0, "target_tokens": 36.0},
+    {"loss": 7.0, "tokens": 10.0, "correct": 0.0, "target_tokens": 10.0},
+  ]
+  groups = [(2.0, 1.0), (30.0, 3.0), (5.0, 1.0)]
+  for step, (row, (loss, tokens)) in enumerate(
+    zip(rows, groups, strict=True), start=1
+  ):
+    row |= {"loss/1": loss, "tokens/1": tokens, "grad_norm": float(step)}
+    collected.push(
+      step, metrics(0.0) | {k: jnp.float32(v) for k, v in row.items()}
+    )
+  line = logger.last
+  assert (line["step"], line["loss"], line["grad_norm"]) == (2, 2.5, 1.5)
+  assert line["accuracy"] == 10 / 40
+  assert line["loss/label"] == 32 / 4
+  assert (line["target_tokens"], line["tokens"]) == (24, 28)
+  collected.flush()
+  # The period before is not in it.
+  assert (logger.last["step"], logger.last["loss"]) == (3, 7.0)
+  assert logger.last["accuracy"] == 0

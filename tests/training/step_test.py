@@ -237,7 +237,7 @@ def test_metrics_are_means_over_tokens_and_skip_absent_groups():
     linear_model(), optax.sgd(0.1), devices(1)(), batch
   )
   _, metrics = compiled(start, sharded, rng)
-  summary = step.summarize(metrics)
+  summary = step.summarize(step.read(metrics))
   assert "loss/rationale" not in summary
   assert "loss/unlikelihood" not in summary
   # Only label tokens: the loss is w_label times their mean.
