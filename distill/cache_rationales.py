@@ -13,7 +13,15 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from distill import errors, report_rationales, teacher_flags
+from distill import (
+  errors,
+  quick_checks,
+  report_rationales,
+  startup,
+  teacher_flags,
+)
+from distill.data import lookup
+from distill.data.cache import root
 from distill.teacher import planning, prices, status
 
 if TYPE_CHECKING:
@@ -22,30 +30,37 @@ if TYPE_CHECKING:
 
 
 class ProgressLine:
-  """Says how far a count has come, and when it will be complete.
+  """Says how far the writing of a split has come.
 
-  On a terminal one line is rewritten; elsewhere one is written at each tenth.
+  On a terminal one line is rewritten; elsewhere a line is written now and then.
   """
+
+  _SECONDS_BETWEEN_LINES = 10.0
 
   def __init__(self, stream: TextIO, what: str) -> None:
     self._stream = stream
     self._what = what
-    self._begun = time.monotonic()
     self._terminal = stream.isatty()
-    self._said = 0
+    self._begun: float | None = None
+    self._said = 0.0
 
   def __call__(self, done: int, total: int) -> None:
-    """Shows that `done` of `total` are there."""
-    parts = 1000 if self._terminal else 10
-    if done * parts // total == self._said:
+    """Shows that `done` of `total` examples are written."""
+    now = time.monotonic()
+    if self._begun is None:
+      self._begun = self._said = now  # the first one waited for the teacher
+    wait = 0.1 if self._terminal else self._SECONDS_BETWEEN_LINES
+    last = self._terminal and done == total
+    if now - self._said < wait and not last:
       return
-    self._said = done * parts // total
-    seconds = time.monotonic() - self._begun
-    left = seconds / done * (total - done)
-    text = f"{self._what}: {done:,} of {total:,}, {left:.0f} s left"
+    self._said = now
+    left = ""
+    if done > 1:
+      seconds = (now - self._begun) / (done - 1) * (total - done)
+      left = f", {seconds:.0f} s left"
+    text = f"{self._what}: writing {done:,} of {total:,}{left}"
     if self._terminal:
-      end = "\n" if done == total else ""
-      self._stream.write(f"\r{text}\x1b[K{end}")
+      self._stream.write(f"\r{text}\x1b[K" + ("\n" if last else ""))
     else:
       self._stream.write(text + "\n")
     self._stream.flush()
@@ -106,13 +121,17 @@ def main(argv: Sequence[str]) -> None:
   parser = make_parser()
   options, beam_flags = _parse(parser, argv)
   teacher = teacher_flags.create_teacher(options)
-  # These bring TensorFlow, which `--help` and wrong flags do without.
+  directory = options.output_dir or os.path.join(
+    root.cache_root(), options.task
+  )
+  lookup.check_family(options.task, options.module, directory)
+  quick_checks.check_folder(directory, "--output_dir")
+  if options.journal_dir:
+    quick_checks.check_folder(options.journal_dir, "--journal_dir")
+  startup.import_tensorflow()
   from distill.data import recorded_modules
   from distill.data.cache import caching
 
-  directory = options.output_dir or os.path.join(
-    caching.cache_root(), options.task
-  )
   family, options.module = recorded_modules.find_family(
     options.task, options.module, directory, options.split
   )

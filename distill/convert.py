@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
-from distill import errors
+from distill import console, errors
 
 if TYPE_CHECKING:
   from distill.checkpoint_formats import model_card
@@ -69,6 +69,7 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
 def main(argv: Sequence[str]) -> None:
   """Converts a checkpoint and prints where it is."""
   options = parse_arguments(argv)
+  console.say(f"reading {options.input}")
   from distill.checkpoint_formats import (
     checking,
     native_writing,
@@ -78,6 +79,7 @@ def main(argv: Sequence[str]) -> None:
   )
 
   checkpoint = opening.open_checkpoint(options.input)
+  console.say(f"writing {options.output}")
   with writing.new_folder(options.output) as folder:
     if options.format == "huggingface":
       _write_huggingface(checkpoint, folder, options)

@@ -1,8 +1,11 @@
 """The one error type for bad input, and the one handler at entry points."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
+
+from distill import interrupts
 
 # What a command exits with after a UserError, as for a wrong flag.
 USER_ERROR_EXIT = 2
@@ -50,7 +53,8 @@ def run_command(
   """Runs a command's `main(argv)` and returns its exit code.
 
   A UserError is printed to stderr without a traceback and gives
-  `USER_ERROR_EXIT`; every other exception is a bug and passes through.
+  `USER_ERROR_EXIT`. Ctrl-C ends the process with one line and 130. Every other
+  exception is a bug and passes through.
   """
   arguments = list(sys.argv[1:] if argv is None else argv)
   # TensorFlow reads this when it is first imported.
@@ -60,6 +64,12 @@ def run_command(
   except UserError as error:
     print(f"error: {error}", file=sys.stderr)
     return USER_ERROR_EXIT
+  except interrupts.Stopped as stopped:
+    print(stopped, file=sys.stderr)
+    return stopped.exit_code
+  except KeyboardInterrupt:
+    # At once: a library's threads may not end by themselves.
+    interrupts.end(signal.SIGINT)
   except BrokenPipeError:
     # The reader of our output went away (`distill … | head`).
     return 1

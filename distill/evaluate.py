@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from distill import errors, gin_flags
+from distill import console, errors, gin_flags
 from distill.annotations import PositiveInt
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def evaluate(
   from distill.training import checkpoints
 
   checkpoints.check_writable(output_dir, "EVAL_OUTPUT_DIR")
+  console.say("reading the checkpoint")
   params, checkpoint = student.restore(
     model, dataset_cfg, partitioner, checkpoint_path
   )
@@ -71,6 +72,7 @@ def evaluate(
       expected="a task with metric functions",
       remedy="name another MIXTURE_OR_TASK_NAME, or use `distill infer`",
     )
+  console.say(f"evaluating {', '.join(scorer.tasks)}, compiling first")
   # A checkpoint of another make may have no step in its name.
   number = checkpoint.rpartition("_")[2]
   metrics = scorer.evaluate(params, int(number) if number.isdigit() else 0)

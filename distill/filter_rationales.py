@@ -7,7 +7,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from distill import errors
+from distill import errors, quick_checks, startup
+from distill.data import lookup
 
 if TYPE_CHECKING:
   from distill.data.cache import records
@@ -82,7 +83,11 @@ def main(argv: Sequence[str]) -> None:
       "There is no one place to write to.",
       expected="either --output_dir or --output_jsonl",
     )
-  # These bring TensorFlow, which `--help` and wrong flags do without.
+  lookup.check_family(flags.task, flags.module, flags.input_dir)
+  quick_checks.check_cache(flags.input_dir)
+  if flags.output_dir:
+    quick_checks.check_folder(flags.output_dir, "--output_dir")
+  startup.import_tensorflow()
   from distill.data import filters, recorded_modules
   from distill.data.cache import answering, verification, writing
 

@@ -14,12 +14,16 @@ from typing import Any, NoReturn
 
 import distill
 from distill import (
+  console,
   errors,
   gin_checks,
   gin_loading,
   gin_survey,
   gin_values,
+  interrupts,
   multihost,
+  quick_checks,
+  startup,
 )
 
 # Each command's own half of the configuration.
@@ -196,14 +200,6 @@ def help_text(command: str, survey: gin_survey.Survey) -> str:
   )
 
 
-def keep_tensorflow_off_accelerators() -> None:
-  """Leaves all accelerators to JAX: TensorFlow would take their memory."""
-  import tensorflow as tf
-
-  for kind in ("GPU", "TPU"):
-    tf.config.set_visible_devices([], kind)
-
-
 def use_data_folders(tfds_data_dir: str | None, cache_dirs: str) -> None:
   """Tells SeqIO where datasets and offline caches lie, as T5X's flags do."""
   import seqio
@@ -260,16 +256,24 @@ def configure(command: str, argv: Sequence[str]) -> Callable[..., Any] | None:
   if flags.help:
     print(help_text(command, survey_of(command, flags)))
     return None
-  _, bindings = checked(command, flags)
+  console.say("checking flags, gin files and paths")
+  survey, bindings = checked(command, flags)
+  module = f"distill.{command}"
+  if all(bound.module != module for bound in survey.bindings.values()):
+    raise errors.UserError(
+      f"The gin files bind nothing to {module}.{command}.",
+      remedy="name the run file of this command, or none",
+    )
+  quick_checks.check_run(survey)
   multihost.join(
     flags.coordinator_address, flags.process_count, flags.process_index
   )
-  keep_tensorflow_off_accelerators()
+  startup.import_tensorflow("JAX")
   use_data_folders(flags.tfds_data_dir, flags.seqio_additional_cache_dirs)
-  module = importlib.import_module(f"distill.{command}")
+  script = importlib.import_module(module)
   files = gin_files(command, flags.gin_file)
   gin_loading.load(files, bindings, flags.search_path)
-  return getattr(module, command)
+  return getattr(script, command)
 
 
 def run(command: str, argv: Sequence[str]) -> Any:
@@ -281,5 +285,7 @@ def run(command: str, argv: Sequence[str]) -> Any:
   Raises:
     UserError: The command line or a gin file is wrong.
   """
-  function = configure(command, argv)
-  return gin_loading.call(function) if function else None
+  # Until training has something to save, signals end the process at once.
+  with interrupts.watched(interrupts.end):
+    function = configure(command, argv)
+    return gin_loading.call(function) if function else None

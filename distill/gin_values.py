@@ -6,12 +6,12 @@ imported, so that `BATCH_SIZE = 16.0` is an error before JAX is loaded.
 
 import ast
 import functools
-import importlib.util
 import pathlib
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import distill
 from distill import annotations, errors, gin_survey
 
 _PACKAGE = "distill."
@@ -107,14 +107,13 @@ def _source(module: str) -> ast.Module:
   """Returns the source of a module of this package, else an empty one."""
   if not module.startswith(_PACKAGE):
     return ast.Module([], [])
-  try:
-    spec = importlib.util.find_spec(module)
-  except ModuleNotFoundError:
-    spec = None  # Gin says so when it imports it.
-  origin = spec.origin if spec else None
-  if not origin or not origin.endswith(".py"):
-    return ast.Module([], [])
-  return ast.parse(pathlib.Path(origin).read_text(encoding="utf-8"))
+  # Not by `find_spec`, which imports the packages above the module.
+  package = pathlib.Path(distill.__file__).parent.parent
+  path = package.joinpath(*module.split("."))
+  for file in (path.with_suffix(".py"), path / "__init__.py"):
+    if file.is_file():
+      return ast.parse(file.read_text(encoding="utf-8"))
+  return ast.Module([], [])  # Gin says so when it imports it.
 
 
 def _arguments(node: ast.FunctionDef) -> Mapping[str, ast.expr]:

@@ -10,7 +10,9 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from distill import errors
+from distill import errors, quick_checks, startup
+from distill.data import lookup
+from distill.data.cache import root
 from distill.teacher.unread import UnreadAnswers
 
 if TYPE_CHECKING:
@@ -67,17 +69,25 @@ def main(argv: Sequence[str]) -> None:
   """Writes the cache of every split that the files have, and says what."""
   flags = parse_arguments(argv)
   fields = _fields(flags)
-  # These bring TensorFlow, which `--help` and wrong flags do without.
+  directory = flags.output_dir or os.path.join(root.cache_root(), flags.task)
+  lookup.check_family(flags.task, flags.module, directory)
+  quick_checks.check_folder(directory, "--output_dir")
+  folder = pathlib.Path(flags.input_dir)
+  if not folder.is_dir():
+    raise errors.UserError(
+      f"There is no folder '{folder}'.",
+      expected="--input_dir: a folder with the files to import",
+      remedy="correct --input_dir",
+    )
+  startup.import_tensorflow()
   from distill.answers.upstream import find_parser
   from distill.data import importing, published_rationales, recorded_modules
-  from distill.data.cache import caching, writing
+  from distill.data.cache import writing
 
-  directory = flags.output_dir or os.path.join(caching.cache_root(), flags.task)
   family, flags.module = recorded_modules.find_family(
     flags.task, flags.module, directory, flags.split
   )
   parser = find_parser(flags.parser) if flags.parser else None
-  folder = pathlib.Path(flags.input_dir)
   read = published_rationales.FORMATS[flags.format]
   found = importing.group(read(folder, fields), family.dataset, flags.split)
   absent = importing.absent_splits(family.dataset)

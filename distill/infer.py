@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from distill import errors, gin_flags
+from distill import console, errors, gin_flags
 
 if TYPE_CHECKING:
   from distill.data.pipeline import DatasetConfig
@@ -50,6 +50,7 @@ def infer(
   if not interactive:
     checkpoints.check_writable(output_dir, "INFER_OUTPUT_DIR")
     inference.check_outputs(dataset_cfg, output_dir, mode)
+  console.say("reading the checkpoint")
   params, checkpoint = student.restore(
     model, dataset_cfg, partitioner, checkpoint_path
   )
@@ -60,13 +61,14 @@ def infer(
     )
     return []
   speaks = jax.process_index() == 0
+  console.say(f"decoding {dataset_cfg.mixture_or_task_name}, compiling first")
   paths = inference.write_predictions(
     model,
     params,
     dataset_cfg,
     partitioner,
     output_dir,
-    on_progress=_Progress() if speaks else lambda *_: None,
+    on_progress=Progress(dataset_cfg.batch_size) if speaks else lambda *_: None,
     mode=mode,
   )
   if speaks:
@@ -75,22 +77,29 @@ def infer(
   return paths
 
 
-class _Progress:
-  """Prints a line for each tenth of a task, with the time to go."""
+class Progress:
+  """Writes a line for each tenth of a task to stderr, with the time to go.
 
-  def __init__(self) -> None:
+  Examples come by the batch, so the time left is that of the batches left. It
+  is absent before the second batch: the first one compiles.
+  """
+
+  def __init__(self, batch_size: int) -> None:
+    self._batch_size = batch_size
     self._begin = time.monotonic()
 
   def __call__(self, task: str, done: int, total: int) -> None:
+    """Shows that `done` of `total` examples are there; total may be 0."""
     if done == 1:
       self._begin = time.monotonic()
     every = max(total // 10, 1) if total else 1000
     if done % every and done != total:
       return
     line = f"{task}: {done}" + (f"/{total}" if total else "")
-    if 1 < done <= total:
-      pace = (time.monotonic() - self._begin) / (done - 1)
-      line += f"  ETA {pace * (total - done):.0f} s"
+    batches, left = (-(-n // self._batch_size) for n in (done, total - done))
+    if batches > 1 and total:
+      pace = (time.monotonic() - self._begin) / (batches - 1)
+      line += f"  ETA {pace * left:.0f} s"
     print(line, file=sys.stderr, flush=True)
 
 

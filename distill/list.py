@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from distill import errors, gin_flags, gin_survey
+from distill import errors, gin_flags, gin_survey, startup
 from distill.data import methods
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def _columns(rows: Iterable[Sequence[str]]) -> Iterator[str]:
 
 def _datasets(modules: Sequence[str]) -> Iterator[Sequence[str]]:
   """Yields name, which splits are on this machine, and where rows are from."""
+  startup.import_tensorflow()
   from distill.data import lookup, registration
   from distill.data.published import Published
 

@@ -10,7 +10,9 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from distill import errors
+from distill import errors, quick_checks, startup
+from distill.data import lookup
+from distill.data.cache import root
 
 if TYPE_CHECKING:
   from distill.data.registration import Family
@@ -93,11 +95,12 @@ def after_run(directory: str, family: Family, split: str, answers: int) -> None:
 def main(argv: Sequence[str]) -> None:
   """Prints the report of one split."""
   flags = parse_arguments(argv)
-  # These bring TensorFlow, which `--help` and wrong flags do without.
+  directory = flags.input_dir or os.path.join(root.cache_root(), flags.task)
+  lookup.check_family(flags.task, flags.module, directory)
+  quick_checks.check_cache(directory)
+  startup.import_tensorflow()
   from distill.data import hygiene, recorded_modules
-  from distill.data.cache import caching
 
-  directory = flags.input_dir or os.path.join(caching.cache_root(), flags.task)
   family, _ = recorded_modules.find_family(
     flags.task, flags.module, directory, flags.split
   )

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from distill import errors, gin_flags, gin_loading
+import gin
+
+from distill import console, errors, gin_flags, gin_loading
 from distill.annotations import NonNegativeInt, PositiveInt
 
 if TYPE_CHECKING:
@@ -80,6 +84,7 @@ def train(
   from distill.training import checkpoints, loop
 
   checkpoints.check_writable(model_dir)
+  console.say(f"reading the data of {train_dataset_cfg.mixture_or_task_name}")
   pipeline.check_model(train_dataset_cfg, model)
   batches = pipeline.TrainBatches(train_dataset_cfg)
   evaluate = None
@@ -150,8 +155,35 @@ def _evaluation(
 
 
 def main(argv: Sequence[str]) -> None:
-  """Trains as flags and gin files say."""
-  gin_flags.run("train", argv)
+  """Trains as flags and gin files say, and prints the next command."""
+  if gin_flags.run("train", argv) is None:
+    return  # --help
+  import jax
+
+  if jax.process_index() == 0:
+    print(f"next: {next_command(argv)}", file=sys.stderr)
+
+
+def next_command(argv: Sequence[str]) -> str:
+  """Returns the command that evaluates what a command line has trained."""
+  flags = gin_flags.parse_flags("train", argv)
+  survey = gin_flags.survey_of("evaluate", flags)
+  known = survey.defined.keys() | survey.read
+  kept = [f"--gin_file={file}" for file in flags.gin_file]
+  for name in ("gin_search_paths", "tfds_data_dir"):
+    if value := getattr(flags, name):
+      kept.append(f"--{name}={value}")
+  model_dir = ""
+  for binding in flags.gin_bindings:
+    name, _, value = binding.partition("=")
+    if name.strip() == "MODEL_DIR":
+      model_dir = value.strip().strip("'\"")
+    elif "." in name or name.strip() in known:
+      kept.append(f"--gin.{binding}")
+  model_dir = model_dir or str(gin.query_parameter("%MODEL_DIR"))
+  kept.append(f"--gin.CHECKPOINT_PATH={model_dir}")
+  kept.append(f"--gin.EVAL_OUTPUT_DIR={os.path.join(model_dir, 'test')}")
+  return shlex.join(["distill", "evaluate", *kept])
 
 
 if __name__ == "__main__":

@@ -1,14 +1,81 @@
 """Finds what was registered, or says what is there instead."""
 
+from __future__ import annotations
+
 import difflib
-import importlib
-from collections.abc import Iterable
+import functools
+import importlib.util
+import os
+import pkgutil
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import gin
-import seqio
 
-from distill.data.methods import METHODS
+from distill.data.methods import METHODS, suffixes
 from distill.errors import UserError
+
+# The checks of names come before the seconds that SeqIO's import takes.
+if TYPE_CHECKING:
+  import seqio
+
+
+@functools.cache
+def shipped_families() -> tuple[str, ...]:
+  """Returns the families of the package `tasks`, by its files' names."""
+  spec = importlib.util.find_spec("tasks")
+  folders = spec.submodule_search_locations if spec else None
+  return tuple(sorted(m.name for m in pkgutil.iter_modules(folders or ())))
+
+
+def check_module(module: str) -> None:
+  """Raises UserError if there is no such module; it is not imported."""
+  try:
+    found = importlib.util.find_spec(module.partition(".")[0])
+  except (ImportError, ValueError):
+    found = None
+  if found is None:
+    raise _no_module(module)
+
+
+def check_family(
+  name: str, modules: Sequence[str] = (), cache: str = ""
+) -> None:
+  """Raises UserError if no module can register a family of that name.
+
+  No module is imported. Those of `modules` may register any name, and so may
+  those that the manifest of the folder `cache` names.
+  """
+  for module in modules:
+    check_module(module)
+  others = modules or (cache and _may_be_cache(cache))
+  if not others and name not in shipped_families():
+    raise unknown_name("dataset family", name, shipped_families())
+
+
+def _may_be_cache(folder: str) -> bool:
+  return "://" in folder or os.path.exists(f"{folder}/manifest.json")
+
+
+def check_task(name: str) -> None:
+  """Raises UserError if the package `tasks` has no such task or mixture.
+
+  A cache in DISTILL_DATA_DIR may name the module of another one.
+  """
+  data, parts = os.environ.get("DISTILL_DATA_DIR", ""), name.split("_")
+  stems = {"_".join(parts[:end]) for end in range(1, len(parts))}
+  stems -= {*shipped_families()}
+  if data and any(_may_be_cache(os.path.join(data, stem)) for stem in stems):
+    return
+  families = shipped_families()
+  known = {family + suffix for family in families for suffix in suffixes()}
+  # `register_augmented` puts another family's name behind.
+  augmented = any(
+    name.endswith(f"_{family}") and name.removesuffix(f"_{family}") in known
+    for family in families
+  )
+  if name not in known and not augmented:
+    raise _unknown_task(name, known)
 
 
 def import_registrations(module: str) -> None:
@@ -26,11 +93,15 @@ def import_registrations(module: str) -> None:
     # Otherwise the module is there, and it misses one itself.
     if error.name is None or not f"{module}.".startswith(f"{error.name}."):
       raise
-    raise UserError(
-      f"There is no Python module '{module}' to register tasks.",
-      expected="a module that can be imported, e.g. 'tasks'",
-      remedy="correct its name, or put its folder on PYTHONPATH",
-    ) from error
+    raise _no_module(module) from error
+
+
+def _no_module(module: str) -> UserError:
+  return UserError(
+    f"There is no Python module '{module}' to register tasks.",
+    expected="a module that can be imported, e.g. 'tasks'",
+    remedy="correct its name, or put its folder on PYTHONPATH",
+  )
 
 
 def unknown_name(
@@ -62,6 +133,8 @@ def get_mixture_or_task(
   Raises:
     UserError: Nobody registered that name, or there is no such module.
   """
+  import seqio
+
   from distill.data import recorded_modules  # which needs this module
 
   if module is not None:
@@ -74,6 +147,8 @@ def get_mixture_or_task(
 
 
 def _registered() -> set[str]:
+  import seqio
+
   return {*seqio.MixtureRegistry.names(), *seqio.TaskRegistry.names()}
 
 

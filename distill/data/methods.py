@@ -56,6 +56,13 @@ def _single(name: str, summary: str, citation: str) -> Method:
   return Method(name, summary, f"_{name}", f"_{name}", citation=citation)
 
 
+# What follows a family's name in its other tasks, which mixtures are made of.
+PARTS = (
+  *("_label_teacher", "_rationale", "_rationale_filler"),
+  *("_rationale_permuted", "_rationale_repeated", "_rationale_shuffled"),
+  "_rationale_wrong",
+)
+
 METHODS: dict[str, Method] = {
   method.name: method
   for method in (
@@ -116,3 +123,10 @@ def split_name(task: str) -> tuple[str, str]:
     if before and found and (not after or after.startswith("_")):
       return before, method.name
   return "", ""
+
+
+def suffixes() -> set[str]:
+  """Returns what follows a family's name in its tasks and mixtures."""
+  named = {m.train for m in METHODS.values()}
+  named |= {m.evaluate for m in METHODS.values()}
+  return (named | {*PARTS}) - {""}

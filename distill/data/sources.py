@@ -21,9 +21,9 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from distill.data.cache import (
-  caching,
   manifest,
   records,
+  root,
   verification,
   writing,
 )
@@ -275,7 +275,7 @@ class TeacherSource(DatasetSource):
 
 
 def _directory(family: str) -> str:
-  return os.path.join(caching.cache_root(), family)
+  return os.path.join(root.cache_root(), family)
 
 
 def _entry(family: str) -> manifest.SplitEntry:

@@ -3,15 +3,15 @@
 import contextlib
 import dataclasses
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 
-from distill import errors
+from distill import console, errors, interrupts
 from distill.data.pipeline import TrainBatches
-from distill.training import preemption as preemption_lib
 from distill.training import starting
 from distill.training import step as step_lib
 from distill.training.best_metric import BestMetric
@@ -80,11 +80,11 @@ def train_loop(
   Raises:
     UserError: MODEL_DIR, a checkpoint or the batch does not fit, or a loss is
       not finite.
-    SystemExit: With `preemption.EXIT_CODE`, saved, after SIGTERM.
+    SystemExit: With 128 + the signal, saved, after SIGTERM or Ctrl-C.
   """
-  with contextlib.ExitStack() as stack:
+  # The last save ends while signals are still noted.
+  with Preemption() as preemption, contextlib.ExitStack() as stack:
     checkpoints = stack.enter_context(Checkpoints(model_dir, checkpoint_cfg))
-    preemption = stack.enter_context(Preemption().watch())
     partitioner.check_batch(
       batches.shapes["decoder_target_tokens"][0], num_microbatches
     )
@@ -92,6 +92,7 @@ def train_loop(
     start = starting.Start(
       model, transformation, partitioner, batches.shapes, random_seed
     )
+    console.say("initializing or restoring the parameters")
     state, best = start.state(
       checkpoints,
       batches,
@@ -102,7 +103,12 @@ def train_loop(
     step = int(state.step)
     _check_steps(step, total_steps)
     is_first = jax.process_index() == 0
-    progress = Progress(step, total_steps, sys.stderr if is_first else None)
+    progress = Progress(
+      step,
+      total_steps,
+      sys.stderr if is_first else None,
+      eval_period if evaluate else 0,
+    )
     for note in start.notes:
       progress.say(note)
 
@@ -129,8 +135,10 @@ def train_loop(
     )
     if step == total_steps:
       on_start()
+      preemption.begin()
       run.settle()
     else:
+      console.say("compiling the training step")
       train_step, seconds = start.compile(
         step_lib.make_train_step(
           model, transformation, learning_rate_fn, num_microbatches
@@ -138,7 +146,9 @@ def train_loop(
       )
       progress.say(f"from step {step}; compiled in {seconds:.1f} s")
       on_start()
+      preemption.begin()
       run.train(train_step)
+    run.conclude()
     return run.state
 
 
@@ -186,7 +196,7 @@ class _Run:
     stopping = self.preemption.reached(self.step)
     if not (evaluate or saving or stopping):
       return
-    with self.progress.paused():
+    with self.progress.paused(evaluating=evaluate is not None):
       self.metrics.flush()  # raises before anything is saved
       if evaluate and not stopping:
         stopping = not self._evaluated(evaluate)
@@ -195,8 +205,24 @@ class _Run:
           self.step, self.state, self.batches.position(), self.best
         )
     if stopping:
-      self.progress.say(f"stopped by SIGTERM, saved at step {self.step}")
-      sys.exit(preemption_lib.EXIT_CODE)
+      number = self.preemption.number or signal.SIGTERM
+      self.progress.say(
+        f"stopped by {interrupts.name_of(number)}: saved at step {self.step} "
+        f"in {self.checkpoints.newest()}; the same command resumes it"
+      )
+      sys.exit(interrupts.exit_code(number))
+
+  def conclude(self) -> None:
+    """Says where the result is, and which checkpoint is the best."""
+    newest = self.checkpoints.newest()
+    self.progress.say(f"done: step {self.step} is saved in {newest}")
+    best = self.best
+    if best.step is not None and best.value is not None and newest:
+      path = os.path.join(os.path.dirname(newest), f"checkpoint_{best.step}")
+      self.progress.say(
+        f"best: {best.metric} {best.value:.4g} on validation, step "
+        f"{best.step}: {path}"
+      )
 
   def _is_due(self, period: int) -> bool:
     if not period or not self.step:

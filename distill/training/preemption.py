@@ -1,16 +1,23 @@
-"""SIGTERM: save first, then go."""
+"""SIGTERM and Ctrl-C in the training loop: save first, then end."""
 
 import contextlib
+import os
 import signal
+import threading
+import time
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TypeVar
 
 import jax
 from jax.experimental import multihost_utils
 
+from distill import interrupts
+
 # 128 + SIGTERM: what a shell reports of a process that the signal ended.
-EXIT_CODE = 143
+EXIT_CODE = interrupts.exit_code(signal.SIGTERM)
+# A step that lasts longer is worth a word.
+_PATIENCE = 3.0
 
 T = TypeVar("T")
 
@@ -19,34 +26,38 @@ class _Interrupted(BaseException):
   """Ends an evaluation early; no handler for Exception catches it."""
 
 
-class Preemption:
-  """Notes SIGTERM instead of dying of it.
+class Preemption(contextlib.ExitStack):
+  """Notes SIGTERM and Ctrl-C instead of dying of them.
 
-  With several processes the signal reaches some of them, and JAX's own service
-  makes all agree on the step to stop at.
+  A context manager, within which `begin` starts it. A second Ctrl-C ends the
+  process at once. With several processes the signal reaches some of them, and
+  JAX's own service makes all agree on the step to stop at.
+
+  Attributes:
+    number: The signal that was noted, None before.
   """
 
   def __init__(self) -> None:
-    self._noted = False
+    super().__init__()
+    self.number: int | None = None
+    self._first: float | None = None
     self._interruptible = False
 
-  @contextlib.contextmanager
-  def watch(self) -> Iterator["Preemption"]:
-    """Handles the signal within the context, in the main thread."""
+  def begin(self) -> None:
+    """Handles the signals from now on, if this is the main thread."""
     if jax.process_count() > 1:
-      yield self
-      return
-    previous = signal.signal(signal.SIGTERM, self._note)
-    try:
-      yield self
-    finally:
-      signal.signal(signal.SIGTERM, previous)
+      # SIGTERM is JAX's; it tells the other processes.
+      watched = interrupts.watched(self._pass_on, signals=[signal.SIGINT])
+    else:
+      watched = interrupts.watched(self._note, self._in_main)
+    self.enter_context(watched)
 
   def reached(self, step: int) -> bool:
     """Returns whether to save and stop now; to be asked after each step."""
     if jax.process_count() > 1:
-      return multihost_utils.reached_preemption_sync_point(step)
-    return self._noted
+      reached = multihost_utils.reached_preemption_sync_point(step)
+      self.number = signal.SIGTERM if reached else None
+    return self.number is not None
 
   def interruptible(self, function: Callable[[], T]) -> T | None:
     """Returns what the function does, or None if the signal cut it short."""
@@ -58,7 +69,31 @@ class Preemption:
     finally:
       self._interruptible = False
 
-  def _note(self, number: int, frame: types.FrameType | None) -> None:
-    self._noted = True
+  def _in_main(self, number: int, frame: types.FrameType | None) -> None:
+    self.number = self.number or number
     if self._interruptible:
       raise _Interrupted
+
+  def _note(self, number: int) -> None:
+    """Notes a signal in the watching thread; a second Ctrl-C ends it all."""
+    now = time.monotonic()
+    if self._first is None:
+      self._first = now
+      timer = threading.Timer(_PATIENCE, self._explain, [number])
+      timer.daemon = True
+      timer.start()
+      self.callback(timer.cancel)
+    elif number == signal.SIGINT and (
+      now - self._first > interrupts.SECONDS_TO_SECOND
+    ):
+      interrupts.end(number, "the newest checkpoint is kept")
+
+  def _explain(self, number: int) -> None:
+    interrupts.console.write_line(
+      f"{interrupts.name_of(number)}: saving after this step; a second Ctrl-C"
+      " ends at once"
+    )
+
+  def _pass_on(self, number: int) -> None:
+    self._note(number)
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -16,9 +16,24 @@ class Progress:
   """Shows how far a run is."""
 
   def __init__(
-    self, first_step: int, total_steps: int, stream: TextIO | None
+    self,
+    first_step: int,
+    total_steps: int,
+    stream: TextIO | None,
+    eval_period: int = 0,
   ) -> None:
-    """Starts at `first_step`; without a stream it only measures the speed."""
+    """Starts at `first_step`.
+
+    Args:
+      first_step: The step that the run starts or resumes from.
+      total_steps: The step at which it ends.
+      stream: Where lines go; None only measures the speed.
+      eval_period: Steps between evaluations; the last step has one too. 0 has
+        none.
+    """
+    self._eval_period = eval_period
+    self._evaluation: float | None = None  # seconds that the last one took
+    self._losses: list[float] = []  # since the line before
     self._stream = stream
     self._in_place = stream is not None and stream.isatty()
     self._total = total_steps
@@ -31,8 +46,12 @@ class Progress:
     self._tokens = 0.0
 
   def update(self, step: int, loss: float, tokens: float) -> None:
-    """Counts a step of so many tokens and shows it if it is time to."""
+    """Counts a step of so many tokens and shows it if it is time to.
+
+    The loss shown is the mean over the steps since the line before.
+    """
     now = time.monotonic()
+    self._losses.append(loss)
     if self._begin is None:
       self._begin = now
     else:
@@ -40,10 +59,11 @@ class Progress:
       self._tokens += tokens
     if self._is_due(step, now):
       self._shown_at = now
+      mean = sum(self._losses) / len(self._losses)
+      self._losses.clear()
       self._show(
-        f"step {step}/{self._total}  loss {loss:.4f}  "
-        f"{self.tokens_per_second():,.0f} tokens/s  "
-        f"ETA {_hours_minutes(self._seconds_to_go(step))}"
+        f"step {step}/{self._total}  loss {mean:.4f}  "
+        f"{self.tokens_per_second():,.0f} tokens/s  {self._eta(step)}"
       )
 
   def tokens_per_second(self) -> float:
@@ -51,12 +71,15 @@ class Progress:
     return self._tokens / self._elapsed() if self._steps else 0.0
 
   @contextlib.contextmanager
-  def paused(self) -> Iterator[None]:
+  def paused(self, evaluating: bool = False) -> Iterator[None]:
     """Takes the time within off the speed: evaluating, saving."""
     begin = time.monotonic()
     yield
+    seconds = time.monotonic() - begin
+    if evaluating:
+      self._evaluation = seconds
     if self._begin is not None:
-      self._begin += time.monotonic() - begin
+      self._begin += seconds
 
   def say(self, message: str) -> None:
     """Prints a line that stays."""
@@ -90,15 +113,32 @@ class Progress:
     begin = time.monotonic() if self._begin is None else self._begin
     return max(time.monotonic() - begin, 1e-6)
 
-  def _seconds_to_go(self, step: int) -> float | None:
+  def _eta(self, step: int) -> str:
+    """Returns the time left by what steps and evaluations have taken.
+
+    Before the first evaluation it names those that are left, as what they
+    take is not known.
+    """
     if not self._steps:
-      return None
-    return self._elapsed() / self._steps * (self._total - step)
+      return "ETA ?"
+    seconds = self._elapsed() / self._steps * (self._total - step)
+    left = self._evaluations_left(step)
+    unknown = ""
+    if left and self._evaluation is None:
+      unknown = f" + {left} evaluation" + ("s" if left > 1 else "")
+    else:
+      seconds += left * (self._evaluation or 0.0)
+    return f"ETA {_hours_minutes(seconds)}{unknown}"
+
+  def _evaluations_left(self, step: int) -> int:
+    period = self._eval_period
+    if not period:
+      return 0
+    # The one of `step` itself comes after its line, the last one at the end.
+    return (self._total - 1) // period - (step - 1) // period + 1
 
 
-def _hours_minutes(seconds: float | None) -> str:
-  """Returns hours:minutes, rounded up, or '?' where it is not known yet."""
-  if seconds is None:
-    return "?"
+def _hours_minutes(seconds: float) -> str:
+  """Returns hours:minutes, rounded up."""
   minutes = int(-(-seconds // 60))
   return f"{minutes // 60}:{minutes % 60:02d}"

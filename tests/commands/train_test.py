@@ -1,6 +1,7 @@
 """`distill train`: what a run prints and leaves, and what it refuses."""
 
 import json
+import shlex
 import shutil
 
 import jax
@@ -8,7 +9,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 import pytest
 
-from distill import errors, train
+from distill import errors, gin_flags, train
 
 
 def run(*flags):
@@ -36,6 +37,33 @@ def test_200_steps_print_little_and_say_what_matters(trained):
     word in progress[-2] for word in ("200/200", "loss", "tokens/s", "ETA")
   )
   assert "validation  last_letters_label/accuracy" in progress[-1]
+
+
+def test_each_stage_is_told_and_nothing_else(trained):
+  model_dir, lines = trained
+  stages = [line for line in lines if line.endswith(" …")]
+  words = ("checking", "importing", "reading", "initializing", "compiling")
+  assert [stage.split()[0] for stage in stages] == list(words)
+  told = ("from step 0", "step ", "done: ", "best: ", "next: ")
+  assert all(line in stages or line.startswith(told) for line in lines), lines
+
+
+def test_a_run_ends_with_what_to_do_next(trained):
+  model_dir, lines = trained
+  done, best, following = lines[-3:]
+  assert done == f"done: step 200 is saved in {model_dir}/checkpoint_200"
+  step = int(best.rpartition("_")[2])
+  scores = {
+    line["step"]: line["last_letters_label/accuracy"]
+    for line in lines_of(model_dir / "validation/metrics.jsonl")
+  }
+  assert best.startswith(f"best: accuracy {scores[step]:.4g} on validation")
+  assert scores[step] == max(scores.values())
+  _, command, *flags = shlex.split(following.removeprefix("next: "))
+  assert command == "evaluate"
+  assert f"--gin.CHECKPOINT_PATH={model_dir}" in flags
+  # A mistake in it would be found here, before the checkpoint is read.
+  gin_flags.checked("evaluate", gin_flags.parse_flags("evaluate", flags))
 
 
 def test_a_run_leaves_checkpoints_logs_and_its_configuration(trained):

@@ -4,7 +4,7 @@ import gin
 import pytest
 import seqio
 
-from distill.data import lookup
+from distill.data import lookup, methods
 from distill.errors import UserError
 
 NAMES = ["lookup_both", "lookup_one"]
@@ -84,3 +84,19 @@ def test_a_name_like_no_other_is_not_guessed_at(known):
   assert error.expected == (
     "one of esnli_cot" if known else "nothing is registered"
   )
+
+
+def test_names_are_known_before_anything_is_registered():
+  import tasks
+
+  registered = {
+    name
+    for registry in (seqio.TaskRegistry, seqio.MixtureRegistry)
+    for name in registry.names()
+    if name.startswith(tuple(f"{family}_" for family in tasks.__all__))
+  }
+  for name in registered:
+    lookup.check_task(name)
+  assert lookup.shipped_families() == tuple(tasks.__all__)
+  known = {f + s for f in tasks.__all__ for s in methods.suffixes()}
+  assert known <= registered

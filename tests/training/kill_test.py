@@ -11,7 +11,7 @@ import tiny_run
 
 
 def start(folder, *moment):
-  """Runs the script; returns its exit code and the last line it printed."""
+  """Runs the script; returns its exit code and what it printed."""
   script = os.path.abspath(tiny_run.__file__)
   done = subprocess.run(
     [sys.executable, script, str(folder), *map(str, moment)],
@@ -21,7 +21,10 @@ def start(folder, *moment):
     env=os.environ
     | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
   )
-  assert done.returncode in (0, 143, -signal.SIGKILL), done.stderr
+  assert done.returncode in (0, 130, 143, -signal.SIGKILL), done.stderr
+  assert "Traceback" not in done.stderr
+  if done.returncode in (130, 143):
+    return done.returncode, done.stderr.splitlines()[-1]
   return done.returncode, done.stdout.strip()
 
 
@@ -44,6 +47,17 @@ def test_killed_in_the_first_save_and_in_an_evaluation(whole, tmp_path):
   code, printed = start(tmp_path)
   assert (code, printed) == (0, whole[1])
   assert checkpoints(tmp_path) == [10, 20, 30]
+
+
+def test_ctrl_c_saves_and_a_second_one_does_not_wait(whole, tmp_path):
+  code, said = start(tmp_path, "interrupt", 13)
+  assert code == 130 and checkpoints(tmp_path) == [10, 13]
+  assert said.startswith("stopped by Ctrl-C: saved at step 13 in ")
+  assert f"{tmp_path}/checkpoint_13" in said
+  code, said = start(tmp_path, "twice", 17)
+  assert code == 130 and checkpoints(tmp_path) == [10, 13]
+  assert said == "stopped by Ctrl-C: the newest checkpoint is kept"
+  assert start(tmp_path) == (0, whole[1])
 
 
 @pytest.mark.long

@@ -70,3 +70,34 @@ def test_pauses_and_the_first_step_do_not_count_as_speed(clock):
   with shown.paused():
     clock[0] += 600
   assert shown.tokens_per_second() == pytest.approx(50)
+
+
+def test_the_loss_is_the_mean_since_the_line_before(clock):
+  stream = io.StringIO()
+  shown = progress.Progress(0, 20, stream)
+  for step in range(1, 5):
+    shown.update(step, float(step), 100)
+  lines = [
+    line.split("loss ")[1][:6] for line in stream.getvalue().splitlines()
+  ]
+  # At steps 1, 2 and 4.
+  assert lines == ["1.0000", "2.0000", "3.5000"]
+
+
+def test_the_time_left_has_the_evaluations_in_it(clock):
+  stream = io.StringIO()
+  shown = progress.Progress(0, 300, stream, eval_period=100)
+
+  def line():
+    return stream.getvalue().splitlines()[-1].split("ETA ")[1]
+
+  run(shown, clock, 90)
+  # 210 s of steps, as far as is known.
+  assert line() == "0:04 + 3 evaluations"
+  with shown.paused(evaluating=True):
+    clock[0] += 600
+  for step in range(91, 121):
+    clock[0] += 1.0
+    shown.update(step, 2.5, 100)
+  # 180 s of steps and two evaluations, of steps 200 and 300.
+  assert line() == "0:23"

@@ -2,7 +2,8 @@
 
 `tiny_run.py MODEL_DIR [MOMENT STEP]` sends itself SIGKILL when it reads the
 batch of STEP ('reading'), while it saves STEP ('saving') or evaluates it
-('evaluating'); with 'term' it sends SIGTERM while it reads the batch.
+('evaluating'); with 'term' it sends SIGTERM while it reads the batch, with
+'interrupt' SIGINT, and with 'twice' SIGINT two times.
 """
 
 import glob
@@ -25,6 +26,12 @@ from distill.training import checkpoints, loop, mesh
 
 TASK = "tiny_run"
 STEPS = 30
+SIGNALS = {
+  "reading": signal.SIGKILL,
+  "term": signal.SIGTERM,
+  "interrupt": signal.SIGINT,
+  "twice": signal.SIGINT,
+}
 
 
 def rows(split, shuffle_files=False, seed=None):
@@ -56,11 +63,16 @@ class Batches(pipeline.TrainBatches):
   """Raises a signal while it reads the batch of a step."""
 
   moment: tuple[int, int] | None = None
+  twice = False
 
   def __next__(self):
     batch = super().__next__()
     if self.moment and self.position_count() == self.moment[0]:
       os.kill(os.getpid(), self.moment[1])
+      if self.twice:
+        time.sleep(1)
+        os.kill(os.getpid(), self.moment[1])
+        time.sleep(60)
     return batch
 
   def position_count(self):
@@ -129,9 +141,9 @@ def kill_when_saving(model_dir, step):
 def main(model_dir, moment=None, step=0):
   step, scores = int(step), evaluate
   batches = Batches(data_config())
-  if moment in ("reading", "term"):
-    number = signal.SIGKILL if moment == "reading" else signal.SIGTERM
-    batches.moment = (step, number)
+  if moment in SIGNALS:
+    batches.moment = (step, SIGNALS[moment])
+    batches.twice = moment == "twice"
   elif moment == "saving":
     kill_when_saving(model_dir, step)
   elif moment == "evaluating":

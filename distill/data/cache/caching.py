@@ -28,24 +28,6 @@ from distill.teacher.collection import Collection
 from distill.teacher.interface import AskingError
 from distill.teacher.unread import UnreadAnswers
 
-CACHE_ROOT_VARIABLE = "DISTILL_DATA_DIR"
-
-
-def cache_root() -> str:
-  """Returns $DISTILL_DATA_DIR, read now: a folder with a cache a family.
-
-  Raises:
-    UserError: It is not set.
-  """
-  root = os.environ.get(CACHE_ROOT_VARIABLE, "")
-  if root:
-    return root
-  raise UserError(
-    f"Nothing says where caches are: {CACHE_ROOT_VARIABLE} is not set.",
-    expected="a folder or a gs:// path, with a folder a dataset family",
-    remedy=f"run `export {CACHE_ROOT_VARIABLE}=…`",
-  )
-
 
 @dataclass(frozen=True)
 class Choice:
