@@ -1,13 +1,25 @@
 """`distill compare`: runs a grid of students and says who does better."""
 
 import argparse
+import dataclasses
 import pathlib
 import shlex
 import sys
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from distill import errors, gin_flags
+from distill import (
+  console,
+  errors,
+  gin_flags,
+  gin_survey,
+  interrupts,
+  quick_checks,
+)
+
+if TYPE_CHECKING:
+  from distill.comparison.grid import Grid
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -29,6 +41,30 @@ def make_parser() -> argparse.ArgumentParser:
     metavar="FOLDER",
     help="run nothing: print docs/claims.md by the result files of FOLDER",
   )
+  add(
+    "--module",
+    action="append",
+    default=[],
+    help="a Python module that registers your families; may be repeated",
+  )
+  add(
+    "--gin_search_paths",
+    default="",
+    metavar="FOLDERS",
+    help="comma list of more folders that hold gin files, of cells too",
+  )
+  add(
+    "--tfds_data_dir",
+    default="",
+    metavar="FOLDER",
+    help="where TensorFlow Datasets keeps its data, whatever tasks say",
+  )
+  add(
+    "--seqio_additional_cache_dirs",
+    default="",
+    metavar="FOLDERS",
+    help="comma list of folders that seqio_cache_tasks wrote",
+  )
   return parser
 
 
@@ -46,24 +82,65 @@ def main(argv: Sequence[str]) -> None:
       expected="--gin_file=grids/X.gin, --jobs=1 or more",
       found=shlex.join(argv) or "no flag",
     )
-  from distill.comparison import figures, running, tables
-  from distill.comparison import grid as grid_lib
-
   begun = time.monotonic()
-  flags = gin_flags.parse_flags("compare", rest)
-  grid = grid_lib.read_grid(
-    options.gin_file, flags.gin_bindings, flags.search_path
-  )
-  folder = options.output_dir or pathlib.Path(grid.name)
-  command = shlex.join(["distill", "compare", f"--gin_file={options.gin_file}"])
-  bound = [shlex.quote(f"--gin.{text}") for text in flags.gin_bindings]
-  results = running.run(grid, folder, options.jobs, " ".join([command, *bound]))
+  with interrupts.watched(interrupts.end):
+    grid, folder, command = _read(options, rest)
+    from distill.comparison import figures, running, tables
+  results = running.run(grid, folder, options.jobs, command)
   figures.draw(results, folder / "results.png")
   report = tables.report(results)
   (folder / "results.md").write_text(report, encoding="utf-8")
   print(f"\n{report}")
   minutes = (time.monotonic() - begun) / 60
   print(f"{folder}/results.json, .md, .png: {minutes:.1f} minutes")
+
+
+def _read(
+  options: argparse.Namespace, rest: Sequence[str]
+) -> tuple["Grid", pathlib.Path, str]:
+  """Returns the grid, the folder of its results, and the whole command."""
+  console.say(f"reading {options.gin_file}")
+  from distill.comparison import grid as grid_lib
+
+  shared = {
+    field.name: getattr(options, field.name)
+    for field in dataclasses.fields(grid_lib.Flags)
+  }
+  bindings = _bindings(rest)
+  folders = filter(None, options.gin_search_paths.split(","))
+  grid = grid_lib.read_grid(
+    options.gin_file,
+    bindings,
+    gin_flags.search_path(folders),
+    grid_lib.Flags(**shared),
+  )
+  folder = options.output_dir or pathlib.Path(grid.name)
+  quick_checks.check_folder(str(folder), "--output_dir")
+  own = [f"--gin_file={options.gin_file}"]
+  own += [f"--module={module}" for module in options.module]
+  own += grid.flags.argv() + [f"--gin.{text}" for text in bindings]
+  command = shlex.join(["distill", "compare", *own])
+  return grid, folder, command
+
+
+def _bindings(argv: Sequence[str]) -> list[str]:
+  """Returns the macros that a command line gives.
+
+  Raises:
+    UserError: It has a flag that cells would not be given.
+  """
+  known = [flag for a in make_parser()._actions for flag in a.option_strings]
+  for argument in argv:
+    name = argument.partition("=")[0]
+    if name.startswith("--") and not name.startswith("--gin"):
+      close = gin_survey.nearest(name, known)
+      raise errors.UserError(
+        f"`distill compare` has no flag '{name}'.",
+        expected="one of " + ", ".join(known) + ", --gin.NAME",
+        remedy=f"did you mean '{close}'?",
+      )
+  flags = gin_flags.parse_flags("train", argv)
+  return list(flags.gin_bindings)
 
 
 if __name__ == "__main__":

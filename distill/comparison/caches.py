@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from distill import errors
+from distill.comparison import flags as cell_flags
 from distill.comparison.grid import Grid
 from distill.comparison.results import Teacher
 
@@ -30,6 +31,7 @@ def make(
     UserError: There is no cache and no command, or the command failed.
   """
   home = os.path.join(folder_of(folder, grid, teacher), family)
+  modules = cell_flags.modules_of_family(grid, family)
   for command in filter(None, grid.teachers[teacher].split(";")):
     words = shlex.split(command.replace("{family}", family))
     name, *flags = map(os.path.expandvars, words)
@@ -40,6 +42,9 @@ def make(
         remedy="mend TEACHERS",
       )
     main = importlib.import_module(f"distill.{name}").main
+    for module in modules:
+      if f"--module={module}" not in flags:
+        flags.append(f"--module={module}")
     for split in grid.teacher_splits:
       where = f"--task={family}", f"--split={split}", f"--output_dir={home}"
       main([*where, *flags])

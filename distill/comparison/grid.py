@@ -56,11 +56,35 @@ class Cell:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Flags:
+  """Flags of `distill compare` that each of its cells is given.
+
+  Attributes:
+    module: Python modules that register families.
+    gin_search_paths: Folders of gin files, with commas between them.
+    tfds_data_dir: Where TensorFlow Datasets keeps its data.
+    seqio_additional_cache_dirs: Folders of offline caches, with commas.
+  """
+
+  module: Sequence[str] = ()
+  gin_search_paths: str = ""
+  tfds_data_dir: str = ""
+  seqio_additional_cache_dirs: str = ""
+
+  def argv(self) -> list[str]:
+    """Returns them as `distill train` and `distill evaluate` take them."""
+    given = {f.name: getattr(self, f.name) for f in fields(self)}
+    del given["module"]
+    return [f"--{name}={value}" for name, value in given.items() if value]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Grid:
   """A comparison; each attribute is a macro of its file, in capitals.
 
   Attributes:
-    name: The file's, without `.gin`.
+    name: The file's, without `.gin`. This and `flags` are no macros.
+    flags: What the command line gives all cells.
     families: Datasets.
     methods: Names of `METHODS`, the cheapest first.
     models: Name → experiment or model file, where {family} and {method} stand
@@ -87,6 +111,7 @@ class Grid:
   """
 
   name: str
+  flags: Flags = Flags()
   families: Sequence[str]
   methods: Sequence[str]
   models: Mapping[str, str]
@@ -162,7 +187,10 @@ class Grid:
 
 
 def read_grid(
-  file: str, bindings: Sequence[str], search_path: Sequence[str]
+  file: str,
+  bindings: Sequence[str],
+  search_path: Sequence[str],
+  flags: Flags | None = None,
 ) -> Grid:
   """Reads a grid from its gin file and the bindings of a command line.
 
@@ -171,7 +199,7 @@ def read_grid(
   """
   survey = gin_survey.Survey(search_path)
   survey.add_file(file)
-  known = {f.name.upper() for f in fields(Grid)} - {"NAME"}
+  known = {f.name.upper() for f in fields(Grid)} - {"NAME", "FLAGS"}
   survey.read |= known
   for text in bindings:
     gin_checks.checked_binding(text, survey)
@@ -185,7 +213,7 @@ def read_grid(
       found="no " + ", ".join(sorted(lacking)).upper(),
     )
   name = file.rpartition("/")[2].removesuffix(".gin")
-  return Grid(name=name, **values)
+  return Grid(name=name, flags=flags or Flags(), **values)
 
 
 def _splits_tasks(method: Method) -> bool:

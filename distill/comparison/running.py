@@ -9,15 +9,20 @@ import pathlib
 import re
 import sys
 import time
-from collections.abc import Sequence
-from concurrent.futures import process
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, process
+from typing import TypeVar
 
-from distill import errors
-from distill.comparison import flags, results, student, worker
+from distill import console, errors, interrupts
+from distill.comparison import flags, results, settings, student, worker
 from distill.comparison.grid import Cell, Grid
 from distill.comparison.results import Results, Teacher
 
+T = TypeVar("T")
+_SECONDS_BETWEEN_LOOKS = 2.0
 _SECONDS_BETWEEN_LINES = 60.0
+# How long cells in flight may take to save when the run is stopped.
+_SECONDS_TO_SAVE = 120.0
 
 
 def run(grid: Grid, folder: pathlib.Path, jobs: int, command: str) -> Results:
@@ -34,9 +39,11 @@ def run(grid: Grid, folder: pathlib.Path, jobs: int, command: str) -> Results:
 
   Raises:
     UserError: A cell failed, `folder` is in use, or it has cells that were
-      told otherwise.
+      made with other settings.
+    Stopped: After SIGTERM or Ctrl-C, when the cells in flight have saved.
   """
   folder = folder.absolute()
+  flags.check(grid)
   (folder / "cells").mkdir(parents=True, exist_ok=True)
   with (folder / "lock").open("w") as lock:
     try:
@@ -47,9 +54,10 @@ def run(grid: Grid, folder: pathlib.Path, jobs: int, command: str) -> Results:
         remedy="wait for it, or give another --output_dir",
       ) from error
     for cell in grid.cells():
-      _check_settings(grid, cell, student.home_of(folder, cell))
+      settings.keep(grid, cell, folder)
     try:
-      return _Run(grid, folder, jobs, command).finish()
+      with interrupts.raised():
+        return _Run(grid, folder, jobs, command).finish()
     except process.BrokenProcessPool as error:
       raise errors.UserError(
         "A worker process died.",
@@ -59,30 +67,8 @@ def run(grid: Grid, folder: pathlib.Path, jobs: int, command: str) -> Results:
       ) from error
 
 
-def _check_settings(grid: Grid, cell: Cell, home: pathlib.Path) -> None:
-  """Notes what a cell is told, or checks that it was told the same before."""
-  told = [
-    *flags.flags_of(grid, cell, "train"),
-    *flags.flags_of(grid, cell, "evaluate"),
-    grid.teachers.get(cell.teacher, ""),
-    grid.protocol,
-  ]
-  path = home / "settings.json"
-  if not path.exists():
-    home.mkdir(parents=True, exist_ok=True)
-    results.write_json(told, path)
-  before = json.loads(path.read_text())
-  if before != told:
-    raise errors.UserError(
-      f"{home} was made with other settings.",
-      expected="; ".join(text for text in told if text not in before),
-      found="; ".join(text for text in before if text not in told),
-      remedy="give another --output_dir, or remove that folder",
-    )
-
-
 class _Run:
-  """A run under way."""
+  """A run in progress."""
 
   def __init__(
     self, grid: Grid, folder: pathlib.Path, jobs: int, command: str
@@ -92,7 +78,9 @@ class _Run:
     kept = {cell: student.kept_rows(folder, cell) for cell in self.cells}
     self.rows = {cell: rows for cell, rows in kept.items() if rows}
     self.kept = len(self.rows)
-    self.begun = time.monotonic()
+    self.begun = time.time()
+    self.jobs = jobs
+    self.seconds: dict[tuple[str, ...], list[float]] = {}
     self.pool = concurrent.futures.ProcessPoolExecutor(
       jobs,
       multiprocessing.get_context("spawn"),
@@ -104,6 +92,8 @@ class _Run:
     """Makes the caches, then runs the cells."""
     if self.kept:
       _say(f"{self.kept} of {len(self.cells)} cells kept from an earlier run")
+    new = len(self.cells) - self.kept
+    console.say(f"running {new} cells, {self.jobs} at a time, in {self.folder}")
     try:
       teachers = self._caches()
       # Those that are given others' target tokens need the others first.
@@ -111,9 +101,37 @@ class _Run:
         self._run(
           [c for c in self.cells if bool(c.tokens_of) == last], teachers
         )
+    except interrupts.Stopped as stopped:
+      self._stop_workers()
+      raise interrupts.Stopped(
+        stopped.number,
+        f"{len(self.rows)} of {len(self.cells)} cells are done; the same"
+        f" command resumes the others from {self.folder}/cells",
+      ) from None
     finally:
       self.pool.shutdown(wait=False, cancel_futures=True)
     return self._write(teachers)
+
+  def _submit(
+    self, function: Callable[..., T], *arguments: object
+  ) -> Future[T]:
+    """Hands a call to a worker, which this may start."""
+    with interrupts.held_back():
+      return self.pool.submit(function, *arguments)
+
+  def _stop_workers(self) -> None:
+    """Lets the cells in flight save, then ends all workers."""
+    children = multiprocessing.active_children()
+    self.pool.shutdown(wait=False, cancel_futures=True)
+    end = time.monotonic() + _SECONDS_TO_SAVE
+    try:
+      for child in children:
+        child.terminate()
+      for child in children:
+        child.join(max(0.0, end - time.monotonic()))
+    finally:  # a second signal does not wait for them
+      for child in children:
+        child.kill()
 
   def _caches(self) -> list[Teacher]:
     """Makes the caches that cells to run need; returns what all took."""
@@ -122,10 +140,12 @@ class _Run:
     teachers = [Teacher(**row) for row in known]
     there = {(row.name, row.task) for row in teachers}
     needed = {(cell.teacher, cell.family) for cell in self.cells}
+    lacking = [pair for pair in sorted(needed - there) if pair[0]]
+    for teacher, family in lacking:
+      console.say(f"making the cache of {family} by the teacher {teacher}")
     futures = [
-      self.pool.submit(worker.make_cache, self.grid, *pair, self.folder)
-      for pair in sorted(needed - there)
-      if pair[0]
+      self._submit(worker.make_cache, self.grid, *pair, self.folder)
+      for pair in lacking
     ]
     for future in futures:
       teachers += future.result()
@@ -135,29 +155,37 @@ class _Run:
   def _run(self, cells: Sequence[Cell], teachers: Sequence[Teacher]) -> None:
     """Runs cells, seed by seed and the dearest method first."""
     futures = {
-      self.pool.submit(worker.run_cell, self.grid, cell, self.folder): cell
+      self._submit(worker.run_cell, self.grid, cell, self.folder): cell
       for cell in sorted(reversed(cells), key=lambda cell: cell.seed)
       if cell not in self.rows
     }
     pending = set(futures)
     failed: dict[Cell, Exception] = {}
+    shown, shown_at = "", 0.0
     while pending:
       done, pending = concurrent.futures.wait(
-        pending, _SECONDS_BETWEEN_LINES, concurrent.futures.FIRST_COMPLETED
+        pending, _SECONDS_BETWEEN_LOOKS, concurrent.futures.FIRST_COMPLETED
       )
       for future in done:
         cell = futures[future]
         try:
-          self.rows[cell] = future.result()
+          self.rows[cell], seconds = future.result()
         except process.BrokenProcessPool:
           raise
         except Exception as error:  # a night's other cells go on
           failed[cell] = error
           _say(f"{cell.name}: failed")
         else:
+          self._measure(cell, seconds)
           self._write(teachers)
           _say(f"{cell.name}: accuracy {self.rows[cell][0].accuracy:.1f}")
-      _say(f"  {self._progress()}")
+      steps = self._steps(cell for cell in cells if cell not in failed)
+      # A step that moves on is shown once in a while, all else at once.
+      stages = re.sub(r"step \d+", "step", str(sorted(steps.values())))
+      now = time.monotonic()
+      if done or stages != shown or now - shown_at > _SECONDS_BETWEEN_LINES:
+        shown, shown_at = stages, now
+        _say(f"  {self._progress(steps)}")
     for cell, cause in failed.items():
       home = student.home_of(self.folder, cell)
       raise errors.UserError(
@@ -166,19 +194,59 @@ class _Run:
         f" was. All that was said is in {home}/log.txt",
       ) from cause
 
-  def _progress(self) -> str:
-    """Says how far the run is, and the cells under way."""
+  def _measure(self, cell: Cell, seconds: float) -> None:
+    """Keeps what a cell took, if it was never interrupted."""
+    if self.rows[cell][0].cpu_seconds is not None:
+      self.seconds.setdefault(_kind(cell), []).append(seconds)
+
+  def _steps(self, cells: Iterable[Cell]) -> dict[Cell, str]:
+    """Returns how far each cell in flight is: its step or its stage."""
+    found = {}
+    for cell in cells:
+      home = student.home_of(self.folder, cell)
+      log = home / "log.txt"
+      if cell in self.rows or not log.exists():
+        continue
+      if log.stat().st_mtime < self.begun:
+        continue  # of an earlier run
+      metrics = home / "model/train/metrics.jsonl"
+      lines = metrics.read_text() if metrics.exists() else ""
+      steps = re.findall(r'"step": (\d+)', lines)
+      stage = console.last_stage(log.read_text(errors="replace"))
+      trains = stage.startswith(("compiling the training", "initializing"))
+      if steps and not trains:
+        stage = f"step {steps[-1]}, {stage}"
+      elif steps:
+        stage = f"step {steps[-1]}"
+      found[cell] = stage or "starting"
+    return found
+
+  def _progress(self, steps: Mapping[Cell, str]) -> str:
+    """Says how far the run is, and the cells in flight."""
     parts = [f"{len(self.rows)} of {len(self.cells)} done"]
-    if new := len(self.rows) - self.kept:
-      left = (time.monotonic() - self.begun) / new
-      left *= (len(self.cells) - len(self.rows)) / 60
-      parts.append(f"about {left:.0f} minutes left")
-    for cell in self.cells:
-      log = student.home_of(self.folder, cell) / "model/train/metrics.jsonl"
-      if cell not in self.rows and log.exists():
-        steps = re.findall(r'"step": (\d+)', log.read_text())
-        parts += [f"{cell.name} at step {step}" for step in steps[-1:]]
+    if minutes := self._minutes_left(steps):
+      parts.append(f"about {minutes:.0f} minutes left")
+    parts += [f"{cell.name}: {stage}" for cell, stage in steps.items()]
     return "; ".join(parts)
+
+  def _minutes_left(self, steps: Mapping[Cell, str]) -> float | None:
+    """Returns the time left by what cells of the same kind have taken.
+
+    None before one cell of each kind that is left is done.
+    """
+    seconds = []
+    for cell in self.cells:
+      if cell in self.rows:
+        continue
+      alike = [rows for c, rows in self.rows.items() if _kind(c) == _kind(cell)]
+      if _kind(cell) not in self.seconds:
+        return None
+      taken = self.seconds[_kind(cell)]
+      total = max(alike[0][0].steps, 1)
+      step = re.match(r"step (\d+)", steps.get(cell, ""))
+      done = min(int(step[1]) / total, 1.0) if step else 0.0
+      seconds.append(sum(taken) / len(taken) * (1 - done))
+    return max([*seconds, sum(seconds) / self.jobs]) / 60 if seconds else None
 
   def _write(self, teachers: Sequence[Teacher]) -> Results:
     """Writes and returns what is there, in the order of the grid."""
@@ -195,3 +263,8 @@ class _Run:
 
 def _say(text: str) -> None:
   print(text, file=sys.stderr, flush=True)
+
+
+def _kind(cell: Cell) -> tuple[str, ...]:
+  """Returns what cells of the same cost have in common."""
+  return cell.family, cell.label, cell.model

@@ -6,7 +6,7 @@ import json
 import pathlib
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import distill
 from distill import gin_flags
@@ -14,6 +14,13 @@ from distill.comparison import flags
 from distill.comparison.grid import HONEST, Cell, Grid
 from distill.comparison.results import Result
 from distill.data.methods import METHODS
+
+if TYPE_CHECKING:
+  from distill.data.registration import Family
+
+
+# In the home of a cell that failed: why it did.
+FAILED = "failed.txt"
 
 
 def home_of(folder: pathlib.Path, cell: Cell) -> pathlib.Path:
@@ -55,7 +62,7 @@ def train_and_test(
     protocol=grid.protocol,
     metrics=metrics,
     right=right,
-    majority=_majority(cell.family),
+    majority=_majority(_family(grid, cell, cell.family)),
     steps=spent.get("step", 0),
     target_tokens=round(spent.get("target_tokens_total", 0)),
     cpu_seconds=None,
@@ -69,10 +76,9 @@ def transfers(
   grid: Grid, cell: Cell, folder: pathlib.Path, row: Result, checkpoint: str
 ) -> list[Result]:
   """Tests it on the other families whose answers are of the same kind."""
-  from distill.data import registration
 
   def rule(name: str) -> object:
-    return registration.find_family(name).answer_rule
+    return _family(grid, cell, name).answer_rule
 
   rows = []
   for family in grid.transfer_to:
@@ -85,7 +91,7 @@ def transfers(
           evaluated=family,
           metrics=metrics,
           right=right,
-          majority=_majority(family),
+          majority=_majority(_family(grid, cell, family)),
           cpu_seconds=None,
           student={},
         )
@@ -93,10 +99,15 @@ def transfers(
   return rows
 
 
-def _majority(family: str) -> float:
+def _family(grid: Grid, cell: Cell, name: str) -> "Family":
+  """Returns a family, which the cell's own modules may register."""
   from distill.data import registration
 
-  examples = registration.find_family(family).dataset.examples("test")
+  return registration.find_family(name, flags.modules_of(grid, cell))
+
+
+def _majority(family: "Family") -> float:
+  examples = family.dataset.examples("test")
   (_, most), *_ = Counter(one.label for one in examples).most_common(1)
   return 100.0 * most / len(examples)
 
@@ -110,12 +121,12 @@ def _train(
     The MODEL_DIR or checkpoint, the training examples selected and all of
     them, and the last line of the log of metrics.
   """
-  from distill.data import registration, selection
+  from distill.data import selection
 
-  dataset = registration.find_family(cell.family).dataset
+  dataset = _family(grid, cell, cell.family).dataset
   total = len(dataset.examples("train"))
   if not METHODS[cell.method].train:
-    survey = flags.survey_of("train", grid.gin_file(cell))
+    survey = flags.survey_of(grid, "train", grid.gin_file(cell))
     macros = {name: m.value for name, m in survey.defined.items()}
     macros |= grid.macros_of(cell)
     return str(macros.get("INITIAL_CHECKPOINT_PATH")), 0, total, {}

@@ -17,7 +17,7 @@ import traceback
 from collections.abc import Iterator
 from multiprocessing import connection
 
-from distill import gin_flags
+from distill import startup
 from distill.comparison import caches, measuring, results, student
 from distill.comparison.grid import Cell, Grid
 from distill.comparison.results import Result, Teacher
@@ -37,9 +37,9 @@ def start(folder: pathlib.Path) -> None:
   os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
   os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", f"{folder}/compiled")
   with _logged(folder / "workers.txt"):
+    startup.import_tensorflow("JAX")
     for module in _HEAVY:
       importlib.import_module(module)
-    gin_flags.keep_tensorflow_off_accelerators()
 
 
 def _end_with(sentinel: int) -> None:
@@ -55,8 +55,13 @@ def make_cache(
     return caches.make(grid, teacher, family, folder)
 
 
-def run_cell(grid: Grid, cell: Cell, folder: pathlib.Path) -> list[Result]:
+def run_cell(
+  grid: Grid, cell: Cell, folder: pathlib.Path
+) -> tuple[list[Result], float]:
   """Does as `student.train_and_test`, and keeps the rows in the cell's home.
+
+  Returns:
+    The rows, and the seconds that the cell took.
 
   Raises:
     UserError: Something of the configuration or the data is wrong.
@@ -64,8 +69,15 @@ def run_cell(grid: Grid, cell: Cell, folder: pathlib.Path) -> list[Result]:
   home = student.home_of(folder, cell)
   data = caches.folder_of(folder, grid, cell.teacher) if cell.teacher else ""
   interrupted = (home / "log.txt").exists()
-  begun = time.process_time()
-  with _logged(home / "log.txt"), _data_in(data):
+  begun, clock = time.process_time(), time.monotonic()
+  failure = home / student.FAILED
+  failure.unlink(missing_ok=True)
+  with (
+    _ended_by_signal(),
+    _failures_kept(failure),
+    _logged(home / "log.txt"),
+    _data_in(data),
+  ):
     row, checkpoint = student.train_and_test(grid, cell, folder)
     spent = None if interrupted else round(time.process_time() - begun, 1)
     costs = measuring.costs(grid, cell, row.steps, checkpoint)
@@ -76,7 +88,26 @@ def run_cell(grid: Grid, cell: Cell, folder: pathlib.Path) -> list[Result]:
   import jax
 
   jax.clear_caches()  # a worker lives for hundreds of cells
-  return rows
+  return rows, time.monotonic() - clock
+
+
+@contextlib.contextmanager
+def _ended_by_signal() -> Iterator[None]:
+  """Ends the process where training has saved and stopped on SIGTERM."""
+  try:
+    yield
+  except SystemExit as stopped:
+    os._exit(stopped.code if isinstance(stopped.code, int) else 1)
+
+
+@contextlib.contextmanager
+def _failures_kept(path: pathlib.Path) -> Iterator[None]:
+  """Writes to a file why a cell failed, which tells it from a killed one."""
+  try:
+    yield
+  except Exception as error:
+    path.write_text(str(error))
+    raise
 
 
 @contextlib.contextmanager
