@@ -1,9 +1,12 @@
-"""The one error type for bad input, and the one handler at entry points."""
+"""The one error type for bad input, and the one handler at entry points.
+
+Beside it stand the small functions that messages and files need everywhere.
+"""
 
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from distill import interrupts
 
@@ -44,6 +47,112 @@ class UserError(Exception):
     if self.remedy:
       lines.append(f"  fix:      {self.remedy}")
     return "\n".join(lines)
+
+
+def require(
+  name: str, value: object, ok: bool, expected: str, remedy: str = ""
+) -> None:
+  """Checks one value.
+
+  Args:
+    name: The flag, the macro or the field that has the value.
+    value: The value.
+    ok: Whether the value is valid.
+    expected: The values that are valid.
+    remedy: The command or the setting that fixes it.
+
+  Raises:
+    UserError: `ok` is false.
+  """
+  if not ok:
+    raise UserError(
+      f"{name} has an invalid value.",
+      expected=expected,
+      found=repr(value),
+      remedy=remedy,
+    )
+
+
+def nearest(name: str, choices: Iterable[str], cutoff: float = 0.0) -> str:
+  """Returns the choice most like `name`.
+
+  Args:
+    name: The name that was typed.
+    choices: The names that exist.
+    cutoff: The least similarity, between 0 and 1.
+
+  Returns:
+    One of `choices`; '' if none is similar enough.
+  """
+  import difflib  # not at the start of each command
+
+  return next(
+    iter(difflib.get_close_matches(name, list(choices), 1, cutoff)), ""
+  )
+
+
+def unknown(
+  what: str,
+  name: str,
+  choices: Iterable[str],
+  remedy: str = "",
+  cutoff: float = 0.0,
+) -> UserError:
+  """Returns the error for a name that does not exist.
+
+  Args:
+    what: The kind of thing that is named, such as 'flag'.
+    name: The name.
+    choices: The names that exist.
+    remedy: What else helps, after the nearest name.
+    cutoff: The least similarity of the nearest name, between 0 and 1.
+  """
+  known = list(choices)
+  close = nearest(name, known, cutoff)
+  hints = [f"did you mean '{close}'?" if close else "", remedy]
+  return UserError(
+    f"There is no {what} '{name}'.",
+    expected="one of " + ", ".join(known) if known else "",
+    remedy=" ".join(filter(None, hints)),
+  )
+
+
+def printable(text: str, longest: int | None = 300) -> str:
+  """Returns text that is safe to print on a terminal.
+
+  Args:
+    text: The text, which may come from a server.
+    longest: The number of characters after which it is cut; None never.
+
+  Returns:
+    The text in one line, with its control characters escaped.
+  """
+  shown = "".join(
+    c if c.isprintable() else c.encode("unicode_escape").decode("ascii")
+    for c in text[: None if longest is None else longest + 1]
+  )
+  if longest is None or len(shown) <= longest:
+    return shown
+  return shown[:longest] + "…"
+
+
+def write_whole(path: str | os.PathLike[str], content: str | bytes) -> None:
+  """Writes a file so that readers see the old content or all of the new.
+
+  The content is written to a temporary file beside it, which is then renamed.
+
+  Args:
+    path: The file, on a disk or in a bucket (`gs://…`).
+    content: The bytes, or text, which is written as UTF-8.
+  """
+  from etils import epath  # not at the start of each command
+
+  target = epath.Path(path)
+  partial = target.with_name(f"{target.name}.partial")
+  partial.write_bytes(
+    content.encode("utf-8") if isinstance(content, str) else content
+  )
+  partial.replace(target)
 
 
 def run_command(
