@@ -31,7 +31,6 @@ RUN_FILES = {
   "train": "runs/finetune.gin",
   "evaluate": "runs/evaluate.gin",
   "infer": "runs/infer.gin",
-  "score": "runs/score.gin",
 }
 # What --interactive stands for: it writes no file.
 _INTERACTIVE = ("infer.interactive=True", "INFER_OUTPUT_DIR=''")

@@ -127,7 +127,11 @@ OURS: dict[str, dict[str, str]] = {
     **dict.fromkeys(("eval_steps", "use_hardware_rng", "trainer_cls"), ""),
   },
   "evaluate": {"model": "MODEL", "output_dir": "EVAL_OUTPUT_DIR"},
-  "infer": {"model": "MODEL", "output_dir": "INFER_OUTPUT_DIR"},
+  "infer": {
+    "model": "MODEL",
+    "output_dir": "INFER_OUTPUT_DIR",
+    "mode": "MODE",
+  },
   "seqio.Evaluator": {
     "num_examples": "EVALUATOR_NUM_EXAMPLES",
     "logger_cls": "",

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
   from distill.model.encoder_decoder import EncoderDecoderModel
   from distill.training.mesh import Partitioner
 
+MODES = ("predict", "score")
+
 
 def infer(
   *,
@@ -47,6 +49,12 @@ def infer(
   from distill.evaluation import interactive as terminal
   from distill.training import checkpoints
 
+  if mode not in MODES:
+    raise errors.UserError(
+      f"There is no mode '{mode}' of inference.",
+      expected=" or ".join(MODES),
+      remedy="set the macro MODE",
+    )
   if not interactive:
     checkpoints.check_writable(output_dir, "INFER_OUTPUT_DIR")
     inference.check_outputs(dataset_cfg, output_dir, mode)

@@ -47,7 +47,7 @@ def check(command, *bindings):
     ("evaluate", "EVALUATOR_NUM_EXAMPLES=0", "at least 1 or None"),
     ("evaluate", "BATCH_SIZE=0", "a whole number of at least 1"),
     ("infer", "NUM_DECODES=2.0", "a whole number of at least 1"),
-    ("score", "BATCH_SIZE=4.5", "a whole number of at least 1"),
+    ("infer", "BATCH_SIZE=4.5", "a whole number of at least 1"),
   ],
 )  # fmt: skip
 def test_a_value_that_does_not_fit_is_named(command, binding, expected):

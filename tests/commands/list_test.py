@@ -39,7 +39,7 @@ def test_methods_and_experiments_are_all_there(capsys):
   folder = gin_flags.GIN_CONFIGS / "experiments"
   assert found.keys() == {path.name for path in folder.glob("*.gin")}
   name = "cqa_t5_1_1_base_step_by_step.gin"
-  said = "the method of Hsieh et al. 2023 as T5X does it"
+  said = "the method of Hsieh et al. 2023 in T5X's manner"
   assert found[name] == ["cqa_step_by_step", "t5_1_1_base", *said.split()]
 
 

@@ -22,7 +22,6 @@ SCRIPTS = {
   "train": ("train", "train"),
   "evaluate": ("eval", "evaluate"),
   "infer": ("infer", "infer"),
-  "score": ("infer", "infer"),
 }
 EXPERIMENTS = sorted(
   path.relative_to(gin_flags.GIN_CONFIGS).as_posix()
