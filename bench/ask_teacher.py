@@ -24,12 +24,11 @@ import measure
 
 from distill.answers.rules import NumberAnswer
 from distill.data.examples import Example
-from distill.teacher import collecting, event_loop, prompts, styles
-from distill.teacher.collection import Collection
+from distill.teacher import asking, collecting, prompts, styles
+from distill.teacher.collecting import Collection, Reading
 from distill.teacher.journal import Journal
 from distill.teacher.limits import Limits
 from distill.teacher.openai import OpenAITeacher
-from distill.teacher.reading import Reading
 
 SERVER = pathlib.Path(__file__).parents[1] / "tests/teacher/fault_server.py"
 SDK = """
@@ -139,7 +138,7 @@ def main(argv: Sequence[str]) -> None:
     print(ask(url, *numbers, options.few_shot), flush=True)
     if options.slots < options.concurrency:
       most = ceiling(url, options.requests, options.slots)
-      print(event_loop.run(most), flush=True)
+      print(asking.run(most), flush=True)
     if options.openai_python:
       command = [options.openai_python, "-c", SDK, url, *map(str, numbers)]
       subprocess.run(command, check=True)

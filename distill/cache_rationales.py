@@ -26,7 +26,7 @@ from distill.teacher import planning, prices, status
 
 if TYPE_CHECKING:
   from distill.data.cache.manifest import SplitEntry
-  from distill.teacher.collection import Helper
+  from distill.teacher.collecting import Helper
 
 
 class ProgressLine:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from distill import errors, quick_checks, startup
 from distill.data import lookup
 from distill.data.cache import root
-from distill.teacher.unread import UnreadAnswers
+from distill.teacher.parse_rate import ParseRate
 
 if TYPE_CHECKING:
   from distill.data.cache import records
@@ -133,7 +133,7 @@ def _check_read(
 ) -> None:
   """Raises UserError if hardly any answer could be read."""
   form = 'a rationale, then "So the answer is X."'
-  unread = UnreadAnswers(
+  unread = ParseRate(
     f"what --parser={flags.parser} reads" if flags.parser else form,
     "give the --parser or the --field that fits the files; --allow_unread"
     " imports them all the same",

@@ -10,12 +10,11 @@ import sys
 
 from distill.answers.rules import AnswerRule
 from distill.errors import UserError
-from distill.teacher import insisting, prices, prompts, registry, styles
-from distill.teacher.collection import Collection
+from distill.teacher import attempts, interface, prices, prompts, styles
+from distill.teacher.collecting import Collection
 from distill.teacher.interface import Teacher
 from distill.teacher.journal import Journal
-from distill.teacher.limits import Limits
-from distill.teacher.retrying import RetryPolicy
+from distill.teacher.limits import Limits, RetryPolicy
 
 # What a teacher's class may take; the others are for all teachers.
 _TEACHER_OPTIONS = (
@@ -142,11 +141,11 @@ def create_teacher(options: argparse.Namespace) -> Teacher:
     UserError: There is none, or it lacks something.
   """
   given = {name: getattr(options, name) for name in _TEACHER_OPTIONS}
-  if "seed" in registry.option_names(options.teacher):
+  if "seed" in interface.option_names(options.teacher):
     given["seed"] = options.seed
-  if "send_stop" in registry.option_names(options.teacher):
+  if "send_stop" in interface.option_names(options.teacher):
     given["send_stop"] = options.stop is not None
-  return _prepared(registry.create_teacher(options.teacher, **given), options)
+  return _prepared(interface.create_teacher(options.teacher, **given), options)
 
 
 def _prepared(teacher: Teacher, options: argparse.Namespace) -> Teacher:
@@ -202,11 +201,11 @@ def collection(
       trigger=options.trigger,
     )
 
-  insistence = None
+  further = None
   if options.retry_wrong or options.hint_gold:
-    hotter = insisting.warmer(sampling, options.retry_wrong)
+    hotter = attempts.rising_temperatures(sampling, options.retry_wrong)
     hint = prompts.load_prompt("hint_v1") if options.hint_gold else None
-    insistence = insisting.Insistence(rule, list(map(style, hotter)), hint)
+    further = attempts.FurtherAttempts(rule, list(map(style, hotter)), hint)
   return Collection(
     teacher,
     style(sampling),
@@ -221,13 +220,13 @@ def collection(
     RetryPolicy(attempts=options.attempts, timeout=options.request_timeout),
     _price(options, teacher, ""),
     options.max_cost,
-    insistence,
+    further,
     _judge(options),
     options.poll_seconds if options.batch_api else None,
   )
 
 
-def _judge(options: argparse.Namespace) -> insisting.Judge | None:
+def _judge(options: argparse.Namespace) -> attempts.Judge | None:
   given = {
     name: getattr(options, f"verify_{name}")
     for name in ("model", "base_url", "api_key_env")
@@ -235,9 +234,9 @@ def _judge(options: argparse.Namespace) -> insisting.Judge | None:
   if not options.verify_with:
     return None
   judge = _prepared(
-    registry.create_teacher(options.verify_with, **given), options
+    interface.create_teacher(options.verify_with, **given), options
   )
-  return insisting.Judge(judge, _price(options, judge, "verify_"))
+  return attempts.Judge(judge, _price(options, judge, "verify_"))
 
 
 def _price(

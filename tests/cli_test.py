@@ -65,7 +65,7 @@ def test_every_command_is_a_module(command):
 
 def test_importing_the_package_and_the_teacher_is_light():
   code = (
-    "import sys, distill, distill.cli, distill.teacher.registry;"
+    "import sys, distill, distill.cli, distill.teacher.interface;"
     "print([m for m in ('jax', 'tensorflow', 'seqio', 'numpy', 'matplotlib')"
     " if m in sys.modules])"
   )

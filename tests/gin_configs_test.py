@@ -20,7 +20,7 @@ from distill import gin_checks, gin_flags, gin_loading, gin_survey
 from distill.data import pipeline, registration, selection
 from distill.data.cache import caching
 from distill.teacher import styles
-from distill.teacher.collection import Collection
+from distill.teacher.collecting import Collection
 from distill.teacher.interface import Response
 from distill.teacher.prompts import PromptTemplate
 

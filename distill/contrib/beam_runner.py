@@ -26,12 +26,11 @@ from distill.data import registration
 from distill.data.examples import Example
 from distill.errors import UserError
 from distill.teacher import collecting, journal_rows
-from distill.teacher.collection import Collection, Helper
-from distill.teacher.insisting import Question
+from distill.teacher.attempts import Question
+from distill.teacher.collecting import Collection, Helper, Reading
 from distill.teacher.interface import content_key, printable
 from distill.teacher.journal import Journal
 from distill.teacher.limits import Limits
-from distill.teacher.reading import Reading
 
 # The answers to so many examples at most are on one worker's disk alone.
 _EXAMPLES_A_FILE = 5000

@@ -11,7 +11,7 @@ import seqio
 from distill.answers import completions, rules
 from distill.data import metrics, pipeline, postprocessors, registration
 from distill.evaluation.evaluator import Evaluator
-from distill.teacher.builtin import checking
+from distill.teacher.builtin import explanations
 
 _CHAINS = ("_cot", "_scotd", "_answer_first")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
@@ -90,7 +90,7 @@ def steps(questions: Texts, rationales: Texts) -> dict[str, float]:
   `first_wrong_step` the mean 0-based step at which the others first go wrong.
   """
   found = (
-    checking.progress(questions[k], said) for k, said in rationales.items()
+    explanations.progress(questions[k], said) for k, said in rationales.items()
   )
   known = [progress for progress in found if progress]
   wrong = [step for step, right in known if not right]
@@ -134,5 +134,5 @@ def concluded(
     return answer
   if isinstance(rule, rules.NumberAnswer):
     return dataclasses.replace(rule, last=True).parse(rationale)
-  ended = checking.conclusion(question, rationale)
+  ended = explanations.conclusion(question, rationale)
   return ended or rule.parse(_SENTENCE_END.split(rationale.strip())[-1])

@@ -1,6 +1,9 @@
-"""The first phase of asking: all of it into the journal.
+"""Collects a teacher's answers to questions, in two phases.
 
-It may be killed at any moment and repeated; `reading.py` is the second.
+Phase one, `ask_all`, puts all responses into the journal. It may be killed at
+any moment and run again. Phase two, `Reading`, reads them back in the order of
+the questions. It sends nothing, so that its result does not depend on the
+course of phase one.
 """
 
 import asyncio
@@ -8,37 +11,95 @@ import collections
 import contextlib
 import dataclasses
 import functools
+import itertools
 import json
+import pathlib
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
-from distill.errors import UserError
-from distill.teacher import event_loop
-from distill.teacher.asking import Asker, run_jobs
-from distill.teacher.collection import Collection
-from distill.teacher.insisting import Answer, Question
+from distill.teacher import asking
+from distill.teacher.asking import Asker
+from distill.teacher.attempts import FurtherAttempts, Judge, Question, Sample
 from distill.teacher.interface import (
   AskingError,
   AskOne,
+  Request,
+  Response,
   Teacher,
-  printable,
 )
 from distill.teacher.journal import Journal
-from distill.teacher.prices import Budget, Purse
-from distill.teacher.unread import UnreadAnswers
+from distill.teacher.limits import Limits, RetryPolicy
+from distill.teacher.parse_rate import ParseRate
+from distill.teacher.prices import Budget, Price, Purse
+from distill.teacher.styles import Sampling, Style
 
-# Called when asking begins: shows how the asker gets on with so many jobs,
-# until the context ends.
+# Shows the progress of an asker, for a number of jobs, until the context ends.
 Display = Callable[[Asker, int], contextlib.AbstractAsyncContextManager[None]]
+Helper = Callable[[Sequence[Question], "Collection"], None]
+# Questions read back at a time, in one transaction and run of the event loop.
+_BATCH = 1024
+
+
+@dataclass
+class Collection:
+  """Which teacher is asked, how, how often, and where responses are kept.
+
+  Attributes:
+    teacher: The teacher.
+    style: Makes the prompts and parses the completions.
+    sampling: How the style samples completions, for the manifest.
+    samples: Completions for each input.
+    journal: Keeps the responses; None for a teacher that is free.
+    limits: How fast requests may be sent.
+    policy: When requests are retried.
+    price: What tokens cost, None where that is not known.
+    max_cost: The most US dollars to spend in this run.
+    further: The further attempts at wrong answers, None for none.
+    judge: Judges the rationales.
+    poll_seconds: None sends single requests. Otherwise requests are sent in
+      batch files, whose state is polled at this interval.
+    helper: Asks elsewhere before phase one: it gets the questions and this
+      value, and puts responses into the journal.
+  """
+
+  teacher: Teacher
+  style: Style
+  sampling: Sampling = field(default_factory=Sampling)
+  samples: int = 1
+  journal: Journal | None = None
+  limits: Limits = field(default_factory=Limits)
+  policy: RetryPolicy = field(default_factory=RetryPolicy)
+  price: Price | None = None
+  max_cost: float | None = None
+  further: FurtherAttempts | None = None
+  judge: Judge | None = None
+  poll_seconds: float | None = None
+  helper: Helper | None = None
+
+  async def sample(
+    self, question: Question, number: int, ask: AskOne, ask_judge: AskOne
+  ) -> Sample:
+    """Returns one sample for a question; raises what either `ask` raises."""
+    if self.further is None:
+      sample = Sample(await self.style.complete(question.input, number, ask))
+    else:
+      sample = await self.further.sample(
+        self.style, question, number, self.samples, ask
+      )
+    if self.judge is None:
+      return sample
+    return await self.judge.judge(question, sample, ask_judge)
 
 
 class Failures(collections.Counter[int]):
-  """How many samples have no answer, for each position of a question.
+  """How many samples have no answer, by the position of their question.
 
   Attributes:
-    reasons: How many, for each thing that the server or the network said.
+    reasons: How many, by the message of the server or the network.
   """
 
   def __init__(self) -> None:
@@ -46,137 +107,134 @@ class Failures(collections.Counter[int]):
     self.reasons: collections.Counter[str] = collections.Counter()
 
 
-def ask_all(
-  questions: Sequence[Question],
-  collection: Collection,
-  dead_letters: str,
-  display: Display | None = None,
-  unread: UnreadAnswers | None = None,
-) -> Failures:
-  """Asks for what the journal does not have yet.
+@dataclass
+class _DeadLetters:
+  """Counts the failures of a run, and writes a line of JSON for each.
 
-  SIGINT and SIGTERM stop it cleanly: what is under way is waited for and kept.
-
-  Args:
-    questions: What to ask about.
-    collection: Whom to ask, and how.
-    dead_letters: Name of a file in the journal's folder: one line of JSON for
-      each sample that failed, or whose further attempt or judge did. It is
-      there only if one did.
-    display: Shows the progress.
-    unread: Counts the answers that could be read.
-
-  Returns:
-    The samples that have no answer.
-
-  Raises:
-    AskingError: Asking had to stop before all was asked.
+  Attributes:
+    path: The file. It is not there without failures.
+    failures: The samples that have no answer.
+    kept: How many samples are kept although a further attempt or the judge
+      failed.
   """
-  journal = collection.journal
-  failed = Failures()
-  if journal is None:
-    return failed
-  path = journal.folder / dead_letters
-  path.unlink(missing_ok=True)
 
-  kept = 0
+  questions: Sequence[Question]
+  samples: int
+  path: pathlib.Path
+  failures: Failures = field(default_factory=Failures)
+  kept: int = 0
 
-  def note(number: int, error: AskingError, answered: bool) -> None:
-    nonlocal kept
-    position = number // collection.samples
-    if answered:
-      kept += 1
-    else:
-      failed[position] += 1
-      failed.reasons[str(error)] += 1
-    question = questions[position]
+  def fail(self, number: int, error: AskingError) -> None:
+    """Counts a sample that has no answer."""
+    self.failures[number // self.samples] += 1
+    self.failures.reasons[str(error)] += 1
+    self._write(number, error, False)
+
+  def keep(self, number: int, error: AskingError) -> None:
+    """Counts a sample that is kept although a later request failed."""
+    self.kept += 1
+    self._write(number, error, True)
+
+  def _write(self, number: int, error: AskingError, answered: bool) -> None:
     line = {
-      "id": question.id,
-      "sample": number % collection.samples,
+      "id": self.questions[number // self.samples].id,
+      "sample": number % self.samples,
       "answered": answered,
       "failure": error.kind,
       "said": error.detail,
       "to_mend": AskingError.KINDS[error.kind],
       "time": round(time.time(), 3),
     }
-    with path.open("a", encoding="utf-8") as file:
+    with self.path.open("a", encoding="utf-8") as file:
       file.write(json.dumps(line) + "\n")
 
+
+def ask_all(
+  questions: Sequence[Question],
+  collection: Collection,
+  dead_letters: str,
+  display: Display | None = None,
+  parse_rate: ParseRate | None = None,
+) -> Failures:
+  """Requests what the journal does not have yet.
+
+  SIGINT and SIGTERM stop it cleanly: requests in flight are waited for.
+
+  Args:
+    questions: The questions.
+    collection: Which teacher is asked, and how.
+    dead_letters: The name of a file in the journal's folder. It gets one line
+      of JSON for each sample that failed, or whose further attempt or judge
+      failed. Without failures there is no file.
+    display: Shows the progress.
+    parse_rate: Counts the answers that could be parsed.
+
+  Returns:
+    The samples that have no answer.
+
+  Raises:
+    AskingError: The run had to stop before its end.
+  """
+  journal, judge = collection.journal, collection.judge
+  if journal is None:
+    return Failures()
+  letters = _DeadLetters(
+    questions, collection.samples, journal.folder / dead_letters
+  )
+  letters.path.unlink(missing_ok=True)
   budget = Budget(collection.price, Purse(collection.max_cost))
-  judge_budget = budget
-  if collection.judge is not None:
-    judge_budget = Budget(collection.judge.price, budget.purse)
+  judge_budget = Budget(judge.price, budget.purse) if judge else budget
   if collection.helper is not None:
     collection.helper(questions, collection)
   if collection.poll_seconds is not None:
-    # What failed there goes the way of all failures; a judge is asked after.
-    failures = event_loop.run(
-      _ask_by_batches(questions, collection, journal, budget)
+    from distill.teacher import batching
+
+    # Its failures are repeated below, where a judge is asked, too.
+    failed = asking.run(batching.ask_by_batches(questions, collection, budget))
+    collection = dataclasses.replace(collection, teacher=failed)
+
+  def on_result(number: int, sample: Sample) -> None:
+    if sample.failure is not None:
+      letters.keep(number, sample.failure)
+    found = sample.completion
+    if parse_rate is not None:
+      parse_rate.add(found.text, found.answer, found.finish_reason)
+
+  stopped = asking.run(
+    _run_jobs(
+      questions,
+      collection,
+      (budget, judge_budget),
+      display or (lambda *_: contextlib.nullcontext()),
+      on_result=on_result,
+      on_failure=letters.fail,
     )
-    collection = dataclasses.replace(collection, teacher=failures)
-
-  def on_failure(number: int, error: AskingError) -> None:
-    note(number, error, False)
-
-  def on_result(number: int, answer: Answer) -> None:
-    if answer.failure is not None:
-      note(number, answer.failure, True)
-    found = answer.completion
-    if unread is not None:
-      unread.add(found.text, found.answer, found.finish_reason)
-
-  then = on_result, on_failure
-  stopped = event_loop.run(
-    _ask_all(questions, collection, then, display, budget, judge_budget)
   )
   if stopped is not None:
     raise stopped
-  if kept:
+  if letters.kept:
     print(
-      f"{kept:,} answers are kept although a further attempt or the judge"
-      f" failed ({path}). To ask for these, run again with --overwrite.",
+      f"{letters.kept:,} answers are kept although a further attempt or the"
+      f" judge failed ({letters.path}). To ask for these, run again with"
+      " --overwrite.",
       file=sys.stderr,
     )
-  return failed
+  return letters.failures
 
 
-async def _ask_by_batches(
+async def _run_jobs(
   questions: Sequence[Question],
   collection: Collection,
-  journal: Journal,
-  budget: Budget,
-) -> Teacher:
-  from distill.teacher import batching, openai
-
-  teacher = collection.teacher
-  if not isinstance(teacher, openai.OpenAITeacher):
-    raise UserError(
-      "--batch_api cannot ask this.",
-      expected="--teacher=openai",
-      found=teacher.name,
-    )
-  return await batching.ask_by_batches(
-    questions,
-    dataclasses.replace(collection, judge=None),
-    teacher,
-    journal,
-    budget,
-    lambda line: print(printable(line), file=sys.stderr, flush=True),
-  )
-
-
-async def _ask_all(
-  questions: Sequence[Question],
-  collection: Collection,
-  then: tuple[
-    Callable[[int, Answer], None], Callable[[int, AskingError], None]
-  ],
-  display: Display | None,
-  budget: Budget,
-  judge_budget: Budget,
+  budgets: tuple[Budget, Budget],
+  display: Display,
+  **callbacks: Callable[[int, Any], None],
 ) -> AskingError | None:
-  """Returns why asking stopped before its end, None if it did not."""
-  ask_with = functools.partial(
+  """Runs a job for each sample; the budgets are the teacher's and the judge's.
+
+  Returns:
+    Why the run stopped before its end, None if it did not.
+  """
+  asker_of = functools.partial(
     Asker,
     journal=collection.journal,
     limits=collection.limits,
@@ -184,52 +242,40 @@ async def _ask_all(
   )
   judges = []
   if collection.judge is not None:
-    judges = [ask_with(collection.judge.teacher, budget=judge_budget)]
-  asker = ask_with(collection.teacher, budget=budget, partners=judges)
-  judge = judges[0] if judges else asker
-  jobs = (
-    functools.partial(_answer, collection, question, sample, judge)
-    for question in questions
-    for sample in range(collection.samples)
-  )
-  shown = (
-    display(asker, len(questions) * collection.samples)
-    if display
-    else (contextlib.nullcontext())
-  )
-  with _stopping(asker):
+    judges = [asker_of(collection.judge.teacher, budget=budgets[1])]
+  asker = asker_of(collection.teacher, budget=budgets[0], partners=judges)
+  ask_judge = (judges or [asker])[0].ask
+
+  def job(question: Question, number: int) -> asking.Job[Sample]:
+    return lambda ask: collection.sample(question, number, ask, ask_judge)
+
+  numbers = range(collection.samples)
+  jobs = itertools.starmap(job, itertools.product(questions, numbers))
+  with _stop_signals(asker):
     try:
-      async with shown:
-        on_result, on_failure = then
-        await run_jobs(jobs, asker, on_result=on_result, on_failure=on_failure)
+      async with display(asker, len(questions) * collection.samples):
+        await asking.run_jobs(jobs, asker, **callbacks)
     finally:
-      await asker.close()
-      await judge.close()
+      for each in (asker, *judges):
+        await each.close()
   return asker.stopped
 
 
-async def _answer(
-  collection: Collection,
-  question: Question,
-  sample: int,
-  judge: Asker,
-  ask: AskOne,
-) -> Answer:
-  return await collection.answer(question, sample, ask, judge.ask)
-
-
 @contextlib.contextmanager
-def _stopping(asker: Asker) -> Iterator[None]:
+def _stop_signals(asker: Asker) -> Iterator[None]:
   """Stops cleanly at the first SIGINT or SIGTERM; a second one kills."""
   loop = asyncio.get_running_loop()
   signals = (signal.SIGINT, signal.SIGTERM)
 
+  def remove() -> None:
+    for number in signals:
+      loop.remove_signal_handler(number)
+
   def stop(number: signal.Signals) -> None:
     asker.stop(AskingError("interrupted", f"by {number.name}", False))
-    for each in signals:
-      loop.remove_signal_handler(each)
+    remove()
 
-  # Only the main thread may; elsewhere whoever called it handles them.
+  # Python allows this in the main thread only.
   with contextlib.suppress(ValueError, RuntimeError):
     for number in signals:
       loop.add_signal_handler(number, stop, number)
@@ -237,5 +283,98 @@ def _stopping(asker: Asker) -> Iterator[None]:
     yield
   finally:
     with contextlib.suppress(ValueError, RuntimeError):
-      for number in signals:
-        loop.remove_signal_handler(number)
+      remove()
+
+
+@dataclass
+class Ledger:
+  """What all responses cost, each paid request counted once.
+
+  `not_sent` has the parameters that the server refused, for any response.
+  """
+
+  requests: int = 0
+  prompt_tokens: int = 0
+  completion_tokens: int = 0
+  not_sent: str = ""
+
+  def add(self, response: Response) -> None:
+    """Counts a response."""
+    self.requests += 1
+    self.prompt_tokens += response.prompt_tokens
+    self.completion_tokens += response.completion_tokens
+    if response.not_sent != self.not_sent:
+      both = f"{self.not_sent},{response.not_sent}".split(",")
+      self.not_sent = ",".join(sorted(set(both) - {""}))
+
+
+class Reading:
+  """The samples of each question, in order, to be iterated over once.
+
+  A sample without an answer is left out. A teacher that is free is asked now.
+  The journal notes in a draft which responses `split` uses. Once the split is
+  written, the draft becomes final by `Journal.keep_uses`.
+
+  Attributes:
+    ledger: What the teacher's responses so far cost.
+    judge_ledger: What the judge's responses so far cost.
+  """
+
+  def __init__(
+    self, questions: Sequence[Question], collection: Collection, split: str
+  ) -> None:
+    self._questions = questions
+    self._collection = collection
+    self._split = split
+    self.ledger = Ledger()
+    self.judge_ledger = Ledger()
+
+  def __iter__(self) -> Iterator[list[Sample]]:
+    journal = self._collection.journal
+    if journal is not None:
+      journal.forget_uses(self._split)
+    with asyncio.Runner() as runner:
+      for first in range(0, len(self._questions), _BATCH):
+        batch = self._questions[first : first + _BATCH]
+        # No transaction is open while the samples are consumed: whatever
+        # happens there, and however long it takes, blocks no other process.
+        with contextlib.nullcontext() if journal is None else journal.reading():
+          found = runner.run(self._read(batch))
+        yield from found
+
+  async def _read(self, batch: Sequence[Question]) -> list[list[Sample]]:
+    return [await self._samples(question) for question in batch]
+
+  async def _samples(self, question: Question) -> list[Sample]:
+    collection, found = self._collection, []
+    judge = collection.judge
+    ask = functools.partial(self._ask, collection.teacher, self.ledger)
+    ask_judge = ask
+    if judge is not None:
+      ask_judge = functools.partial(self._ask, judge.teacher, self.judge_ledger)
+    for number in range(collection.samples):
+      try:
+        found.append(await collection.sample(question, number, ask, ask_judge))
+      except AskingError:
+        if collection.journal is None:
+          raise
+    return found
+
+  async def _ask(
+    self, teacher: Teacher, ledger: Ledger, request: Request
+  ) -> Response:
+    journal = self._collection.journal
+    if journal is None:
+      response = await teacher.complete(request)
+      ledger.add(response)
+      return response
+    keys = request.keys(teacher.name)
+    found = journal.look_up(*keys)
+    if found is None:
+      raise AskingError("missing", "no answer is stored", False)
+    new = journal.use(self._split, *keys)
+    if isinstance(found, AskingError):
+      raise found
+    if new:
+      ledger.add(found)
+    return found

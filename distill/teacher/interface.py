@@ -1,15 +1,26 @@
-"""What a teacher is: one asynchronous method, a request in, a response out."""
+"""A teacher: one asynchronous method that answers a request with a response.
+
+`create_teacher` makes one by its name.
+"""
 
 import dataclasses
 import functools
 import hashlib
+import importlib
+import inspect
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from distill.answers.finish_reasons import is_whole
+from distill.errors import UserError
 
+# The class of each teacher; imported when it is used.
+TEACHERS = {
+  "builtin": "distill.teacher.builtin.teacher:BuiltinTeacher",
+  "openai": "distill.teacher.openai:OpenAITeacher",
+}
 _ENCODE = json.JSONEncoder(sort_keys=True).encode
 # The fields of `Request` that keys of version 0 spell out. Never changed.
 _LEGACY_FIELDS = (
@@ -203,10 +214,10 @@ AskOne = Callable[[Request], Awaitable[Response]]
 
 
 class Teacher(Protocol):
-  """A source of completions. Whatever is durable or limited is around it.
+  """A source of completions; the journal, limits and retries are around it.
 
-  One that holds connections may also have `async def close(self)`, and one
-  whose answers cost nothing sets `free = True`: they are not journaled.
+  A teacher with connections may also have `async def close(self)`. A teacher
+  whose responses cost nothing sets `free = True`; they are not journaled.
   """
 
   @property
@@ -215,3 +226,44 @@ class Teacher(Protocol):
 
   async def complete(self, request: Request) -> Response:
     """Returns one completion of `request.prompt`, or raises AskingError."""
+
+
+def create_teacher(name: str, **options: Any) -> Teacher:
+  """Returns a teacher.
+
+  Args:
+    name: One of `TEACHERS`, or 'module:Class' of your own.
+    **options: Arguments of its class; an option that is None is not passed.
+
+  Raises:
+    UserError: There is no such teacher, or it has no such option.
+  """
+  given = {key: value for key, value in options.items() if value is not None}
+  known = option_names(name)
+  unknown = sorted(set(given) - set(known))
+  if unknown:
+    raise UserError(
+      f"The teacher '{name}' has no option '{unknown[0]}'.",
+      expected="one of " + ", ".join(known),
+    )
+  return _find(name)(**given)
+
+
+def option_names(name: str) -> list[str]:
+  """Returns the options of a teacher."""
+  return list(inspect.signature(_find(name)).parameters)
+
+
+def _find(name: str) -> Callable[..., Teacher]:
+  module, _, attribute = TEACHERS.get(name, name).partition(":")
+  found = name
+  if attribute:
+    try:
+      return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+      found = str(error)
+  raise UserError(
+    f"There is no teacher '{name}'.",
+    expected="one of " + ", ".join(sorted(TEACHERS)) + ", or module:Class",
+    found=found,
+  )

@@ -1,14 +1,16 @@
-"""How much is asked at once: as much as the server takes, within given caps.
+"""Limits on requests: how many at once, how fast, and when to retry.
 
-The first request goes alone, so that a server that refuses all refuses one.
-Then concurrency adapts as TCP's window does: it doubles until the server first
-pushes back (429, 503, a time-out), and grows by one for each round of answers
-after that. A round of push-backs alone halves it, and a part of one takes its
-part (Alizadeh et al. 2010), so that it stays just below what the server takes.
+The first request is sent alone, so that a server that refuses every request
+refuses one. Then the number of concurrent requests adapts as TCP's window does.
+It doubles until the server first refuses for its load (429, 503, a time-out);
+after that it grows by one for each round of responses. A round of such refusals
+halves it, and a part of a round takes its part (Alizadeh et al. 2010), so that
+the concurrency stays just below what the server accepts.
 """
 
 import asyncio
 import collections
+import random
 import time
 from dataclasses import dataclass
 
@@ -16,21 +18,21 @@ from distill.errors import UserError
 from distill.teacher.interface import AskingError
 
 _START = 16
-# How long the first request is waited for before others follow it.
+# Seconds to wait for the first response before sending more requests.
 _ALONE_SECONDS = 10.0
-# Failures of a first request that say nothing about the others.
+# Failures of the first request that say nothing about other requests.
 _OWN_FAILURES = ("timeout", "server", "connection")
-_PUSH_BACK = ("rate_limited", "overloaded", "timeout")
+_OVERLOAD = ("rate_limited", "overloaded", "timeout")
 _BURST_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
 class Limits:
-  """What the user allows.
+  """The limits that the user sets.
 
   Attributes:
-    max_concurrency: The most requests under way.
-    requests_per_minute: The most requests sent in a minute; None: any number.
+    max_concurrency: The most requests in flight.
+    requests_per_minute: The most requests sent in a minute, None for no limit.
     tokens_per_minute: The same for tokens, read and written.
   """
 
@@ -47,7 +49,7 @@ class Limits:
         )
 
   def seconds(self, requests: int, tokens: float) -> float:
-    """Returns the least seconds that so much takes within the two rates."""
+    """Returns the fewest seconds that these take within the two rates."""
     needed = 0.0
     if self.requests_per_minute:
       needed = 60 * requests / self.requests_per_minute
@@ -56,8 +58,43 @@ class Limits:
     return needed
 
 
+@dataclass(frozen=True)
+class RetryPolicy:
+  """Exponential back-off with jitter, for every teacher.
+
+  Attributes:
+    attempts: How often a request is sent before it counts as failed.
+    first: Mean seconds before the second attempt.
+    longest: The most seconds of back-off between two attempts.
+    longest_asked: The most seconds that a server's Retry-After may ask for.
+    timeout: Seconds that one attempt may take, from first to last byte.
+  """
+
+  attempts: int = 10
+  first: float = 0.5
+  longest: float = 60.0
+  longest_asked: float = 900.0
+  timeout: float = 600.0
+
+  def delay(self, attempt: int, error: AskingError) -> float | None:
+    """Returns the seconds to wait after a failure, None to give up.
+
+    Args:
+      attempt: How often the request was sent so far.
+      error: Its last failure.
+    """
+    if not error.retryable or attempt >= self.attempts:
+      return None
+    mean = min(self.longest, self.first * 2.0 ** (attempt - 1))
+    # Requests that failed together must not be retried together.
+    delay = mean * random.uniform(0.5, 1.5)
+    if error.retry_after is None:
+      return delay
+    return min(error.retry_after, self.longest_asked) + 0.1 * delay
+
+
 class _Pace:
-  """Spreads amounts over time, at a rate a second."""
+  """Spreads amounts over time, at a rate a minute."""
 
   def __init__(self, per_minute: float | None) -> None:
     self._rate = (per_minute or 0) / 60
@@ -74,12 +111,12 @@ class _Pace:
 
 
 class Limiter:
-  """A place for each request under way; `concurrency` says how many there are.
+  """Admits requests while there are slots; adapts the number of slots.
 
   Attributes:
-    concurrency: How many requests may be under way now.
-    active: How many are.
-    stopped: Set where nobody need wait for the rates any more.
+    concurrency: How many requests may be in flight now.
+    active: How many requests are in flight.
+    stopped: Set once nothing needs to wait for the rates any more.
   """
 
   def __init__(self, limits: Limits) -> None:
@@ -96,18 +133,18 @@ class Limiter:
 
   @property
   def concurrency(self) -> int:
-    """Returns how many requests may be under way now."""
+    """Returns how many requests may be in flight now."""
     return int(self._window)
 
   @property
   def waiting(self) -> int:
-    """Returns how many requests wait for a place."""
+    """Returns how many requests wait for a slot."""
     return len(self._waiting)
 
   async def enter(self, tokens: int) -> None:
     """Returns once a request of about `tokens` tokens may be sent.
 
-    It holds a place until `leave`.
+    It holds a slot until `leave`.
     """
     await self._enter()
     if self._alone and self._opening is None:
@@ -117,24 +154,29 @@ class Limiter:
     if not wait:
       return
     try:
-      await asyncio.wait_for(self.stopped.wait(), wait)
-    except TimeoutError:
-      return
+      await self.pause(wait)
     except asyncio.CancelledError:
       self.leave()
       raise
 
+  async def pause(self, seconds: float) -> bool:
+    """Waits, at most until `stopped`; returns whether that is set."""
+    try:
+      return await asyncio.wait_for(self.stopped.wait(), seconds)
+    except TimeoutError:
+      return False
+
   def leave(self, failure: AskingError | None = None) -> None:
-    """Gives a place back; those that have waited longest get what is free.
+    """Frees a slot; the request that has waited longest gets it.
 
     Args:
-      failure: Says whether the server pushed back.
+      failure: Of the request, None for a response.
     """
     if failure is None or failure.kind in _OWN_FAILURES:
       self._open()
     if failure is None:
       self._grow()
-    elif failure.kind in _PUSH_BACK:
+    elif failure.kind in _OVERLOAD:
       self._shrink()
     self._leave()
 
@@ -170,7 +212,7 @@ class Limiter:
         self.active += 1
 
   def _grow(self) -> None:
-    # A window that is not used says nothing about what the server takes.
+    # A window that is not full says nothing about what the server accepts.
     if self.active >= self.concurrency - 1:
       step = 1.0 if self._doubling else 1.0 / self._window
       self._window = min(self._window + step, self._limits.max_concurrency)

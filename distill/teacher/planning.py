@@ -5,8 +5,8 @@ import collections
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from distill.teacher.collection import Collection
-from distill.teacher.insisting import Question
+from distill.teacher.attempts import Question
+from distill.teacher.collecting import Collection
 from distill.teacher.interface import AskingError, Request, Response
 from distill.teacher.prices import dollars
 
@@ -116,7 +116,7 @@ def report(plan: Plan, collection: Collection) -> str:
     else "price       unknown: give it by --price_in and --price_out",
     f"time        {time if seconds else 'as fast as the server answers'}",
   ]
-  if collection.insistence or collection.judge:
+  if collection.further or collection.judge:
     lines.append("not counted asking again, hints and verdicts")
   if plan.histogram:
     lines.append("requests by the tokens of their prompt")

@@ -10,14 +10,13 @@ from distill.answers.rules import NumberAnswer
 from distill.data.examples import Example
 from distill.errors import UserError
 from distill.teacher import batching, collecting, styles
-from distill.teacher.collection import Collection
-from distill.teacher.insisting import Judge
+from distill.teacher.attempts import Judge
+from distill.teacher.collecting import Collection, Reading
 from distill.teacher.interface import AskingError
 from distill.teacher.journal import Journal
 from distill.teacher.openai import OpenAITeacher
 from distill.teacher.prices import Budget, Price
 from distill.teacher.prompts import PromptTemplate
-from distill.teacher.reading import Reading
 
 QUESTIONS = [Example(str(i), f"What is {i}?", "") for i in range(20)]
 
@@ -44,9 +43,7 @@ def ask(server, folder, model="steady", dies_at=None):
       poll_seconds=0.0,
     )
     asyncio.run(
-      batching.ask_by_batches(
-        QUESTIONS, collection, teacher, journal, Budget(None), say
-      )
+      batching.ask_by_batches(QUESTIONS, collection, Budget(None), say)
     )
     return [len(found) for found in Reading(QUESTIONS, collection, "t")], said
 

@@ -19,7 +19,7 @@ import zlib
 
 from aiohttp import web
 
-from distill.teacher import event_loop
+from distill.teacher import asking
 
 FAULTS = (
   "429",
@@ -283,4 +283,4 @@ async def main():
 
 
 if __name__ == "__main__":
-  event_loop.run(main())
+  asking.run(main())

@@ -6,7 +6,14 @@ import dataclasses
 import pytest
 
 from distill.answers.rules import NumberAnswer
-from distill.teacher.interface import AskingError, Request, Response
+from distill.errors import UserError
+from distill.teacher.builtin.teacher import BuiltinTeacher
+from distill.teacher.interface import (
+  AskingError,
+  Request,
+  Response,
+  create_teacher,
+)
 from distill.teacher.openai import OpenAITeacher
 from distill.teacher.prompts import PromptTemplate
 from distill.teacher.styles import FewShot
@@ -108,3 +115,25 @@ def test_what_a_server_said_cannot_command_a_terminal():
   error = AskingError("server", "\x1b[2J\x9b31m gone\u202e\n" * 99, True)
   assert str(error).isprintable() and len(str(error)) < 320
   assert "\\x1b[2J" in error.detail and "\\u202e" in error.detail
+
+
+def test_a_teacher_gets_its_options():
+  teacher = create_teacher("builtin", error_rate=0.25, seed=3)
+  assert teacher == BuiltinTeacher(0.25, 3)
+  assert teacher.name == "builtin(error_rate=0.25,seed=3)"
+  assert create_teacher("builtin").name == "builtin"
+
+
+@pytest.mark.parametrize(
+  "name, options, named",
+  [
+    ("gpt-5", {}, "one of builtin"),
+    ("builtin", {"rate": 0.5}, "error_rate, seed"),
+    ("builtin", {"error_rate": 1.5}, "1.5"),
+  ],
+)
+def test_a_wrong_name_or_option_is_named_with_the_right_ones(
+  name, options, named
+):
+  with pytest.raises(UserError, match=named):
+    create_teacher(name, **options)

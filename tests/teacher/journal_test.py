@@ -21,10 +21,9 @@ from distill.answers.rules import NumberAnswer
 from distill.data.examples import Example
 from distill.errors import UserError
 from distill.teacher import asking, collecting, prompts, styles
-from distill.teacher.collection import Collection
+from distill.teacher.collecting import Collection, Reading
 from distill.teacher.interface import AskingError, Request, Response
 from distill.teacher.journal import Journal
-from distill.teacher.reading import Reading
 
 QUESTIONS = 200
 # What `distill cache_rationales` does before TensorFlow's turn comes.
@@ -32,8 +31,8 @@ SCRIPT = """
 import json, sys
 from distill.data.examples import Example
 from distill.teacher import collecting, journal, openai, prompts, styles
-from distill.teacher.collection import Collection
-from distill.teacher.reading import Reading
+from distill.teacher.collecting import Collection
+from distill.teacher.collecting import Reading
 from distill.answers.rules import NumberAnswer
 url, folder, count, out = sys.argv[1:]
 questions = [Example(str(i), f"What is {i}?", "") for i in range(int(count))]

@@ -9,11 +9,10 @@ import tensorflow_datasets as tfds
 from distill.answers.rules import AnswerRule, rule_for
 from distill.data.cache import manifest, records, verification
 from distill.data.examples import Example
-from distill.teacher.collection import Collection
-from distill.teacher.insisting import Answer
+from distill.teacher.attempts import Sample
+from distill.teacher.collecting import Collection, Ledger, Reading
+from distill.teacher.parse_rate import ParseRate
 from distill.teacher.prices import Price
-from distill.teacher.reading import Ledger, Reading
-from distill.teacher.unread import UnreadAnswers
 
 _ORIGIN = ("teacher", "prompt", "prompt_sha256", "sampling")
 
@@ -21,7 +20,7 @@ _ORIGIN = ("teacher", "prompt", "prompt_sha256", "sampling")
 def sampling(collection: Collection) -> str:
   """Returns how completions were drawn, for the manifest."""
   drawn = {"samples": collection.samples, **vars(collection.sampling)}
-  again = collection.insistence
+  again = collection.further
   if again is not None:
     drawn |= {"retry_wrong": len(again.retries), "hint_gold": bool(again.hint)}
   if collection.judge is not None:
@@ -69,7 +68,7 @@ class Answers:
     rule: AnswerRule,
     split: str,
     before: Mapping[str, records.Record],
-    unread: UnreadAnswers | None = None,
+    unread: ParseRate | None = None,
   ) -> None:
     self._examples = examples
     self._collection = collection
@@ -172,7 +171,7 @@ def _cost(ledger: Ledger, price: Price | None) -> dict[str, Any]:
 
 
 def _record(
-  example: Example, found: Sequence[Answer], rule: AnswerRule, teacher: str
+  example: Example, found: Sequence[Sample], rule: AnswerRule, teacher: str
 ) -> records.Record:
   rule = rule_for(rule, example.input)
   completions = [answer.completion for answer in found]

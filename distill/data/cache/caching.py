@@ -24,9 +24,9 @@ from distill.data.examples import (
 )
 from distill.errors import UserError
 from distill.teacher import collecting
-from distill.teacher.collection import Collection
+from distill.teacher.collecting import Collection
 from distill.teacher.interface import AskingError
-from distill.teacher.unread import UnreadAnswers
+from distill.teacher.parse_rate import ParseRate
 
 
 @dataclass(frozen=True)
@@ -215,8 +215,8 @@ def ask_shard(
   return end - first
 
 
-def _unread(collection: Collection, choice: Choice) -> UnreadAnswers:
-  return UnreadAnswers(
+def _unread(collection: Collection, choice: Choice) -> ParseRate:
+  return ParseRate(
     collection.style.form,
     "reword the prompt (--prompt), or give another --style or --model, or a"
     " higher --max_tokens where answers are cut short; --allow_unread writes"
@@ -231,7 +231,7 @@ def _ask(
   choice: Choice,
   name: str,
   display: collecting.Display | None,
-  unread: UnreadAnswers,
+  unread: ParseRate,
 ) -> collecting.Failures:
   """Returns the samples that have no answer.
 

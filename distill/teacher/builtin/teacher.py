@@ -7,22 +7,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from distill.errors import UserError
-from distill.teacher.builtin import (
-  chained_arithmetic,
-  coin_flip,
-  last_letters,
-  tracking_shuffled_objects,
-  wordings,
-)
-from distill.teacher.builtin.solution import Solution, Solver
+from distill.teacher.builtin import explanations
+from distill.teacher.builtin.solvers import Solution, solve
 from distill.teacher.interface import Request, Response
 
-SOLVERS: tuple[Solver, ...] = (
-  last_letters.solve,
-  coin_flip.solve,
-  tracking_shuffled_objects.solve,
-  chained_arithmetic.solve,
-)
 _TOKEN = re.compile(r"\S+")
 
 
@@ -30,20 +18,20 @@ _TOKEN = re.compile(r"\S+")
 class BuiltinTeacher:
   """Answers as a language model would: reasoning, 'So the answer is …'.
 
-  It sees the prompt alone and answers its last question, the text between the
-  last line that starts with 'Q:' and the next with 'A:', in the form that the
-  prompt asks for: reasoning alone, an answer alone, tags, JSON. What it cannot
-  solve it says it does not know. Same request, same response.
+  It sees only the prompt. It answers the last question in it: the text between
+  the last line that starts with 'Q:' and the next line that starts with 'A:'.
+  The answer has the form that the prompt asks for: reasoning alone, an answer
+  alone, tags or JSON. For a question that no solver reads it says that it does
+  not know. The same request always gets the same response.
 
   Attributes:
     error_rate: The share of questions, in [0, 1], whose explanation is flawed.
     seed: Chooses, with a question's text and the request's `sample`, which
-      questions go wrong and how.
-    verbosity: `terse` (each step's result alone), `normal` or `verbose`.
-    flaw: `wrong_step` (one step is broken, and the answer therefore wrong),
-      or one that leaves the answer right: `skipped_step`, `irrelevant` (a
-      sentence has nothing to do with it), `answer_first` (the reasoning says
-      its answer before its reasons); `none`.
+      questions get a flaw and how.
+    verbosity: `terse` (only the result of each step), `normal` or `verbose`.
+    flaw: `wrong_step` (one step, and therefore the answer, is wrong), `none`,
+      or a flaw that leaves the answer right: `skipped_step`, `irrelevant` (an
+      unrelated sentence), `answer_first` (the answer precedes its reasons).
   """
 
   free: ClassVar[bool] = True
@@ -55,8 +43,8 @@ class BuiltinTeacher:
 
   def __post_init__(self) -> None:
     for name, value, known in (
-      ("verbosity", self.verbosity, wordings.VERBOSITIES),
-      ("flaw", self.flaw, wordings.FLAWS),
+      ("verbosity", self.verbosity, explanations.VERBOSITIES),
+      ("flaw", self.flaw, explanations.FLAWS),
     ):
       if value not in known:
         raise UserError(
@@ -76,14 +64,14 @@ class BuiltinTeacher:
   @property
   def name(self) -> str:
     """Returns 'builtin', with what changes its answers."""
-    told = []
+    options = []
     if self.error_rate and self.flaw != "none":
-      told += [f"error_rate={self.error_rate:g}", f"seed={self.seed}"]
+      options += [f"error_rate={self.error_rate:g}", f"seed={self.seed}"]
       if self.flaw != "wrong_step":
-        told.append(f"flaw={self.flaw}")
+        options.append(f"flaw={self.flaw}")
     if self.verbosity != "normal":
-      told.append(f"verbosity={self.verbosity}")
-    return "builtin" + (f"({','.join(told)})" if told else "")
+      options.append(f"verbosity={self.verbosity}")
+    return "builtin" + (f"({','.join(options)})" if options else "")
 
   async def complete(self, request: Request) -> Response:
     """Returns a completion; its tokens are words between whitespace."""
@@ -104,7 +92,7 @@ class BuiltinTeacher:
     solution = self._solve(_last_question(request.prompt), request.sample)
     if solution is None:
       return " I do not know how to answer this question."
-    texts = wordings.VERBOSITIES[self.verbosity](solution)
+    texts = explanations.VERBOSITIES[self.verbosity](solution)
     reasoning, answer = " ".join(texts), solution.answer
     instructions, _, asked = request.prompt.rpartition("\nQ:")
     begun = asked.rpartition("\nA:")[2]
@@ -126,18 +114,7 @@ class BuiltinTeacher:
     solution = solve(question, mistake)
     if solution is None or not flawed:
       return solution
-    return wordings.FLAWS[self.flaw](solution, chance)
-
-
-def solve(
-  question: str, mistake: random.Random | None = None
-) -> Solution | None:
-  """Returns a question's solution, as `Solver` says, by whatever solver."""
-  for solver in SOLVERS:
-    solution = solver(question, mistake)
-    if solution is not None:
-      return solution
-  return None
+    return explanations.FLAWS[self.flaw](solution, chance)
 
 
 def _last_question(prompt: str) -> str:

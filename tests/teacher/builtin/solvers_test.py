@@ -4,15 +4,10 @@ import random
 
 import pytest
 
-from distill.teacher.builtin import (
-  chained_arithmetic,
-  coin_flip,
-  last_letters,
-  tracking_shuffled_objects,
-)
+from distill.teacher.builtin import solvers
 
 
-def told(solution):
+def explained(solution):
   """Returns the reasoning and the answer."""
   return " ".join(step.text for step in solution.steps), solution.answer
 
@@ -20,13 +15,13 @@ def told(solution):
 def broken(solver, question):
   """Returns the different ways in which the solver gets a question wrong."""
   chances = map(random.Random, range(80))
-  return {told(solver.solve(question, chance)) for chance in chances}
+  return {explained(solver(question, chance)) for chance in chances}
 
 
 def test_last_letters():
-  solve = last_letters.solve
+  solve = solvers.solve_last_letters
   solution = solve('Take the last letters of "Ada Bo" and join them.', None)
-  assert told(solution) == ("Ada ends in a, Bo in o: ao.", "ao")
+  assert explained(solution) == ("Ada ends in a, Bo in o: ao.", "ao")
   assert solve('Join the last letters of "x".', None).answer == "x"
   assert solve('Join the last letters of "".', None) is None
   assert solve('Join the first letters of "mifo taru".', None) is None
@@ -34,7 +29,7 @@ def test_last_letters():
 
 def test_a_letter_is_misread_as_another_of_its_word():
   question = 'Join the last letters of "mif taru".'
-  assert broken(last_letters, question) == {
+  assert broken(solvers.solve_last_letters, question) == {
     ("mif ends in m, taru in u: mu.", "mu"),
     ("mif ends in i, taru in u: iu.", "iu"),
     ("mif ends in f, taru in t: ft.", "ft"),
@@ -42,7 +37,9 @@ def test_a_letter_is_misread_as_another_of_its_word():
     ("mif ends in f, taru in r: fr.", "fr"),
   }
   # Without another letter in the word, any other will do.
-  for solution in broken(last_letters, 'Join the last letters of "aa".'):
+  for solution in broken(
+    solvers.solve_last_letters, 'Join the last letters of "aa".'
+  ):
     reasoning, answer = solution
     assert answer != "a" and answer in reasoning
 
@@ -52,16 +49,16 @@ def test_coin_flip():
     "A coin is heads up. Ann flips it. Bob does not flip the coin. "
     "Is it still heads up?"
   )
-  assert told(coin_flip.solve(question, None)) == (
+  assert explained(solvers.solve_coin_flip(question, None)) == (
     "Ann flips: tails. Bob does not: tails.",
     "no",
   )
-  assert broken(coin_flip, question) == {
+  assert broken(solvers.solve_coin_flip, question) == {
     ("Ann flips: heads. Bob does not: heads.", "yes"),
     ("Ann flips: tails. Bob does not: heads.", "yes"),
   }
   tails = question.replace("still heads", "now tails")
-  assert coin_flip.solve(tails, None) is None
+  assert solvers.solve_coin_flip(tails, None) is None
 
 
 def test_tracking():
@@ -69,13 +66,13 @@ def test_tracking():
     "Ann holds the key, Bob the cup, Cy the hat. Ann and Cy swap. "
     "Cy and Bob swap. What does Bob hold?"
   )
-  assert told(tracking_shuffled_objects.solve(question, None)) == (
+  assert explained(solvers.solve_tracking_shuffled_objects(question, None)) == (
     "Ann, Bob, Cy hold key, cup, hat; then hat, cup, key; then hat, key, cup.",
     "key",
   )
   start = "Ann, Bob, Cy hold key, cup, hat; then "
   right = "hat, cup, key; then "
-  assert broken(tracking_shuffled_objects, question) == {
+  assert broken(solvers.solve_tracking_shuffled_objects, question) == {
     # In the first swap another pair, or nobody.
     (start + "cup, key, hat; then cup, hat, key.", "hat"),
     (start + "key, hat, cup; then key, cup, hat.", "cup"),
@@ -97,7 +94,7 @@ def test_tracking():
   ],
 )
 def test_a_story_with_a_hole_is_not_solved(question):
-  assert tracking_shuffled_objects.solve(question, None) is None
+  assert solvers.solve_tracking_shuffled_objects(question, None) is None
 
 
 @pytest.mark.parametrize(
@@ -119,8 +116,8 @@ def test_a_story_with_a_hole_is_not_solved(question):
 def test_each_wording_of_a_step_is_understood(sentence, step):
   question = f"Mia has 5 pens. {sentence} How many pens are there now?"
   answer = step.split(" = ")[1]
-  solution = chained_arithmetic.solve(question, None)
-  assert told(solution) == (f"{step}.", answer)
+  solution = solvers.solve_chained_arithmetic(question, None)
+  assert explained(solution) == (f"{step}.", answer)
 
 
 def test_a_sum_goes_wrong_by_a_little_or_by_ten_but_never_below_nothing():
@@ -128,7 +125,7 @@ def test_a_sum_goes_wrong_by_a_little_or_by_ten_but_never_below_nothing():
     "Mia has 5 pens. Mia loses 4. Mia doubles them. How many pens are left?"
   )
   # 1 or 2 · 2, each off by -10, -2, -1, 1, 2 or 10 where that can be.
-  assert broken(chained_arithmetic, question) == {
+  assert broken(solvers.solve_chained_arithmetic, question) == {
     *(
       (f"5 - 4 = {first}, {first} * 2 = {2 * first}.", str(2 * first))
       for first in (0, 2, 3, 11)
@@ -149,4 +146,4 @@ def test_a_sum_goes_wrong_by_a_little_or_by_ten_but_never_below_nothing():
   ],
 )
 def test_a_word_problem_that_it_cannot_read_whole_is_not_solved(question):
-  assert chained_arithmetic.solve(question, None) is None
+  assert solvers.solve_chained_arithmetic(question, None) is None

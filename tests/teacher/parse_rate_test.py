@@ -3,11 +3,11 @@
 import pytest
 
 from distill.errors import UserError
-from distill.teacher.unread import UnreadAnswers
+from distill.teacher.parse_rate import ParseRate
 
 
 def counted(read, unread, allowed=False):
-  found = UnreadAnswers("So the answer is X.", "reword it", allowed)
+  found = ParseRate("So the answer is X.", "reword it", allowed)
   for _ in range(read):
     found.add("So the answer is 1.", "1", "stop")
   for _ in range(unread):

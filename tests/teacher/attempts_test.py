@@ -11,11 +11,10 @@ import pytest
 
 from distill.answers.rules import NumberAnswer
 from distill.data.examples import Example
-from distill.teacher import collecting, insisting, prompts, styles
-from distill.teacher.collection import Collection
+from distill.teacher import attempts, collecting, prompts, styles
+from distill.teacher.collecting import Collection, Reading
 from distill.teacher.interface import AskingError, Response
 from distill.teacher.journal import Journal
-from distill.teacher.reading import Reading
 
 RULE = NumberAnswer()
 TEMPLATE = prompts.PromptTemplate("plain", "Q: {input}\nA:", "")
@@ -82,8 +81,8 @@ class Silent(Judge):
 
 def ask(folder, retries=0, hint=False, judge=None, teacher=None):
   sampling = styles.Sampling()
-  drawn = insisting.warmer(sampling, retries)
-  insistence = insisting.Insistence(
+  drawn = attempts.rising_temperatures(sampling, retries)
+  further = attempts.FurtherAttempts(
     RULE,
     [styles.FewShot(TEMPLATE, RULE, each) for each in drawn],
     prompts.load_prompt("hint_v1") if hint else None,
@@ -94,8 +93,8 @@ def ask(folder, retries=0, hint=False, judge=None, teacher=None):
       teacher,
       styles.FewShot(TEMPLATE, RULE, sampling),
       journal=journal,
-      insistence=insistence,
-      judge=judge and insisting.Judge(judge),
+      further=further,
+      judge=judge and attempts.Judge(judge),
     )
     assert not collecting.ask_all(QUESTIONS, collection, "failed.jsonl")
     reading = Reading(QUESTIONS, collection, "train")
@@ -183,8 +182,8 @@ SCRIPT = """
 import sys
 from distill.answers.rules import NumberAnswer
 from distill.data.examples import Example
-from distill.teacher import collecting, insisting, openai, prompts, styles
-from distill.teacher.collection import Collection
+from distill.teacher import attempts, collecting, openai, prompts, styles
+from distill.teacher.collecting import Collection
 from distill.teacher.interface import Response
 from distill.teacher.journal import Journal
 from distill.teacher.limits import Limits
@@ -205,7 +204,7 @@ with Journal(folder) as journal:
       styles.FewShot(template, NumberAnswer()),
       journal=journal,
       limits=Limits(4),
-      judge=insisting.Judge(openai.OpenAITeacher("always-yes", url)),
+      judge=attempts.Judge(openai.OpenAITeacher("always-yes", url)),
     ),
     "failed.jsonl",
   )
@@ -231,7 +230,7 @@ def test_an_interrupt_stops_the_judge_as_it_stops_the_teacher(
 
 
 def test_warmth_has_a_limit_and_never_falls():
-  drawn = insisting.warmer(styles.Sampling(temperature=1.5), 2)
+  drawn = attempts.rising_temperatures(styles.Sampling(temperature=1.5), 2)
   assert [each.temperature for each in drawn] == [1.5, 1.5]
-  drawn = insisting.warmer(styles.Sampling(temperature=0.5), 4)
+  drawn = attempts.rising_temperatures(styles.Sampling(temperature=0.5), 4)
   assert [each.temperature for each in drawn][-1] == 1.2

@@ -12,7 +12,7 @@ from distill.data.procedural.last_letters import LastLetters
 from distill.data.procedural.tracking_shuffled_objects import (
   TrackingShuffledObjects,
 )
-from distill.teacher.builtin import checking
+from distill.teacher.builtin import explanations
 from distill.teacher.builtin.teacher import BuiltinTeacher
 from distill.teacher.interface import Request
 
@@ -53,7 +53,7 @@ SWAPS = "Ann holds the key, Bob the cup. Ann and Bob swap. What does Ann hold?"
   ],
 )
 def test_the_first_wrong_step(question, rationale, progress):
-  assert checking.progress(question, rationale) == progress
+  assert explanations.progress(question, rationale) == progress
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_the_first_wrong_step(question, rationale, progress):
   ],
 )
 def test_the_answer_that_a_rationale_leads_to(question, rationale, answer):
-  assert checking.conclusion(question, rationale) == answer
+  assert explanations.conclusion(question, rationale) == answer
 
 
 SIZES = {"train": 50}
@@ -95,16 +95,16 @@ def ask(teacher, example):
 def test_of_its_own_rationales_it_finds_the_broken_ones(dataset, verbosity):
   for example in dataset.examples("train"):
     right, answer = ask(BuiltinTeacher(verbosity=verbosity), example)
-    assert checking.progress(example.input, right)[1]
-    assert f"{checking.conclusion(example.input, right)}." == answer
+    assert explanations.progress(example.input, right)[1]
+    assert f"{explanations.conclusion(example.input, right)}." == answer
     wrong, answer = ask(BuiltinTeacher(1.0, verbosity=verbosity), example)
-    assert not checking.progress(example.input, wrong)[1]
-    assert f"{checking.conclusion(example.input, wrong)}." == answer
+    assert not explanations.progress(example.input, wrong)[1]
+    assert f"{explanations.conclusion(example.input, wrong)}." == answer
 
 
 @given(st.text(), st.text())
 def test_no_text_makes_it_raise(words, rationale):
   question = f'Join the last letters of "{words}".'
-  found = checking.progress(question, rationale)
+  found = explanations.progress(question, rationale)
   assert found is None or found[0] >= 0
-  checking.conclusion(question, rationale)
+  explanations.conclusion(question, rationale)
