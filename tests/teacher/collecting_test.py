@@ -63,7 +63,7 @@ def test_only_what_is_new_is_asked(run, server, tmp_path):
 
 def test_a_plan_needs_no_key(run, server):
   code, said = run("--plan", "--api_key_env=NOT_SET", "--verify_with=openai")
-  assert code == errors.USER_ERROR_EXIT and "which model" in said
+  assert code == errors.USER_ERROR_EXIT and "No model" in said
   judge = ["--verify_with=openai", "--verify_model=steady"]
   code, said = run("--plan", "--api_key_env=NOT_SET", *judge)
   assert code == 0 and "500 to send" in said
