@@ -15,22 +15,26 @@ HOLDS, FAILS, OPEN = "holds", "does not hold", "cannot be told"
 _INTRODUCTION = """\
 # The papers' claims, tested here
 
-Written by `python -m distill.compare --claims` from the result files in
-[docs/results](results); a test fails if this page says anything else. Figures
-are test accuracies in percent, mean ± standard error over the seeds; intervals
-are 95%, of a bootstrap over seeds and test examples, paired.
+`python -m distill.compare --claims` writes this page from the result files in
+[docs/results](results). A test fails if the page and the files differ. Figures
+are test accuracies in percent, mean ± standard error over the seeds. Intervals
+are 95% intervals of a bootstrap over seeds and test examples, paired.
 
-- A *difference* holds if its interval lies above the bar (0 where none is
-  named), does not if it lies below, and cannot be told otherwise. Where
-  results of single examples were not kept, seeds alone are drawn, which is
-  rough, and one seed has no interval.
-- A smallest share of the data holds if its interval ends below all of it, and a
-  smallest student if its interval ends with a student; they do not hold if it
-  begins there. Only shares and students that were run count: nothing is
-  interpolated.
-- One seed tells nothing, nor does a comparison whose better student, or the one
-  that sets the bar, has not learnt its task: its accuracy is less than ten
-  points above that of always giving the test's most frequent answer.
+- A *difference* holds if its whole interval is above the bar, and does not hold
+  if the whole interval is below. Otherwise it cannot be told. The bar is 0 if
+  none is named. If the results of single examples were not kept, only seeds are
+  drawn, which is rough, and one seed has no interval.
+- "Step-by-step needs less data" is tested by the smallest share of the data that
+  suffices. It holds if even the upper end of the interval is less than all of
+  the data. It does not hold if the lower end is already all of the data, or if
+  no share suffices.
+- "A small student passes its teacher" is tested by the smallest student that
+  suffices. It holds if the upper end of the interval is a student. It does not
+  hold if even at the lower end no student suffices.
+- Only shares and students that were run are considered. Nothing is interpolated.
+- One seed cannot decide a claim. Neither can a comparison in which the task is
+  not learned: the better student, or the one that sets the bar, is less than ten
+  points above always giving the most frequent answer of the test split.
 """
 # To be as good as a student that gains less on one answer is no feat.
 _LEARNT = 10.0
