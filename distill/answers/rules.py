@@ -45,6 +45,31 @@ class AnswerRule(Protocol):
     """Returns whether two answers are the same; no answer equals none."""
 
 
+@dataclass(frozen=True)
+class AnswerForm:
+  """How prompts and schemas describe the answers of a rule.
+
+  Attributes:
+    text: What an answer is to look like, for a prompt.
+    kind: What follows 'the answer' in a trigger (Kojima et al. 2022), or ''.
+    values: The possible answers, () where they cannot be listed.
+  """
+
+  text: str = "the answer alone"
+  kind: str = ""
+  values: tuple[str, ...] = ()
+
+
+def form_of(rule: AnswerRule) -> AnswerForm:
+  """Returns the form of a rule's answers.
+
+  It is what the rule's method `form()` returns, or the default form for a rule
+  without that method.
+  """
+  form = getattr(rule, "form", None)
+  return form() if form else AnswerForm()
+
+
 def rule_for(rule: AnswerRule, input: str) -> AnswerRule:
   """Returns the rule that reads answers to this input."""
   for_input = getattr(rule, "for_input", None)
@@ -87,6 +112,10 @@ class NumberAnswer:
   last: bool = False
   tolerance: float = 1e-6
 
+  def form(self) -> AnswerForm:
+    """Returns how prompts describe the answer."""
+    return AnswerForm("the answer as a number", " (arabic numerals)")
+
   def parse(self, text: str) -> str | None:
     """Returns the number without units and commas, None if there is none."""
     if self.last:
@@ -113,6 +142,10 @@ class NumberAnswer:
 @dataclass(frozen=True)
 class YesNoAnswer:
   """'yes' or 'no' in any case: the first word, else the one that concludes."""
+
+  def form(self) -> AnswerForm:
+    """Returns how prompts describe the answer."""
+    return AnswerForm("yes or no", " (yes or no)", ("yes", "no"))
 
   def parse(self, text: str) -> str | None:
     """Returns 'yes' or 'no', None unless it is clear which."""
@@ -162,6 +195,15 @@ class ChoiceAnswer:
   def _lettered(self) -> bool:
     return all(len(c) == 1 and c.isalpha() for c in self.choices)
 
+  def form(self) -> AnswerForm:
+    """Returns how prompts describe the answer."""
+    *first, last = self.choices
+    return AnswerForm(
+      "one of: " + ", ".join(self.choices),
+      f" ({', '.join(first)} or {last})",
+      tuple(dict.fromkeys(self.choices)),
+    )
+
   def parse(self, text: str) -> str | None:
     """Returns the choice as `choices` spells it, None if not exactly one."""
     line = wrappers.first_line(text)
@@ -196,6 +238,11 @@ class ListedChoiceAnswer:
     listed = choice_reading.listed(input)
     return ChoiceAnswer(listed) if listed else self
 
+  def form(self) -> AnswerForm:
+    """Returns how prompts describe the answer."""
+    text = "the letter and the text of one choice"
+    return AnswerForm(text, " (the letter of one choice)")
+
   def parse(self, text: str) -> str | None:
     """Returns the first line without the letters in front, None if blank."""
     return choice_reading.without_letters(wrappers.first_line(text)) or None
@@ -217,6 +264,12 @@ class ExpressionAnswer:
   """
 
   tolerance: float = 1e-6
+
+  def form(self) -> AnswerForm:
+    """Returns how prompts describe the answer."""
+    expression = "an arithmetic expression"
+    text = f"the answer as {expression} of the question's numbers"
+    return AnswerForm(text, f" ({expression})")
 
   def parse(self, text: str) -> str | None:
     """Returns the first expression with a value, as written, or None."""

@@ -14,7 +14,7 @@ from distill.answers.completions import parse_completion
 from distill.answers.rules import AnswerRule, ChoiceAnswer, rule_for
 from distill.data import neighbours
 from distill.data.cache import records
-from distill.teacher.interface import printable
+from distill.errors import printable
 
 # What keeps an answer from being a label, the first that applies.
 PROBLEMS = {

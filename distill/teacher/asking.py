@@ -21,13 +21,13 @@ from typing import Any, TypeVar
 
 import uvloop
 
+from distill.errors import printable
 from distill.teacher.interface import (
   AskingError,
   AskOne,
   Request,
   Response,
   Teacher,
-  printable,
   refuse_empty,
 )
 from distill.teacher.journal import Journal

@@ -19,7 +19,7 @@ from typing import Any
 
 import aiohttp
 
-from distill.errors import UserError
+from distill.errors import UserError, printable, write_whole
 from distill.teacher.attempts import Question
 from distill.teacher.collecting import Collection
 from distill.teacher.interface import (
@@ -27,7 +27,6 @@ from distill.teacher.interface import (
   Request,
   Response,
   content_key,
-  printable,
 )
 from distill.teacher.journal import Journal
 from distill.teacher.openai import OpenAITeacher
@@ -140,9 +139,7 @@ class _Batches:
     return self.journal.folder / "batch.json"
 
   def _note(self, state: dict[str, str]) -> dict[str, str]:
-    draft = self.journal.folder / "batch.json.draft"
-    draft.write_text(json.dumps(state))
-    draft.rename(self._state)
+    write_whole(self._state, json.dumps(state))
     return state
 
   async def _missing(self, questions: Iterable[Question]) -> dict[str, Request]:

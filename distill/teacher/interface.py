@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from distill.answers.finish_reasons import is_whole
-from distill.errors import UserError
+from distill.errors import UserError, printable
 
 # The class of each teacher; imported when it is used.
 TEACHERS = {
@@ -187,15 +187,6 @@ class AskingError(Exception):
   def ends_run(self) -> bool:
     """Returns whether nothing may be asked after this failure."""
     return self.fatal or self.kind == "interrupted"
-
-
-def printable(text: str, longest: int = 300) -> str:
-  """Returns a line fit for a terminal: control characters are escaped."""
-  shown = "".join(
-    c if c.isprintable() else c.encode("unicode_escape").decode("ascii")
-    for c in text[: longest + 1]
-  )
-  return shown if len(shown) <= longest else shown[:longest] + "…"
 
 
 def refuse_empty(response: Response) -> Response:

@@ -14,7 +14,7 @@ import random
 import time
 from dataclasses import dataclass
 
-from distill.errors import UserError
+from distill.errors import require
 from distill.teacher.interface import AskingError
 
 _START = 16
@@ -42,11 +42,7 @@ class Limits:
 
   def __post_init__(self) -> None:
     for name, value in vars(self).items():
-      if value is not None and not value >= 1:
-        raise UserError(
-          f"A teacher cannot be asked within --{name}={value}.",
-          expected="1 or more",
-        )
+      require(f"--{name}", value, value is None or value >= 1, "1 or more")
 
   def seconds(self, requests: int, tokens: float) -> float:
     """Returns the fewest seconds that these take within the two rates."""

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from distill.errors import UserError
+from distill.errors import UserError, printable
 from distill.teacher import http
-from distill.teacher.interface import Request, Response, printable
+from distill.teacher.interface import Request, Response
 from distill.teacher.openai_replies import (
   parse_error,
   read_error,

@@ -6,8 +6,7 @@ The first answers decide, so that the user is warned early.
 import sys
 
 from distill.answers import finish_reasons
-from distill.errors import UserError
-from distill.teacher.interface import printable
+from distill.errors import UserError, printable
 
 # If less than a tenth of the first answers parse, their form is wrong.
 _FIRST = 50

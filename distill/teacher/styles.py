@@ -1,27 +1,22 @@
 """Prompting styles: how an example's input becomes a rationale and an answer.
 
-A style makes the requests of one example, through a function that answers
-them, and reads what comes back. Its templates are versioned files in
-`prompts/`; a change of wording is a new file.
+A style makes the requests of one example, sends them through a function, and
+parses the responses. Its templates are versioned files in `prompts/`; a change
+of wording is a new file.
 """
 
+import dataclasses
 import json
 import random
 import re
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
+from distill import errors
 from distill.answers import completions, finish_reasons, rules
-from distill.errors import UserError
 from distill.teacher import prompts
 from distill.teacher.interface import AskingError, AskOne, Request, Response
 
-STYLES = (
-  "few_shot",
-  "zero_shot_two_step",
-  "zero_shot_one_step",
-  "structured",
-)
 # A few-shot completion is over where the model invents the next question.
 _NEXT_QUESTION = "\nQ:"
 _STEPS = "\n---\n"
@@ -29,7 +24,7 @@ _STEPS = "\n---\n"
 
 @dataclass(frozen=True)
 class Sampling:
-  """How completions are drawn: what `Request` says of the same names.
+  """How completions are sampled: the fields of `Request` with these names.
 
   `stop` None leaves it to the style; () lets nothing stop a completion.
   """
@@ -49,17 +44,17 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Completion:
-  """What a style got for one sample of one example.
+  """A style's result for one sample of one example.
 
   Attributes:
     text: The raw text of all steps.
-    rationale: The reasoning, '' where it could not be read or was cut short.
-    answer: The answer, '' likewise.
-    finish_reason: Of the first step that was not whole, else the last one's.
+    rationale: The reasoning, '' where it could not be parsed or was cut short.
+    answer: The answer, '' in the same cases.
+    finish_reason: Of the first step that was cut short, or else of the last.
     prompt_tokens: Over all steps.
     completion_tokens: Over all steps.
-    logprobs: One a completion token, None where a step has none.
-    reasoning: What a reasoning model thought before it answered.
+    logprobs: One for each completion token, None where a step has none.
+    reasoning: The thoughts of a reasoning model before its answer.
   """
 
   text: str
@@ -73,7 +68,7 @@ class Completion:
 
 
 class Style(Protocol):
-  """A way to ask. `name` and `sha256`, of its files, are in the manifest.
+  """A way to prompt. The manifest has `name` and `sha256`, of its files.
 
   `form` says, for messages, what its completions should look like.
   """
@@ -89,7 +84,7 @@ class Style(Protocol):
 def _completion(
   steps: list[Response], text: str, rationale: str, answer: str
 ) -> Completion:
-  """Returns what the steps amount to; nothing is read if one was cut short."""
+  """Returns the sum of the steps; nothing is parsed if one was cut short."""
   reason = finish_reasons.joined([step.finish_reason for step in steps])
   whole = finish_reasons.is_whole(reason)
   logprobs = [step.logprobs for step in steps if step.logprobs is not None]
@@ -105,7 +100,7 @@ def _completion(
   )
 
 
-def _read(response: Response, rule: rules.AnswerRule, form: str) -> Completion:
+def _parse(response: Response, rule: rules.AnswerRule, form: str) -> Completion:
   """Returns the completion of a style of one step."""
   parsed = completions.parse_completion(response.text, rule, form)
   return _completion([response], response.text, parsed.rationale, parsed.answer)
@@ -117,10 +112,10 @@ class FewShot:
 
   Attributes:
     template: Exemplars that start with 'Q:', a blank line between any two.
-    rule: Reads the answer.
-    sampling: How completions are drawn; 'Q:' stops them unless it says other.
-    shuffle_seed: None keeps the exemplars' order. Else each input and sample
-      has an order of its own, that it and the seed decide.
+    rule: Parses the answer.
+    sampling: How completions are sampled; 'Q:' stops them unless it has a stop.
+    shuffle_seed: None keeps the order of the exemplars. Otherwise each input
+      and sample has an order of its own, which it and the seed decide.
   """
 
   template: prompts.PromptTemplate
@@ -135,9 +130,8 @@ class FewShot:
       by = f"shuffle_seed={self.shuffle_seed}"
       self.template = self.template.changed(by)
     self.name, self.sha256 = self.template.name, self.template.sha256
-    self.form = (
-      f'a rationale, then "So the answer is X." (X: {_form(self.rule)})'
-    )
+    answer = rules.form_of(self.rule).text
+    self.form = f'a rationale, then "So the answer is X." (X: {answer})'
 
   def prompt(self, input: str, sample: int) -> str:
     """Returns the whole prompt."""
@@ -150,12 +144,11 @@ class FewShot:
     return "\n\n".join([*first, *shots, asked.replace(prompts.HOLE, input)])
 
   async def complete(self, input: str, sample: int, ask: AskOne) -> Completion:
-    """Returns the completion, read at its 'So the answer is'."""
-    request = self.sampling.request(
-      self.prompt(input, sample), sample, stop=self._stop
-    )
+    """Returns the completion, parsed at its 'So the answer is'."""
+    prompt = self.prompt(input, sample)
+    request = self.sampling.request(prompt, sample, stop=self._stop)
     rule = rules.rule_for(self.rule, input)
-    return _read(await ask(request), rule, "sentence")
+    return _parse(await ask(request), rule, "sentence")
 
 
 @dataclass
@@ -163,9 +156,9 @@ class ZeroShotTwoSteps:
   """Reason, then extract the answer (Ho et al. 2023, 3; Kojima et al. 2022).
 
   Attributes:
-    rule: Reads the answer, and chooses the trigger unless one is given.
-    sampling: How completions are drawn.
-    trigger: What the second prompt ends in, as 'the answer is'.
+    rule: Parses the answer, and chooses the trigger unless one is given.
+    sampling: How completions are sampled.
+    trigger: The end of the second prompt, such as 'the answer is'.
   """
 
   rule: rules.AnswerRule
@@ -174,14 +167,15 @@ class ZeroShotTwoSteps:
 
   def __post_init__(self) -> None:
     template = prompts.load_prompt("zero_shot_two_step_v1")
-    self.trigger = self.trigger or f"the answer{_kind(self.rule)} is"
+    answer = rules.form_of(self.rule)
+    self.trigger = self.trigger or f"the answer{answer.kind} is"
     named = template.changed(self.trigger)
     self.name, self.sha256 = named.name, named.sha256
-    self.form = f'"Therefore, {self.trigger} X." (X: {_form(self.rule)})'
+    self.form = f'"Therefore, {self.trigger} X." (X: {answer.text})'
     self._reason, self._extract = template.text.split(_STEPS)
 
   async def complete(self, input: str, sample: int, ask: AskOne) -> Completion:
-    """Returns both completions; without reasoning nothing is extracted."""
+    """Returns both completions; without reasoning there is no second one."""
     asked = prompts.fill(self._reason, input=input)
     first = await ask(self.sampling.request(asked, sample))
     reasoning = completions.split_thinking(first.text)[1].strip()
@@ -204,60 +198,60 @@ class ZeroShotOneStep:
   rule: rules.AnswerRule
   sampling: Sampling = field(default_factory=Sampling)
 
+  _file: ClassVar = "zero_shot_one_step_v1"
+  _layout: ClassVar = "<rationale>…</rationale> <answer>X</answer>"
+
   def __post_init__(self) -> None:
-    self._template = prompts.load_prompt("zero_shot_one_step_v1")
+    self._template = prompts.load_prompt(self._file)
     self.name, self.sha256 = self._template.name, self._template.sha256
-    self.form = (
-      f"<rationale>…</rationale> <answer>X</answer> (X: {_form(self.rule)})"
-    )
+    self._answer = rules.form_of(self.rule).text
+    self.form = f"{self._layout} (X: {self._answer})"
+
+  def prompt(self, input: str) -> str:
+    """Returns the whole prompt."""
+    text = self._template.text
+    return prompts.fill(text, input=input, form=self._answer)
 
   async def complete(self, input: str, sample: int, ask: AskOne) -> Completion:
-    """Returns the completion, read at its tags."""
-    prompt = prompts.fill(
-      self._template.text, input=input, form=_form(self.rule)
-    )
-    response = await ask(self.sampling.request(prompt, sample))
-    return _read(response, rules.rule_for(self.rule, input), "tags")
+    """Returns the completion, parsed at its tags."""
+    response = await ask(self.sampling.request(self.prompt(input), sample))
+    return _parse(response, rules.rule_for(self.rule, input), "tags")
 
 
 @dataclass
-class Structured:
+class Structured(ZeroShotOneStep):
   """A JSON object by a schema; between tags where the server has no schemas."""
 
-  rule: rules.AnswerRule
-  sampling: Sampling = field(default_factory=Sampling)
+  _file: ClassVar = "structured_v1"
+  _layout: ClassVar = '{"rationale": "…", "answer": "X"}'
 
   def __post_init__(self) -> None:
-    self._template = prompts.load_prompt("structured_v1")
-    self.name, self.sha256 = self._template.name, self._template.sha256
-    self.form = f'{{"rationale": "…", "answer": "X"}} (X: {_form(self.rule)})'
-    self._otherwise = ZeroShotOneStep(self.rule, self.sampling)
+    super().__post_init__()
+    self._fallback = ZeroShotOneStep(self.rule, self.sampling)
     self._refused = False
 
   async def complete(self, input: str, sample: int, ask: AskOne) -> Completion:
-    """Returns the completion, read as JSON."""
+    """Returns the completion, parsed as JSON."""
     rule = rules.rule_for(self.rule, input)
     if not self._refused:
-      prompt = prompts.fill(
-        self._template.text, input=input, form=_form(self.rule)
+      request = self.sampling.request(
+        self.prompt(input), sample, schema=_schema(rule)
       )
-      request = self.sampling.request(prompt, sample, schema=_schema(rule))
       try:
-        return _read(await ask(request), rule, "json")
+        return _parse(await ask(request), rule, "json")
       except AskingError as error:
         if error.kind != "unsupported":
           raise
         self._refused = True
-    return await self._otherwise.complete(input, sample, ask)
+    return await self._fallback.complete(input, sample, ask)
 
 
 def _schema(rule: rules.AnswerRule) -> str:
   """Returns the JSON schema of a rationale and an answer, as text."""
   answer: dict[str, Any] = {"type": "string"}
-  if isinstance(rule, rules.ChoiceAnswer):
-    answer["enum"] = list(dict.fromkeys(rule.choices))
-  elif isinstance(rule, rules.YesNoAnswer):
-    answer["enum"] = ["yes", "no"]
+  values = rules.form_of(rule).values
+  if values:
+    answer["enum"] = list(values)
   # The rationale first: a model that answers first reasons for its answer.
   schema = {
     "type": "object",
@@ -268,36 +262,12 @@ def _schema(rule: rules.AnswerRule) -> str:
   return json.dumps(schema)
 
 
-def _form(rule: rules.AnswerRule) -> str:
-  """Returns what an answer is to look like, for a prompt."""
-  match rule:
-    case rules.NumberAnswer():
-      return "the answer as a number"
-    case rules.YesNoAnswer():
-      return "yes or no"
-    case rules.ChoiceAnswer(choices):
-      return "one of: " + ", ".join(choices)
-    case rules.ListedChoiceAnswer():
-      return "the letter and the text of one choice"
-    case rules.ExpressionAnswer():
-      return "the answer as an arithmetic expression of the question's numbers"
-  return "the answer alone"
-
-
-def _kind(rule: rules.AnswerRule) -> str:
-  """Returns what a trigger says of the answer's kind (Kojima et al. 2022)."""
-  match rule:
-    case rules.NumberAnswer():
-      return " (arabic numerals)"
-    case rules.YesNoAnswer():
-      return " (yes or no)"
-    case rules.ChoiceAnswer(choices):
-      return f" ({', '.join(choices[:-1])} or {choices[-1]})"
-    case rules.ListedChoiceAnswer():
-      return " (the letter of one choice)"
-    case rules.ExpressionAnswer():
-      return " (an arithmetic expression)"
-  return ""
+STYLES: dict[str, Any] = {
+  "few_shot": FewShot,
+  "zero_shot_two_step": ZeroShotTwoSteps,
+  "zero_shot_one_step": ZeroShotOneStep,
+  "structured": Structured,
+}
 
 
 def create_style(
@@ -312,30 +282,29 @@ def create_style(
   """Returns one of `STYLES`.
 
   Args:
-    name: Which one.
-    rule: Reads the answers.
+    name: Its name.
+    rule: Parses the answers.
     template: The exemplars of `few_shot`.
-    sampling: How completions are drawn.
+    sampling: How completions are sampled.
     shuffle_seed: Shuffles the exemplars of `few_shot`.
-    trigger: What asks for the answer in `zero_shot_two_step`; '' is by `rule`.
+    trigger: Asks for the answer in `zero_shot_two_step`; '' is by `rule`.
 
   Raises:
     UserError: There is no such style, or an option is another style's.
   """
-  sampling = sampling or Sampling()
-  if shuffle_seed is not None and name != "few_shot":
-    raise UserError(f"The style '{name}' has no exemplars to shuffle.")
-  if trigger and name != "zero_shot_two_step":
-    raise UserError(f"The style '{name}' has no trigger.")
-  if name == "few_shot":
-    return FewShot(template, rule, sampling, shuffle_seed)
-  if name == "zero_shot_two_step":
-    return ZeroShotTwoSteps(rule, sampling, trigger)
-  if name == "zero_shot_one_step":
-    return ZeroShotOneStep(rule, sampling)
-  if name == "structured":
-    return Structured(rule, sampling)
-  raise UserError(
-    f"There is no prompting style '{name}'.",
-    expected="one of " + ", ".join(STYLES),
-  )
+  if name not in STYLES:
+    raise errors.unknown("prompting style", name, STYLES)
+  style = STYLES[name]
+  known = {each.name for each in dataclasses.fields(style)}
+  if shuffle_seed is not None and "shuffle_seed" not in known:
+    raise errors.UserError(f"The style '{name}' has no exemplars to shuffle.")
+  if trigger and "trigger" not in known:
+    raise errors.UserError(f"The style '{name}' has no trigger.")
+  options = {
+    "template": template,
+    "rule": rule,
+    "sampling": sampling or Sampling(),
+    "shuffle_seed": shuffle_seed,
+    "trigger": trigger,
+  }
+  return style(**{key: options[key] for key in options if key in known})

@@ -198,3 +198,11 @@ def test_an_expression_has_the_value_that_it_was_made_with(made):
 def test_a_number_is_read_back_from_every_way_to_write_it(number, form):
   assert NUMBER.equal(f"it is {form.format(number)}.", str(number))
   assert not NUMBER.equal(form.format(number), str(number + 1))
+
+
+def test_the_former_address_of_the_rules_still_works():
+  from distill.answers import rules
+  from distill.teacher import answers
+
+  assert answers.ChoiceAnswer is rules.ChoiceAnswer
+  assert answers.rule_for is rules.rule_for

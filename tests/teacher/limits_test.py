@@ -14,7 +14,7 @@ OVERLOADED = AskingError("overloaded", "", True)
 def test_the_rates_say_how_long_requests_take():
   limits = Limits(tokens_per_minute=60, requests_per_minute=6)
   assert limits.seconds(5, 10) == 50
-  with pytest.raises(UserError, match="max_concurrency=0"):
+  with pytest.raises(UserError, match="--max_concurrency has"):
     Limits(max_concurrency=0)
 
 

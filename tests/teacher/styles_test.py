@@ -187,3 +187,22 @@ def test_options_of_another_style_are_refused():
   ]:
     with pytest.raises(UserError, match=name):
       styles.create_style(name, NUMBER, SHOTS, **options)
+
+
+class UsersRule:
+  """A rule of a user's own: it reads the last word and has no form."""
+
+  def parse(self, text):
+    return text.split()[-1].rstrip(".") if text.split() else None
+
+  def equal(self, a, b):
+    return a == b
+
+
+def test_a_users_rule_without_a_form_has_the_default_one():
+  script = Script(said(json.dumps({"rationale": "Add.", "answer": "is 8"})))
+  got = complete(styles.Structured(UsersRule()), script)
+  assert got.answer == "8" and "the answer alone" in script.requests[0].prompt
+  schema = json.loads(script.requests[0].schema)
+  assert schema["properties"]["answer"] == {"type": "string"}
+  assert styles.ZeroShotTwoSteps(UsersRule()).trigger == "the answer is"
