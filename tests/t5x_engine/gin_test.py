@@ -72,7 +72,7 @@ def test_the_line_of_t5x_configures_this_trainer_too(name, monkeypatch):
     [
       *("--gin_search_paths=gin_configs", "--gin_file=runs/finetune.gin"),
       *(f"--gin_file={name}", "--gin.MODEL_DIR='/path'"),
-      "--gin.INITIAL_CHECKPOINT_PATH='/public/checkpoint_1000000'",
+      "--gin.INITIAL_CHECKPOINT_PATH='gs://public/checkpoint_1000000'",
     ],
   )
   arguments = gin.get_bindings(train)
