@@ -1,20 +1,53 @@
 """Packaging of distill: the library, the tasks and the gin files."""
 
 import pathlib
+import re
 
 import setuptools
 
 ROOT = pathlib.Path(__file__).parent
-VERSION = "0.1.0"
+PACKAGE = (ROOT / "distill/__init__.py").read_text()
+[VERSION] = re.findall(r'^__version__ = "(.+)"$', PACKAGE, re.MULTILINE)
 
 
 setuptools.setup(
   name="distill-jax",
   version=VERSION,
-  description="Distilling step-by-step for T5 students, JAX/TPU first.",
+  description="Distilling step-by-step for T5 on JAX: rationales of a large"
+  " language model train a small one",
   long_description=(ROOT / "README.md").read_text(),
   long_description_content_type="text/markdown",
-  license="Apache-2.0",
+  author="The distill-jax authors",
+  license_expression="Apache-2.0",
+  license_files=["LICENSE"],
+  keywords=[
+    "distilling step-by-step",
+    "knowledge distillation",
+    "rationales",
+    "chain of thought",
+    "T5",
+    "T5X",
+    "SeqIO",
+    "JAX",
+    "TPU",
+  ],
+  classifiers=[
+    "Development Status :: 4 - Beta",
+    "Environment :: Console",
+    "Intended Audience :: Developers",
+    "Intended Audience :: Science/Research",
+    "Operating System :: POSIX :: Linux",
+    "Programming Language :: Python :: 3 :: Only",
+    "Programming Language :: Python :: 3.11",
+    "Programming Language :: Python :: 3.12",
+    "Programming Language :: Python :: 3.13",
+    "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    "Typing :: Typed",
+  ],
+  project_urls={
+    "Paper": "https://arxiv.org/abs/2305.02301",
+    "T5X": "https://github.com/google-research/t5x",
+  },
   python_requires=">=3.11,<3.14",
   packages=setuptools.find_namespace_packages(
     include=["distill", "distill.*", "tasks", "tasks.*", "gin_configs*"]

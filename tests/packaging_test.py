@@ -7,8 +7,37 @@ import sys
 import zipfile
 
 import pytest
+import yaml
+
+import distill
 
 ROOT = pathlib.Path(__file__).parent.parent
+
+
+def test_the_citation_has_the_version_of_the_package():
+  citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+  assert citation["version"] == distill.__version__
+
+
+def test_github_and_pre_commit_run_what_scripts_test_runs():
+  workflow = (ROOT / ".github/workflows/test.yml").read_text()
+  steps = yaml.safe_load(workflow)["jobs"]["test"]["steps"]
+  assert steps[-1] == {"run": "scripts/test.sh"}
+  hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
+  script = (ROOT / "scripts/test.sh").read_text()
+  for hook in hooks["repos"][0]["hooks"]:
+    tool, *command = hook["name"].split()
+    assert " ".join([f"$bin/{tool}", *command]) in script
+    assert hook["entry"].startswith(f".venv/bin/{hook['name']}")
+
+
+@pytest.mark.parametrize("name", ["bug", "feature"])
+def test_an_issue_template_asks_something(name):
+  text = (ROOT / f".github/ISSUE_TEMPLATE/{name}.yml").read_text()
+  template = yaml.safe_load(text)
+  assert template["name"] and template["description"]
+  for field in template["body"]:
+    assert field["type"] == "textarea" and field["attributes"]["label"]
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +68,17 @@ def wheel(tmp_path_factory):
 
 
 def test_wheel_has_library_tasks_and_gin_files_only(wheel):
-  names = zipfile.ZipFile(wheel).namelist()
+  archive = zipfile.ZipFile(wheel)
+  names = archive.namelist()
+  [metadata] = [name for name in names if name.endswith("dist-info/METADATA")]
+  metadata = archive.read(metadata).decode()
+  for line in (
+    f"Version: {distill.__version__}",
+    "License-Expression: Apache-2.0",
+    "Classifier: Typing :: Typed",
+    "Project-URL: Paper, https://arxiv.org/abs/2305.02301",
+  ):
+    assert line in metadata.splitlines()
   tops = {name.split("/")[0] for name in names}
   assert {"distill", "tasks", "gin_configs"} == {
     top for top in tops if not top.endswith(".dist-info")
