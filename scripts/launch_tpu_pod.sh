@@ -51,7 +51,7 @@ data="" env="" logs=logs spot="" delete="" dry_run="" max_restarts=100 poll_seco
 
 say() { echo "$(date -u +%H:%M:%S) $*" >&2; }
 
-# Prints what is wrong and what mends it; exits as for every user error.
+# Prints the problem and its fix; exits as for every user error.
 fail() {
   printf 'error: %s\n  fix:      %s\n' "$1" "$2" >&2
   exit 2
