@@ -24,17 +24,18 @@ are 95% intervals of a bootstrap over seeds and test examples, paired.
   if the whole interval is below. Otherwise it cannot be told. The bar is 0 if
   none is named. If the results of single examples were not kept, only seeds are
   drawn, which is rough, and one seed has no interval.
-- "Step-by-step needs less data" is tested by the smallest share of the data that
-  suffices. It holds if even the upper end of the interval is less than all of
-  the data. It does not hold if the lower end is already all of the data, or if
-  no share suffices.
+- "Step-by-step needs less data" is tested by the smallest share of the data
+  that suffices. It holds if even the upper end of the interval is less than all
+  of the data. It does not hold if the lower end is already all of the data, or
+  if no share suffices.
 - "A small student passes its teacher" is tested by the smallest student that
   suffices. It holds if the upper end of the interval is a student. It does not
   hold if even at the lower end no student suffices.
-- Only shares and students that were run are considered. Nothing is interpolated.
+- Only shares and students that were run are considered. Nothing is
+  interpolated.
 - One seed cannot decide a claim. Neither can a comparison in which the task is
-  not learned: the better student, or the one that sets the bar, is less than ten
-  points above always giving the most frequent answer of the test split.
+  not learned: the better student, or the one that sets the bar, is less than
+  ten points above always giving the most frequent answer of the test split.
 """
 # To be as good as a student that gains less on one answer is no feat.
 _LEARNT = 10.0
