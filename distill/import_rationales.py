@@ -73,10 +73,10 @@ def main(argv: Sequence[str]) -> None:
   lookup.check_family(flags.task, flags.module, directory)
   quick_checks.check_folder(directory, "--output_dir")
   folder = pathlib.Path(flags.input_dir)
-  if not folder.is_dir():
+  if not folder.exists():
     raise errors.UserError(
-      f"There is no folder '{folder}'.",
-      expected="--input_dir: a folder with the files to import",
+      f"There is nothing at '{folder}'.",
+      expected="--input_dir: a folder with the files to import, or a file",
       remedy="correct --input_dir",
     )
   startup.import_tensorflow()
