@@ -70,15 +70,25 @@ def raised() -> Iterator[None]:
 
 @contextlib.contextmanager
 def held_back() -> Iterator[None]:
-  """Delays SIGINT to the end of the context.
+  """Delays SIGINT and SIGTERM to the end of the context.
 
   A process that is started within it never gets a Ctrl-C of the terminal.
   """
-  before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+  noted: list[int] = []
+  # Another thread may take a signal that this one blocks.
+  handlers = {
+    number: signal.signal(number, lambda number, frame: noted.append(number))
+    for number in SIGNALS
+  }
+  mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
   try:
     yield
   finally:
-    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    for number, handler in handlers.items():
+      signal.signal(number, handler or signal.SIG_DFL)
+    for number in noted[:1]:
+      signal.raise_signal(number)
 
 
 @contextlib.contextmanager

@@ -82,3 +82,18 @@ def test_beams_by_macros(flags, tmp_path):
   for line in lines:
     assert line["score"] > -1e3
     assert all(d["score"] <= line["score"] for d in line.get("decodes", []))
+
+
+def test_the_time_left_is_that_of_the_batches_left(capsys, monkeypatch):
+  now = [0.0]
+  monkeypatch.setattr(infer.time, "monotonic", lambda: now[0])
+  progress = infer.Progress(batch_size=30)
+  for number in range(1, 101):
+    if number % 30 == 1:
+      now[0] += 5.0  # a batch comes at once
+    progress("riddles", number, 100)
+  lines = capsys.readouterr().err.splitlines()
+  # Nothing is known of the pace in the first batch.
+  assert lines[:3] == [f"riddles: {n}/100" for n in (10, 20, 30)]
+  assert lines[3] == "riddles: 40/100  ETA 10 s"
+  assert lines[-1] == "riddles: 100/100  ETA 0 s"

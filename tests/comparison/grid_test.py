@@ -2,7 +2,7 @@
 
 import pytest
 
-from distill import errors, gin_flags, gin_survey
+from distill import compare, errors, gin_flags, gin_survey
 from distill.comparison import flags
 from distill.comparison import grid as grid_lib
 
@@ -117,3 +117,63 @@ def test_grid_files_are_gin_alone():
     survey = gin_survey.Survey([""])
     survey.add_file(str(path))
     assert not survey.read and not survey.imported
+
+
+OWN = """
+FAMILIES = ('mine',)
+METHODS = ('finetune',)
+MODELS = {'tiny': 'mine.gin'}
+"""
+
+
+def own_grid(tmp_path, text="", **given):
+  folder = tmp_path / "gin"
+  folder.mkdir(exist_ok=True)
+  experiment = "include 'experiments/last_letters_tiny_finetune.gin'\n"
+  (folder / "mine.gin").write_text(experiment + text)
+  (tmp_path / "grid.gin").write_text(OWN)
+  given = grid_lib.Flags(gin_search_paths=str(folder), **given)
+  return grid_lib.read_grid(str(tmp_path / "grid.gin"), [], [""], given)
+
+
+@pytest.mark.parametrize(
+  ("text", "given"),
+  [
+    ("", {"module": ["json"]}),
+    ("MIXTURE_OR_TASK_MODULE = 'json'", {}),
+    ("import json", {}),
+  ],
+  ids=["flag", "macro", "import"],
+)
+def test_a_family_of_one_s_own_is_registered_in_its_cells(
+  tmp_path, text, given
+):
+  grid = own_grid(tmp_path, text, **given)
+  flags.check(grid)
+  [cell] = grid.cells()
+  assert flags.modules_of(grid, cell) == ["json"]
+  assert flags.modules_of_family(grid, "mine") == ["json"]
+
+
+def test_a_family_that_nothing_registers_is_found_at_once(tmp_path):
+  with pytest.raises(errors.UserError, match="'mine'") as caught:
+    flags.check(own_grid(tmp_path))
+  assert "--module" in caught.value.remedy
+
+
+def test_folders_reach_the_commands_and_are_no_settings(tmp_path):
+  given = {"tfds_data_dir": "/t", "seqio_additional_cache_dirs": "/c,/d"}
+  grid = own_grid(tmp_path, module=["json"], **given)
+  [cell] = grid.cells()
+  for command in ("train", "evaluate"):
+    told = flags.flags_of(grid, cell, command)
+    assert "--tfds_data_dir=/t" in told
+    assert "--seqio_additional_cache_dirs=/c,/d" in told
+    assert f"--gin_search_paths={tmp_path}/gin" in told
+  assert "/t" not in str(flags.settings_of(grid, cell))
+
+
+def test_compare_refuses_what_its_cells_would_not_be_given(tmp_path):
+  (tmp_path / "mine.gin").write_text(SMALLEST)
+  with pytest.raises(errors.UserError, match="--process_count"):
+    compare.main([f"--gin_file={tmp_path}/mine.gin", "--process_count=2"])

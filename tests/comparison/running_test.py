@@ -142,17 +142,26 @@ MACROS = {{'all': {LONGER!r}}}
 """
 
 
-def start(folder):
-  """Starts a run of the grid as a user does, in a group of its own."""
+def start(folder, **streams):
+  """Starts a run of the grid as a user does, in a session of its own."""
   (folder / "grid.gin").write_text(GRID)
+  return start_compare(
+    folder, f"--gin_file={folder}/grid.gin", "--jobs=2", **streams
+  )
+
+
+def start_compare(folder, *flags, path=(), **streams):
+  environment = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}
+  paths = [*path, *filter(None, sys.path)]
   return subprocess.Popen(
     [
-      *(sys.executable, "-m", "distill.compare", "--jobs=2"),
-      *(f"--gin_file={folder}/grid.gin", f"--output_dir={folder}/out"),
+      *(sys.executable, "-m", "distill.compare", *flags),
+      f"--output_dir={folder}/out",
     ],
-    stdout=subprocess.DEVNULL,
-    stderr=subprocess.DEVNULL,
-    env={key: os.environ[key] for key in os.environ if key != "XLA_FLAGS"},
+    **{"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **streams},
+    text=True,
+    env=environment | {"PYTHONPATH": os.pathsep.join(map(str, paths))},
+    start_new_session=True,
   )
 
 
@@ -218,3 +227,102 @@ def test_killed_in_the_middle_and_run_again(tmp_path):
 
 def _is_half_way(home):
   return bool(steps_of(home)) and max(steps_of(home)) < 200
+
+
+def test_ctrl_c_while_workers_start_leaves_no_process(tmp_path):
+  process = start(tmp_path, stderr=subprocess.PIPE)
+  while not process.stderr.readline().startswith("making the cache"):
+    assert process.poll() is None
+  wait_for(lambda: len(workers(process)) >= 2)
+  children = workers(process)
+  # As a terminal sends it: to all processes.
+  os.killpg(process.pid, signal.SIGINT)
+  _, said = process.communicate(timeout=60)
+  assert process.returncode == 130
+  *_, line = said.splitlines()
+  assert line.startswith("stopped by Ctrl-C: 0 of 4 cells are done"), said
+  assert "Traceback" not in said
+  wait_for(lambda: not any(map(is_alive, children)), 10)
+
+
+def is_alive(pid):
+  try:
+    state = pathlib.Path(f"/proc/{pid}/stat").read_text()
+  except FileNotFoundError:
+    return False
+  return state.rpartition(")")[2].split()[0] != "Z"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+  ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+)
+def test_a_stopped_grid_has_saved_its_cells(number, code, tmp_path):
+  cells = tmp_path / "out" / "cells"
+  process = start(tmp_path, stderr=subprocess.PIPE)
+  wait_for(lambda: list(cells.glob("*/model/checkpoint_*0")))
+  children = workers(process)
+  process.send_signal(number)
+  _, said = process.communicate(timeout=120)
+  assert process.returncode == code and "Traceback" not in said
+  wait_for(lambda: not any(map(is_alive, children)), 10)
+  logs = [path.read_text() for path in cells.glob("*/log.txt")]
+  [saved] = re.findall(r"saved at step (\d+) in (\S+);", "".join(logs))[:1]
+  assert pathlib.Path(saved[1]).is_dir()
+
+
+MY_FAMILY = """
+from distill.answers.rules import TextAnswer
+from distill.data import registration
+from distill.data.examples import Example
+
+class Colours:
+  name = "colours"
+  splits = ("train", "validation", "test")
+
+  def examples(self, split):
+    return [
+      Example(f"{split}-{i}", f"{split} {i}", ("red", "green")[i % 2])
+      for i in range(16)
+    ]
+
+registration.register_family(
+  Colours(), answer_rule=TextAnswer(), prompt="few_shot_last_letters"
+)
+"""
+MY_GRID = f"""
+FAMILIES = ('colours',)
+METHODS = ('finetune',)
+MODELS = {{'tiny': 'mine.gin'}}
+MACROS = {{'all': { ({**MACROS, "TRAIN_STEPS": 4})!r}}}
+"""
+
+
+@pytest.mark.long
+def test_a_family_of_one_s_own_after_a_first_try_that_failed(tmp_path):
+  (tmp_path / "my_colours.py").write_text(MY_FAMILY)
+  (tmp_path / "grid.gin").write_text(MY_GRID)
+  (tmp_path / "gin").mkdir()
+  experiment = "include 'experiments/last_letters_tiny_finetune.gin'\n"
+  (tmp_path / "gin" / "mine.gin").write_text(experiment)
+  own = "--module=my_colours", f"--gin_search_paths={tmp_path}/gin"
+
+  def run(*flags):
+    process = start_compare(
+      tmp_path,
+      *(f"--gin_file={tmp_path}/grid.gin", "--jobs=1", *flags),
+      path=[tmp_path],
+      stderr=subprocess.PIPE,
+    )
+    _, said = process.communicate(timeout=600)
+    return process.returncode, said
+
+  code, said = run(own[1])
+  assert code == errors.USER_ERROR_EXIT and "--module" in said
+  long = "--gin.MACROS={'all': {'TASK_FEATURE_LENGTHS': {'inputs': 8,"
+  code, said = run(*own, long + " 'targets': 2}}}")
+  assert code == errors.USER_ERROR_EXIT and "TASK_FEATURE_LENGTHS" in said
+  code, said = run(*own)
+  assert code == 0, said
+  [row] = results.read_results(tmp_path / "out" / "results.json").rows
+  assert (row.task, row.steps, row.train_examples) == ("colours", 4, 16)
