@@ -22,7 +22,7 @@ TEACHERS = {
   "openai": "distill.teacher.openai:OpenAITeacher",
 }
 _ENCODE = json.JSONEncoder(sort_keys=True).encode
-# The fields of `Request` that keys of version 0 spell out. Never changed.
+# The fields of `Request` in keys of version 0. This never changes.
 _LEGACY_FIELDS = (
   *("prompt", "sample", "temperature", "max_tokens", "stop", "top_p", "seed"),
   *("logprobs", "schema"),
@@ -36,16 +36,16 @@ def content_key(content: str) -> str:
 
 @dataclass(frozen=True)
 class Request:
-  """One completion to ask for: plain data, so that it can be hashed.
+  """A request for one completion: plain data, so that it can be hashed.
 
   A field at its default is left out of the key. A new field with a default
   therefore changes no key. The default of a field must never change.
 
   Attributes:
     prompt: The whole text that the teacher sees.
-    sample: Which of several completions of one prompt this is, from 0.
+    sample: The number of this completion among those of one prompt, from 0.
     temperature: Sampling temperature; 0 is greedy.
-    max_tokens: The most tokens of completion to return.
+    max_tokens: The most tokens of the completion.
     stop: Strings before which the completion ends.
     top_p: The share of probability that sampling draws from.
     seed: Seeds the teacher's sampling; `sample` is added to it, so that the
@@ -65,7 +65,7 @@ class Request:
   schema: str = ""
 
   def content(self, teacher: str) -> str:
-    """Returns all that decides the answer, as JSON in one order.
+    """Returns what decides the response, as JSON with sorted keys.
 
     That is the teacher, the prompt and the fields that are not at their
     default.
@@ -77,10 +77,10 @@ class Request:
     return content_key(self.content(teacher))
 
   def keys(self, teacher: str) -> tuple[str, ...]:
-    """Returns the keys to look an answer up by: `key` and the legacy key.
+    """Returns the keys of a stored response: `key` and the legacy key.
 
-    Journals of version 0 have legacy keys. A request that uses a newer field
-    has none.
+    Journals of version 0 have legacy keys. A request with a newer field has no
+    legacy key.
     """
     key = self.key(teacher)
     if not self._changed().keys() <= set(_LEGACY_FIELDS):
@@ -103,12 +103,17 @@ def _defaults(kind: Any) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class Response:
-  """A completion, why it ended ('stop', 'length', …) and what it cost.
+  """A completion, why it ended and its token counts.
 
-  Token counts are the teacher's own; `logprobs` has one entry a completion
-  token where the teacher gives them. `reasoning` is what a reasoning model
-  thought before its answer `text`, `model` what the server calls itself, and
-  `not_sent` the parameters, joined by commas, that the server does not take.
+  Attributes:
+    text: The completion.
+    finish_reason: Why it ended: 'stop', 'length', …
+    prompt_tokens: As the teacher counts them.
+    completion_tokens: As the teacher counts them.
+    logprobs: One for each completion token, None where there are none.
+    reasoning: The thoughts of a reasoning model before `text`.
+    model: The server's own name of the model.
+    not_sent: The parameters that the server does not accept, joined by commas.
   """
 
   text: str
@@ -122,22 +127,22 @@ class Response:
 
   @property
   def is_empty(self) -> bool:
-    """Returns whether there is no text, although it was not cut short."""
-    # Of a teacher of the user's own it may be None.
+    """Returns whether there is no text although it was not cut short."""
+    # A teacher of the user may return None.
     return not (self.text or "").strip() and is_whole(self.finish_reason)
 
 
 class AskingError(Exception):
-  """A request that was not answered.
+  """A request that has no response.
 
   Attributes:
-    kind: What went wrong, in one word of `KINDS`.
-    detail: What the server or the network said, fit to be shown.
-    retryable: Whether the same request may be answered later.
-    retry_after: Seconds after which the server wants to be asked again.
+    kind: What went wrong, one of `KINDS`.
+    detail: The message of the server or the network, safe to print.
+    retryable: Whether a retry of the request may succeed.
+    retry_after: Seconds after which the server allows a retry.
   """
 
-  # Each with what mends it, for the file of failed requests.
+  # Each with its fix, for the file of failed requests.
   KINDS = {
     "rate_limited": "run again; lower --requests_per_minute",
     "overloaded": "run again; lower --max_concurrency",
@@ -148,7 +153,7 @@ class AskingError(Exception):
     "too_large": "run again; lower --max_tokens",
     "empty": "run again; raise --max_tokens or ask another --model",
     "wrong_model": "give --served_model, or ask the server that has --model",
-    "refused": "read what the server said: it will not answer this request",
+    "refused": "read the server's message: it will not answer this request",
     "unsupported": "ask without what the server lacks",
     "unknown_parameter": "correct --extra_body, or leave out its flag",
     "authentication": "put a valid key in the variable of --api_key_env",
@@ -159,7 +164,7 @@ class AskingError(Exception):
     "interrupted": "run again",
     "missing": "run again: no answer is stored",
   }
-  # The next request would fare no better: a run stops at the first of these.
+  # Every other request would fail, too: a run stops at the first of these.
   FATAL = (
     *("authentication", "quota", "not_found", "redirect", "budget"),
     *("wrong_model", "unknown_parameter"),
@@ -185,7 +190,7 @@ class AskingError(Exception):
 
   @property
   def ends_run(self) -> bool:
-    """Returns whether nothing may be asked after this failure."""
+    """Returns whether no request may follow this failure."""
     return self.fatal or self.kind == "interrupted"
 
 
@@ -200,7 +205,7 @@ def refuse_empty(response: Response) -> Response:
   return response
 
 
-# Asks one request: durable, limited and retried; raises AskingError.
+# Answers one request: stored, limited and retried; raises AskingError.
 AskOne = Callable[[Request], Awaitable[Response]]
 
 
@@ -213,7 +218,7 @@ class Teacher(Protocol):
 
   @property
   def name(self) -> str:
-    """Names the teacher and what changes its answers, for the manifest."""
+    """The teacher with what changes its responses, for the manifest."""
 
   async def complete(self, request: Request) -> Response:
     """Returns one completion of `request.prompt`, or raises AskingError."""

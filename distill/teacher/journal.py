@@ -1,14 +1,15 @@
-"""The journal: every answer that was ever paid for, found by its content.
+"""The journal: every response that was paid for, found by its request.
 
-One SQLite file a machine (write-ahead log, which machines cannot share) in
-the journal's folder. A thread reads, claims and stores for all requests that
-wait, in one transaction and one flush to the disk at a time, so that thousands
-of answers a second are durable before they count.
+The journal's folder has one SQLite file for each machine, since machines cannot
+share a write-ahead log. A thread reads, claims and stores for all waiting
+requests in one transaction with one flush to the disk. So thousands of
+responses a second are durable before they are used.
 """
 
 import asyncio
 import contextlib
 import fcntl
+import functools
 import json
 import pathlib
 import socket
@@ -16,8 +17,7 @@ import sqlite3
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from types import TracebackType
+from concurrent.futures import ThreadPoolExecutor
 from typing import Self
 
 from distill.answers.finish_reasons import is_whole
@@ -25,9 +25,9 @@ from distill.errors import UserError
 from distill.teacher import journal_rows
 from distill.teacher.interface import AskingError, Response
 
-# How long the first that waits lets others join its transaction.
+# Seconds in which further actions join the transaction of the first.
 _GATHER_SECONDS = 0.02
-# How often to look whether another process has its answer.
+# Seconds between two looks at a request that another process has sent.
 _POLL_SECONDS = 0.2
 _ROWS_A_STATEMENT = 500
 _OTHERS = "asked by another process"
@@ -37,15 +37,15 @@ _Results = list[str | None]
 
 
 class Journal:
-  """The answers in a folder, and who is asking for which now.
+  """The responses in a folder, and which process sends which request now.
 
-  Any number of processes of one machine may use it at once: what one asks for
-  the others wait for. What other machines have left in the folder is taken
-  over when it is opened.
+  Any number of processes of one machine may use it at once: a request that one
+  process has sent is waited for by the others. Journals that other machines
+  have left in the folder are imported when it is opened.
   """
 
   def __init__(self, folder: str | pathlib.Path) -> None:
-    """Opens or makes the journal.
+    """Opens or creates the journal.
 
     Raises:
       UserError: The folder cannot be written, or holds a damaged journal.
@@ -65,7 +65,7 @@ class Journal:
     self._thread = ThreadPoolExecutor(1, "journal")
     try:
       self.folder.mkdir(parents=True, exist_ok=True)
-      # The kernel lets go of the lock however this process ends.
+      # The kernel frees the lock however this process ends.
       self._lock = self._lock_path(self._owner).open("w")
       fcntl.flock(self._lock, fcntl.LOCK_EX)
       self._writer = self._connect()
@@ -75,13 +75,16 @@ class Journal:
       raise _broken(self.path, error) from error
 
   async def begin(self, key: str, *older: str) -> Response | AskingError | None:
-    """Returns the stored outcome of a request, or None: it is ours to ask.
+    """Returns the stored outcome of a request, or claims the request.
 
-    While another process that lives is asking for it, this waits.
+    While another running process has claimed it, this waits.
 
     Args:
-      key: The request's key, which is claimed.
+      key: The request's key.
       *older: Keys that the outcome may be stored under instead.
+
+    Returns:
+      The outcome. None: the caller is to send the request.
     """
     keys = (key, *older)
     while (found := await self._submit("begin", *keys)) == _OTHERS:
@@ -91,22 +94,21 @@ class Journal:
   async def store(
     self, key: str, content: str, outcome: Response | AskingError
   ) -> None:
-    """Returns once the outcome of a claimed key is on the disk.
+    """Returns once the outcome of a claimed request is on the disk.
 
     Args:
-      key: The request's.
-      content: The request's, with its teacher.
-      outcome: The answer, or a failure that will always be one.
+      key: The request's key.
+      content: The request's content, with its teacher.
+      outcome: The response, or a permanent failure.
     """
-    row = journal_rows.encode(key, content, outcome)
-    await self._submit("store", *row)
+    await self._submit("store", *journal_rows.encode(key, content, outcome))
 
   async def release(self, key: str) -> None:
-    """Gives back a claim without an answer."""
+    """Ends a claim without an outcome."""
     await self._submit("release", key)
 
   def look_up(self, *keys: str) -> Response | AskingError | None:
-    """Returns the outcome under the first key that has one, else None."""
+    """Returns the outcome under the first key that has one, or None."""
     select = "SELECT response FROM answers WHERE key = ?"
     for key in keys:
       found = self._reader.execute(
@@ -127,25 +129,25 @@ class Journal:
       yield
 
   def forget_uses(self, split: str) -> None:
-    """Begins a new draft of the answers that a split uses."""
+    """Begins a new draft of the responses that a split uses."""
     with self._transaction(self._reader) as execute:
       execute("DELETE FROM drafts WHERE split = ?", (split,))
 
   def use(self, split: str, *keys: str) -> bool:
-    """Notes in the draft that a split uses what is stored under any key.
+    """Notes in the draft that a split uses the responses under the keys.
 
     Returns:
-      Whether that is new.
+      Whether any was not in the draft yet.
     """
     note = "INSERT OR IGNORE INTO drafts SELECT ?, key FROM answers WHERE key ="
     rows = [self._reader.execute(f"{note} ?", (split, key)) for key in keys]
     return any(row.rowcount > 0 for row in rows)
 
   def keep_uses(self, split: str, *, append: bool = False) -> None:
-    """Makes the draft final: the split is written.
+    """Makes the draft final once the split is written.
 
     Args:
-      split: Which.
+      split: The split.
       append: Whether it still uses what it used before, too.
     """
     with self._transaction(self._reader) as execute:
@@ -162,7 +164,7 @@ class Journal:
       execute("DELETE FROM drafts WHERE split = ?", (split,))
 
   def take_draft(self, split: str) -> list[journal_rows.Row]:
-    """Returns the rows in a split's draft, and ends the draft."""
+    """Returns the rows in a split's draft, and deletes the draft."""
     rows = self._reader.execute(
       "SELECT answers.* FROM answers JOIN drafts USING (key) WHERE split = ?",
       (split,),
@@ -171,12 +173,12 @@ class Journal:
     return rows
 
   def is_shared(self) -> bool:
-    """Returns whether another process that lives has the folder open."""
+    """Returns whether another running process has the folder open."""
     owners = {path.stem for path in self.folder.glob("*.lock")}
     return any(map(self._lives, owners - {self._owner}))
 
   def take_over(self) -> None:
-    """Takes over what other machines have left in the folder."""
+    """Imports the journals that other machines have left in the folder."""
     for path in sorted(self.folder.glob("*.sqlite")):
       version = journal_rows.version(path)
       known = self._writer.execute(
@@ -214,16 +216,11 @@ class Journal:
   def __enter__(self) -> Self:
     return self
 
-  def __exit__(
-    self,
-    kind: type[BaseException] | None,
-    error: BaseException | None,
-    trace: TracebackType | None,
-  ) -> None:
+  def __exit__(self, kind: object, error: object, trace: object) -> None:
     try:
       self.close()
     except UserError:
-      # What failed first is what the user must see.
+      # The user must see the first failure.
       if error is None:
         raise
 
@@ -231,7 +228,7 @@ class Journal:
   def _transaction(
     self, connection: sqlite3.Connection
   ) -> Iterator[Callable[..., sqlite3.Cursor]]:
-    """Commits at the end of the context, or rolls back; gives `execute`."""
+    """Gives `execute`; commits at the end of the context, or rolls back."""
     try:
       connection.execute("BEGIN IMMEDIATE")
       with connection:
@@ -244,14 +241,14 @@ class Journal:
       self.path, timeout=60, isolation_level=None, check_same_thread=False
     )
     connection.execute("PRAGMA journal_mode=WAL")
-    # Survives the machine's end too, not only that of the process.
+    # Survives a crash of the machine, not only of the process.
     connection.execute("PRAGMA synchronous=FULL")
     connection.executescript(journal_rows.SCHEMA)
     connection.create_function("is_whole", 1, is_whole, deterministic=True)
     return connection
 
   def _submit(self, *action: str) -> "asyncio.Future[str | None]":
-    """Queues an action for the next transaction; returns its result to be."""
+    """Queues an action for the next transaction; returns its future result."""
     loop = asyncio.get_running_loop()
     result: asyncio.Future[str | None] = loop.create_future()
     self._waiting.append(((action[0], action[1:]), result))
@@ -261,32 +258,25 @@ class Journal:
     return result
 
   def _start(self, loop: asyncio.AbstractEventLoop) -> None:
-    """Hands all that wait to the thread."""
+    """Hands all waiting actions to the thread."""
     batch, self._waiting = self._waiting, []
-
-    def settle(done: "Future[_Results]") -> None:
-      # The loop is closed where the run was interrupted.
-      with contextlib.suppress(RuntimeError):
-        loop.call_soon_threadsafe(self._settle, loop, batch, done)
-
     actions = [action for action, _ in batch]
-    self._thread.submit(self._transact, actions).add_done_callback(settle)
+    done = loop.run_in_executor(self._thread, self._transact, actions)
+    done.add_done_callback(functools.partial(self._settle, loop, batch))
 
   def _settle(
     self,
     loop: asyncio.AbstractEventLoop,
     batch: list[tuple[_Action, "asyncio.Future[str | None]"]],
-    done: "Future[_Results]",
+    done: "asyncio.Future[_Results]",
   ) -> None:
-    """Gives a transaction's results to those who wait for them."""
+    """Passes on the results of a transaction, and starts the next."""
     failure = done.exception()
     results = [None] * len(batch) if failure else done.result()
     for (_, future), result in zip(batch, results, strict=True):
-      if future.done():
-        continue
-      if failure:
+      if failure and not future.done():
         future.set_exception(failure)
-      else:
+      elif not future.done():
         future.set_result(result)
     self._busy = bool(self._waiting)
     if self._busy:
@@ -295,8 +285,8 @@ class Journal:
   def _transact(self, actions: Sequence[_Action]) -> _Results:
     if not actions:
       return []
-    # One statement for each kind of action: a statement for each would hand
-    # the interpreter's lock to and fro.
+    # One statement for each kind of action: a statement for each action would
+    # pass the interpreter's lock back and forth.
     asked = [keys for name, keys in actions if name == "begin"]
     stored = [row for name, row in actions if name == "store"]
     ended = [key for name, (key, *_) in actions if name != "begin"]
@@ -309,7 +299,7 @@ class Journal:
     ]
 
   def _begin(self, asked: Sequence[tuple[str, ...]]) -> dict[str, str]:
-    """Returns the answers that there are, and claims the rest if it can."""
+    """Returns the stored outcomes, and claims the other keys if it can."""
     execute = self._writer.execute
     stored = dict(
       execute(
@@ -363,7 +353,7 @@ class Journal:
     return self.folder / f"{owner}.lock"
 
   def _lives(self, owner: str) -> bool:
-    """Returns whether the process that claimed something still runs."""
+    """Returns whether the process of an owner still runs."""
     path = self._lock_path(owner)
     try:
       with path.open() as file:
@@ -377,9 +367,9 @@ class Journal:
 
 
 def _machine() -> str:
-  """Returns a name that no two machines share: cloned ones have one name."""
+  """Returns a name that no two machines share, even cloned ones."""
   address = uuid.getnode()
-  # Python makes one up where there is none, and sets this bit.
+  # Where there is no address Python makes one up, and sets this bit.
   made_up = address >> 40 & 1
   name = socket.gethostname()
   return name if made_up else f"{name}-{address:012x}"
@@ -388,7 +378,8 @@ def _machine() -> str:
 def _broken(path: pathlib.Path, error: BaseException) -> UserError:
   return UserError(
     f"The journal {path} cannot be used.",
-    expected="a journal of ours, or none yet, on a local disk with space",
+    expected="a journal of this project, or none yet, on a local disk with"
+    " free space",
     found=str(error),
-    remedy="mend its permissions or space, or give another --journal_dir",
+    remedy="correct its permissions, free space, or set --journal_dir",
   )

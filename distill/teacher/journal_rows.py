@@ -1,7 +1,7 @@
-"""The tables and rows of a journal, and whether a row is whole.
+"""The tables and rows of a journal, and whether a row is intact.
 
-A row names its own key and digest, so that a damaged one, or one copied while
-another machine was writing, is found out and not believed.
+A row has its own key and digest. So a damaged row, or one that was copied while
+another machine wrote it, is recognised and not used.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS dropped(key TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS imported(file TEXT PRIMARY KEY, version TEXT);
 """
 INSERT = "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?)"
-# Version 0 stored answers without text: they count as not there.
+# Version 0 stored responses without text; they count as missing.
 _EMPTY = """CASE WHEN json_valid(answers.response) THEN
   json_extract(answers.response, '$.error') IS NULL AND
   trim(ifnull(json_extract(answers.response, '$.text'), ''),
@@ -41,7 +41,7 @@ _EMPTY = """CASE WHEN json_valid(answers.response) THEN
   is_whole(printf('%s', json_extract(answers.response, '$.finish_reason'))) END
 """
 ANSWERED = f"({_EMPTY}) IS NOT TRUE"
-# An answer is never overwritten, except one without text.
+# A response is never overwritten, except one without text.
 ON_CONFLICT = f"""ON CONFLICT (key) DO UPDATE SET
   request = excluded.request, response = excluded.response,
   digest = excluded.digest, stored = excluded.stored WHERE {_EMPTY}"""
@@ -53,7 +53,7 @@ Row = tuple[str, str, str, str, float]
 def encode(
   key: str, content: str, outcome: Response | AskingError
 ) -> tuple[str, str, str, str]:
-  """Returns a row but for its time; `content` is the request's."""
+  """Returns a row without its time; `content` is the request's."""
   if isinstance(outcome, AskingError):
     response = json.dumps({"error": outcome.kind, "detail": outcome.detail})
   else:
@@ -62,7 +62,7 @@ def encode(
 
 
 def decode(response: str) -> Response | AskingError:
-  """Returns the outcome that a row's response spells."""
+  """Returns the outcome in a row's response."""
   fields = json.loads(response)
   if "error" in fields:
     return AskingError(fields["error"], fields["detail"], False)
@@ -72,7 +72,7 @@ def decode(response: str) -> Response | AskingError:
 
 
 def is_whole(row: Row) -> bool:
-  """Returns whether a row is what was stored, under its request's key."""
+  """Returns whether a row is as it was stored, under its request's key."""
   key, content, response, digest, _ = row
   return content_key(content) == key and _digest(key, response) == digest
 
@@ -83,13 +83,13 @@ def _digest(key: str, response: str) -> str:
 
 
 def version(path: pathlib.Path) -> str:
-  """Returns what changes whenever a journal's file does."""
+  """Returns a text that changes whenever a journal's file does."""
   stats = [part.stat() for part in _parts(path)]
   return "/".join(f"{stat.st_size}@{stat.st_mtime_ns}" for stat in stats)
 
 
 def read_copy(path: pathlib.Path) -> Iterator[Row]:
-  """Yields the whole rows of another machine's journal, from a copy of it.
+  """Yields the intact rows of another machine's journal, from a copy of it.
 
   SQLite's log cannot be read over a network while its machine writes it.
   """
@@ -97,7 +97,7 @@ def read_copy(path: pathlib.Path) -> Iterator[Row]:
     for part in _parts(path):
       shutil.copy(part, folder)
     with contextlib.closing(sqlite3.connect(f"{folder}/{path.name}")) as copy:
-      # What comes before the damage is good.
+      # The rows before the damage are good.
       with contextlib.suppress(sqlite3.DatabaseError):
         yield from filter(is_whole, copy.execute("SELECT * FROM answers"))
 

@@ -26,11 +26,11 @@ from distill.teacher.interface import (
   refuse_empty,
 )
 
-# Special tokens that some servers leave at the end of a text.
+# Special tokens that some servers leave at the end of a completion.
 _END_OF_TURN = re.compile(
   r"(?:<\|[a-z_]{1,20}\|>|<｜[^｜<>]{1,30}｜>|</s>|<eos>|<end_of_turn>)\Z"
 )
-# Where a server counts no tokens: about four characters each in English.
+# For servers without token counts: the mean in English.
 _CHARACTERS_A_TOKEN = 4
 _STATUS_KINDS = {
   401: "authentication",
@@ -49,7 +49,7 @@ _CREDIT = re.compile(
   r"insufficient (?:quota|balance|credits?|funds)|credit balance|billing error"
   r"|payment required|out of credits"
 )
-# By what an error says, where its status does not tell; the first that fits.
+# By the words of an error, where its status is vague; the first match.
 _SAID_KINDS = (
   ("quota", _CREDIT),
   ("refused", re.compile(r"content policy|content filter|moderation|flagged")),
@@ -109,9 +109,9 @@ def read_response(body: bytes, request: Request, model: str) -> Response:
   """Returns the completion in a reply of status 200, up to the first stop.
 
   Args:
-    body: The reply's bytes.
-    request: What was asked.
-    model: What the server must call itself, up to a date and a path.
+    body: The reply's body.
+    request: The request.
+    model: The name that the server must use, up to a date and a path.
 
   Raises:
     AskingError: 'malformed', 'empty', 'wrong_model', or an error that came as
@@ -147,7 +147,7 @@ def _response(
 ) -> Response:
   raw, parted = _texts(choice)
   thought, text = split_thinking(raw)
-  # What was written before a stop that the server was not sent, or ignored.
+  # The text before a stop that the server was not sent, or ignored.
   ends = [text.find(stop) for stop in request.stop if stop in text]
   length = raw.rfind(text) + min(ends, default=len(text))
   if ends:
@@ -168,7 +168,7 @@ def _response(
 
 
 def _texts(choice: Mapping[str, Any]) -> tuple[str, str]:
-  """Returns a choice's answer and the reasoning that the server parted."""
+  """Returns a choice's text, and its reasoning where that is separate."""
   message = choice.get("message") or {"content": choice["text"]}
   content = message.get("content")
   if isinstance(content, list):
@@ -183,7 +183,7 @@ def _texts(choice: Mapping[str, Any]) -> tuple[str, str]:
 def _text(value: Any) -> str:
   if not isinstance(value, str):
     raise TypeError
-  # JSON can spell half a surrogate pair, which no file can hold.
+  # JSON may have half a surrogate pair, which UTF-8 cannot encode.
   return value.encode("utf-8", "replace").decode("utf-8")
 
 
@@ -194,11 +194,11 @@ def _count(value: Any, text: str) -> int:
 
 
 def _logprobs(found: Any, length: int | None) -> tuple[float, ...] | None:
-  """Returns one number a token, None where the server gave no such list.
+  """Returns one number for each token, None where the server gave none.
 
   Args:
     found: The choice's field.
-    length: The characters of text whose tokens count, None: all.
+    length: The number of characters whose tokens count, None for all.
   """
   if not isinstance(found, Mapping):
     return None
@@ -218,14 +218,14 @@ def _logprobs(found: Any, length: int | None) -> tuple[float, ...] | None:
 
 @dataclass(frozen=True)
 class ServerError:
-  """An error as the server put it.
+  """An error in a server's reply.
 
   Attributes:
-    status: The HTTP status, or the one that the error gives as its code.
-    message: The server's own words.
-    words: Code, type and message in lower case, one space between words.
+    status: The HTTP status, or the one that the error has as its code.
+    message: The server's message.
+    words: Code, type and message in lower case, with single spaces.
     code: The error's own code, '' where it has none.
-    parameter: The parameter that the error is about, '' if it names none.
+    parameter: The parameter that the error names, or ''.
   """
 
   status: int
@@ -236,7 +236,7 @@ class ServerError:
 
 
 def parse_error(status: int, body: bytes) -> ServerError:
-  """Returns the error that a reply holds, whatever its form."""
+  """Returns the error in a reply of any form."""
   try:
     reply = json.loads(body)
   except (ValueError, RecursionError):
@@ -266,11 +266,11 @@ def _word(value: Any) -> str:
 def read_error(
   status: int, headers: Mapping[str, str], body: bytes
 ) -> AskingError:
-  """Returns what a reply without a completion means."""
+  """Returns the error for a reply without a completion."""
   error = parse_error(status, body)
   kind, message = _kind(error), error.message
   if 300 <= status < 400:
-    # Following it would hand the key to whomever the reply names.
+    # Following it would send the key to any server that the reply names.
     kind, message = "redirect", f"to {headers.get('Location', 'nowhere')}"
   shown = f"HTTP {status}: {message}"
   if error.code and error.code not in message:
@@ -279,7 +279,7 @@ def read_error(
 
 
 def _kind(error: ServerError) -> str:
-  """Returns the kind of an error: its status decides, or else its words."""
+  """Returns the kind of an error, by its status or else by its words."""
   kind = _STATUS_KINDS.get(error.status, "")
   if error.status == 429 and _CREDIT.search(error.words):
     return "quota"
@@ -300,14 +300,14 @@ def _kind(error: ServerError) -> str:
 def unwanted_parameter(
   status: int, body: bytes, sent: Mapping[str, Any]
 ) -> str:
-  """Returns the parameter that a server does not take, '' if it names none.
+  """Returns the parameter that a server does not accept, '' if it names none.
 
-  A value out of its range is refused, not left out, unless it is our own
-  default, a temperature of 0.
+  A parameter whose value is out of range is accepted in this sense, unless it
+  is our own default, a temperature of 0.
 
   Args:
-    status: The reply's.
-    body: The reply's.
+    status: The reply's status.
+    body: The reply's body.
     sent: The request's body.
   """
   if status == 200 and (b'"choices"' in body or b'"error"' not in body):
@@ -320,14 +320,14 @@ def unwanted_parameter(
     return name
   if "unsupported" in error.words:
     return name
-  # Without a limit on its tokens a completion may cost anything.
+  # Without a limit on its tokens a completion may have any cost.
   needed = _NOT_TAKEN if name.startswith("max_") else re.compile("")
   fits = needed.search(error.words) and not _OUT_OF_RANGE.search(error.words)
   return name if fits else ""
 
 
 def _named(error: ServerError, names: Collection[str]) -> str:
-  """Returns which of the parameters an error is about, '' if of none."""
+  """Returns the parameter that an error is about, or ''."""
   if error.parameter in names:
     return error.parameter
   for form in (_AS_A_NAME, r"\b{}\b"):
@@ -340,7 +340,7 @@ def _named(error: ServerError, names: Collection[str]) -> str:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-  """Returns the seconds of Retry-After, given as seconds or as a date."""
+  """Returns the seconds of Retry-After, which may be a date."""
   value = headers.get("Retry-After", "").strip()
   try:
     seconds = float(value)
@@ -354,14 +354,14 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def is_same_model(said: str, wanted: str) -> bool:
-  """Returns whether a server that calls itself `said` is the model `wanted`.
+  """Returns whether a server's name of a model means the model `wanted`.
 
   Names are equal up to case, path, revision and a date that only one of them
-  has. Behind an alias, 'name-latest', may be any model of its family.
+  has. An alias, 'name-latest', may be any model of its family.
 
   Args:
-    said: What the server calls itself, '' where it says nothing.
-    wanted: The model that was asked for.
+    said: The server's name, '' where it gives none.
+    wanted: The requested model.
   """
   if not said or said.casefold() == wanted.casefold():
     return True
@@ -385,5 +385,5 @@ def _parts(name: str) -> tuple[str, str]:
 
 
 def _family(name: str) -> str:
-  """Returns the letters that a name starts with."""
+  """Returns the letters at the start of a name."""
   return re.match(r"[a-z]*", name)[0]  # type: ignore[index]

@@ -1,4 +1,4 @@
-"""What asking would take: counted, estimated, and nothing is sent."""
+"""The plan of a run: its requests, tokens and cost; nothing is sent."""
 
 import asyncio
 import collections
@@ -17,13 +17,13 @@ _BAR = 40
 
 @dataclass
 class Estimate:
-  """Tokens of the requests to send: at least, as expected, at most."""
+  """Tokens of the requests to send: the least, the expected, the most."""
 
   prompt: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
   completion: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
 
   def add(self, request: Request) -> int:
-    """Adds a request; returns the tokens that its prompt is expected to be."""
+    """Adds a request; returns the expected tokens of its prompt."""
     length = len(request.prompt)
     for index, characters in enumerate((_PLAIN, _USUAL, _DENSE)):
       self.prompt[index] += length / characters
@@ -34,14 +34,14 @@ class Estimate:
 
 @dataclass
 class Plan:
-  """What a run would do.
+  """What a run would send.
 
   Attributes:
-    samples: Completions wanted.
+    samples: The number of completions.
     requests: Requests to send, identical ones counted once.
     repeated: Requests that are identical to another.
-    cached: Requests whose answer the journal has.
-    estimate: Tokens of those to send.
+    cached: Requests whose response the journal has.
+    estimate: Tokens of the requests to send.
     histogram: Requests by the power of two that their prompt's tokens reach.
   """
 
@@ -56,7 +56,7 @@ class Plan:
 
 
 def make_plan(questions: Sequence[Question], collection: Collection) -> Plan:
-  """Returns the plan for asking; a style's later steps are estimated, too."""
+  """Returns the plan; the later steps of a style are estimated, too."""
   return asyncio.run(_make_plan(questions, collection))
 
 
@@ -81,7 +81,7 @@ async def _make_plan(
     seen.add(short)
     if isinstance(found, AskingError):
       raise found
-    # A stand-in of the expected length leads on to the next step.
+    # Text of the expected length leads to the style's next step.
     words = "word " * round(0.4 * request.max_tokens)
     return found or Response(words, "stop", 0, 0)
 

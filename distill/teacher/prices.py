@@ -1,6 +1,6 @@
-"""What tokens cost: a table with sources and dates, and a budget.
+"""The prices of tokens, in a table with sources and dates, and the budget.
 
-A model that the table does not have costs an unknown sum, never nothing.
+The cost of a model that is not in the table is unknown, never zero.
 """
 
 import asyncio
@@ -19,13 +19,13 @@ TABLE = pathlib.Path(__file__).parent / "prices.toml"
 _UNITS_A_DOLLAR = 10**12
 # Around a prompt: roles and separators of a chat.
 _OVERHEAD_TOKENS = 64
-# The server may have worked, and charged, before these.
+# Failures after which the server may have charged for the request.
 _MAYBE_CHARGED = ("timeout", "connection", "malformed", "wrong_model", "empty")
 
 
 @dataclass(frozen=True)
 class Price:
-  """US dollars for a million tokens, read and written; whence and when.
+  """US dollars for a million tokens, read and written, with the source.
 
   `date` is None where the user has given the price.
   """
@@ -43,22 +43,22 @@ class Price:
 
   @property
   def reference(self) -> str:
-    """Returns where the price is from, and as of which day."""
+    """Returns the source of the price and its date."""
     return f"{self.source}, {self.date}" if self.date else self.source
 
   def cost(self, prompt_tokens: float, completion_tokens: float) -> float:
-    """Returns the US dollars for so many tokens."""
+    """Returns the US dollars for these tokens."""
     return (
       prompt_tokens * self.input + completion_tokens * self.output
     ) / 1_000_000
 
 
-# Of a teacher that says so itself; unlike a price that nobody knows.
+# The price of a teacher that declares itself free.
 FREE = Price("", 0.0, 0.0, "costs nothing", datetime.date(2026, 11, 21))
 
 
 def find_price(model: str, path: str | None = None) -> Price | None:
-  """Returns a model's price, None where no row has it.
+  """Returns the price of a model, None where no row has it.
 
   A row covers its model and the dated versions of it: 'gpt-x-2025-01-31'.
 
@@ -70,30 +70,29 @@ def find_price(model: str, path: str | None = None) -> Price | None:
     rows = tomllib.loads(table.read_text())["price"]
     prices = {row["model"]: Price(**row) for row in rows}
     undated = re.sub(r"-(\d{8}|\d{4}-\d{2}-\d{2})$", "", model)
-    found = prices.get(model) or prices.get(undated)
-    return found
+    return prices.get(model) or prices.get(undated)
   except (OSError, ValueError, TypeError, LookupError) as error:
     raise UserError(
       f"The price table {table} cannot be read.",
       expected="[[price]] rows of model, input, output, source and date",
       found=f"{type(error).__name__}: {error}",
-      remedy="mend the file, or leave out --prices",
+      remedy="correct the file, or leave out --prices",
     ) from error
 
 
 def given_price(
   model: str, flag: str, price_in: float | None, price_out: float | None
 ) -> Price | None:
-  """Returns the price that the user gave by two flags, None if by neither.
+  """Returns the price that the user gave by two flags, None without them.
 
   Args:
     model: The model's name.
-    flag: What the flags' names start with: --price, --verify_price.
+    flag: The start of the two flags: --price or --verify_price.
     price_in: US dollars for a million tokens read.
     price_out: The same for tokens written.
 
   Raises:
-    UserError: One of them is not given, or is no price.
+    UserError: One of them is missing or is not a price.
   """
   if price_in is None and price_out is None:
     return None
@@ -111,22 +110,22 @@ def given_price(
 
 
 def dollars(amount: float | None) -> str:
-  """Returns an amount to be shown: '$1.23', or 'unknown'."""
+  """Returns an amount as text: '$1.23', or 'unknown'."""
   if amount is None:
     return "unknown"
   return f"${amount:,.2f}" if amount >= 1 else f"${amount:.4f}"
 
 
 class Purse:
-  """The money of one run, for all teachers that it asks.
+  """The money of one run, for all of its teachers.
 
   Attributes:
-    max_cost: The most US dollars to spend, None: any sum.
+    max_cost: The most US dollars to spend, None for no limit.
   """
 
   def __init__(self, max_cost: float | None = None) -> None:
     self.max_cost = max_cost
-    # Integers: the last reservation that ends leaves exactly nothing.
+    # Integers, so that the end of the last reservation leaves exactly zero.
     self._spent = self._reserved = 0
     self._freed = asyncio.Event()
 
@@ -136,10 +135,10 @@ class Purse:
     return self._spent / _UNITS_A_DOLLAR
 
   async def take(self, amount: float) -> None:
-    """Reserves US dollars, once it is sure not to lead beyond `max_cost`.
+    """Reserves US dollars, once they cannot lead beyond `max_cost`.
 
     Raises:
-      AskingError: 'budget': nothing that is under way can make it so.
+      AskingError: 'budget': they would, whatever requests in flight cost.
     """
     wanted = _units(amount)
     if self.max_cost is not None:
@@ -156,13 +155,13 @@ class Purse:
     self._reserved += wanted
 
   def give_back(self, amount: float, charged: float) -> None:
-    """Ends a reservation: what was charged is spent."""
+    """Ends a reservation and spends what was charged."""
     self._reserved -= _units(amount)
     self._spent += _units(charged)
     self.wake()
 
   def wake(self) -> None:
-    """Lets those that wait for money look again."""
+    """Lets waiting requests check the money again."""
     self._freed.set()
     self._freed = asyncio.Event()
 
@@ -172,10 +171,10 @@ def _units(amount: float) -> int:
 
 
 class Budget:
-  """One teacher's prices, and the purse that they are paid from.
+  """The price of one teacher, and the purse that pays it.
 
   Attributes:
-    purse: Where the money is.
+    purse: The purse.
   """
 
   def __init__(self, price: Price | None, purse: Purse | None = None) -> None:
@@ -183,7 +182,7 @@ class Budget:
     self._price = price
     if self.purse.max_cost is not None and price is None:
       raise UserError(
-        "--max_cost cannot be kept: a model's price is not known.",
+        "--max_cost cannot be kept: the price of a model is not known.",
         expected=f"the model in {TABLE.name}, in a table of yours or by flags",
         remedy="give --price_in and --price_out (for a judge"
         " --verify_price_in and --verify_price_out), or a table by --prices",
@@ -191,14 +190,14 @@ class Budget:
 
   @property
   def spent(self) -> float | None:
-    """Returns the US dollars so far, None where the price is unknown."""
+    """Returns the US dollars spent, None where the price is unknown."""
     return None if self._price is None else self.purse.spent
 
   async def reserve(self, request: Request) -> float:
     """Returns the most that a request can cost, held until `settle`.
 
     Raises:
-      AskingError: 'budget': there is not enough.
+      AskingError: 'budget': there is not enough money.
     """
     most = self.most(request)
     if self._price is not None:
@@ -214,7 +213,7 @@ class Budget:
     return self._price.cost(longest, request.max_tokens)
 
   def settle(self, most: float, outcome: Response | AskingError | None) -> None:
-    """Pays for what came of a request, None for nothing, and frees the rest."""
+    """Pays for the outcome of a request, None for none, and frees the rest."""
     if self._price is None:
       return
     charged = 0.0

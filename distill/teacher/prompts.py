@@ -1,7 +1,7 @@
-"""Prompt templates: text files with one hole, `{input}`.
+"""Prompt templates: text files with one placeholder, `{input}`.
 
-A template of exemplars may also be a JSONL file of `input`, `rationale` and
-`answer`, a line each; `exemplar_v1.txt` says how each is shown.
+A template of exemplars may also be a JSONL file. Each line has `input`,
+`rationale` and `answer`; `exemplar_v1.txt` has the form of each exemplar.
 """
 
 import hashlib
@@ -26,33 +26,33 @@ class PromptTemplate:
   sha256: str
 
   def render(self, input: str) -> str:
-    """Returns the prompt with `input`, braces and all, in the hole."""
+    """Returns the prompt for `input`, whose braces stay as they are."""
     return self.text.replace(HOLE, input)
 
   def changed(self, by: str) -> "PromptTemplate":
-    """Returns it under a name and a hash that also say what changes it."""
+    """Returns it with a name and a hash that also depend on `by`."""
     digest = hashlib.sha256(f"{self.sha256} {by}".encode()).hexdigest()
     return PromptTemplate(f"{self.name}({by})", self.text, digest)
 
 
 def fill(text: str, **values: str) -> str:
-  """Returns `text` with `{name}` replaced; braces in values stay as they are.
+  """Returns `text` with each `{name}` replaced by its value.
 
-  Other braces stay, too.
+  All other braces stay, those in values too.
   """
   holes = "|".join(map(re.escape, values))
   return re.sub(rf"\{{({holes})\}}", lambda hole: values[hole[1]], text)
 
 
 def load_prompt(name_or_path: str) -> PromptTemplate:
-  """Returns a packaged template by its name, or any by its path.
+  """Returns a packaged template by its name, or a file by its path.
 
-  A path is whatever has a slash or ends in '.txt' or '.jsonl'. Trailing line
-  ends of the file are not part of the prompt, so that it ends in 'A:'.
+  A path has a slash or ends in '.txt' or '.jsonl'. Newlines at the end of the
+  file are not part of the prompt, so that it ends in 'A:'.
 
   Raises:
     UserError: There is no such template, it is not UTF-8 text, it does not
-      have exactly one hole, or a line of JSONL is no exemplar.
+      have exactly one placeholder, or a line of JSONL is not an exemplar.
   """
   if "/" in name_or_path or name_or_path.endswith((".txt", ".jsonl")):
     path = pathlib.Path(name_or_path)
@@ -82,16 +82,16 @@ def load_prompt(name_or_path: str) -> PromptTemplate:
     content += form.sha256.encode()
   if text.count(HOLE) != 1:
     raise UserError(
-      f"The prompt template {path} has no single place for the input.",
+      f"The prompt template {path} must have one place for the input.",
       expected=f"{HOLE} exactly once",
       found=f"{text.count(HOLE)} times",
-      remedy=f"write {HOLE} where the question goes, and nowhere else",
+      remedy=f"write {HOLE} once, where the question goes",
     )
   return PromptTemplate(path.stem, text, hashlib.sha256(content).hexdigest())
 
 
 def _exemplars(text: str, form: str, path: pathlib.Path) -> str:
-  """Returns the exemplars of a JSONL text, and the place for the question."""
+  """Returns the exemplars of a JSONL text, then the placeholder."""
   shown = []
   for number, line in enumerate(text.split("\n"), start=1):
     try:
@@ -100,7 +100,7 @@ def _exemplars(text: str, form: str, path: pathlib.Path) -> str:
       shown.append(fill(form, **values))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
       raise UserError(
-        f"Line {number} of {path} is no exemplar.",
+        f"Line {number} of {path} is not an exemplar.",
         expected='{"input": "…", "rationale": "…", "answer": "…"}',
         found=f"{line[:60]} ({type(error).__name__}: {error})",
       ) from error

@@ -1,87 +1,81 @@
-"""How asking gets on: a live panel on a terminal, elsewhere a line of JSON."""
+"""Progress of a run: a live panel on a terminal, elsewhere lines of JSON."""
 
 import asyncio
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, TextIO
 
 from distill.teacher.asking import Asker
+from distill.teacher.collecting import Display
 from distill.teacher.prices import dollars
 
 _PANEL_SECONDS = 0.25
 _LINE_SECONDS = 30.0
 
 
-@dataclass
-class Status:
-  """Reads an asker's counts, for `total` jobs that begin now."""
-
-  asker: Asker
-  total: int
-
-  def __post_init__(self) -> None:
-    self._begun = time.monotonic()
-
-  def read(self) -> dict[str, Any]:
-    """Returns the figures; times are in seconds, costs in US dollars."""
-    tally, asker = self.asker.tally, self.asker
-    seconds = max(time.monotonic() - self._begun, 1e-9)
-    done = asker.done + tally.failed
-    left = (self.total - done) * seconds / done if done else None
-    tokens = tally.prompt_tokens + tally.completion_tokens
-    spent = asker.budget.spent
-    return {
-      "done": asker.done,
-      "of": self.total,
-      "answered": tally.answered,
-      "cached": tally.cached,
-      "failed": tally.failed,
-      "retried": tally.retried,
-      "tokens_per_second": round(tokens / seconds),
-      "cost": "unknown" if spent is None else round(spent, 6),
-      "seconds": round(seconds, 1),
-      "seconds_left": None if left is None else round(left, 1),
-      "under_way": asker.limiter.active,
-      "concurrency": asker.limiter.concurrency,
-    }
+# Shows figures, and the seconds between two updates.
+_Show = tuple[Callable[[dict[str, Any]], None], float]
 
 
-def display_on(stream: TextIO, title: str) -> Any:
-  """Returns a `collecting.Display` that writes to a stream.
+def display_on(stream: TextIO, title: str) -> Display:
+  """Returns a display that writes to a stream.
 
-  On a terminal it is a panel; elsewhere a line at the start, every half a
-  minute and at the end.
+  On a terminal it is a panel. Elsewhere it is a line of JSON at the start, each
+  half minute and at the end.
   """
 
   @contextlib.asynccontextmanager
   async def display(asker: Asker, total: int) -> AsyncIterator[None]:
-    status = Status(asker, total)
+    begun = time.monotonic()
     shown = _panel(stream, title) if stream.isatty() else _lines(stream, title)
     with shown as (show, period):
-      task = asyncio.create_task(_repeat(lambda: show(status.read()), period))
+
+      def update() -> None:
+        show(_figures(asker, total, time.monotonic() - begun))
+
+      task = asyncio.create_task(_repeat(update, period))
       try:
         yield
       finally:
         task.cancel()
-        show(status.read())
+        update()
 
   return display
 
 
-async def _repeat(show: Callable[[], None], period: float) -> None:
+def _figures(asker: Asker, total: int, seconds: float) -> dict[str, Any]:
+  """Returns the figures; times are in seconds, costs in US dollars."""
+  tally = asker.tally
+  done = asker.done + tally.failed
+  left = (total - done) * seconds / done if done else None
+  tokens = tally.prompt_tokens + tally.completion_tokens
+  spent = asker.budget.spent
+  return {
+    "done": asker.done,
+    "of": total,
+    "answered": tally.answered,
+    "cached": tally.cached,
+    "failed": tally.failed,
+    "retried": tally.retried,
+    "tokens_per_second": round(tokens / max(seconds, 1e-9)),
+    "cost": "unknown" if spent is None else round(spent, 6),
+    "seconds": round(seconds, 1),
+    "seconds_left": None if left is None else round(left, 1),
+    "under_way": asker.limiter.active,
+    "concurrency": asker.limiter.concurrency,
+  }
+
+
+async def _repeat(update: Callable[[], None], period: float) -> None:
   while True:
-    show()
+    update()
     await asyncio.sleep(period)
 
 
-_Show = Callable[[dict[str, Any]], None]
-
-
 @contextlib.contextmanager
-def _lines(stream: TextIO, title: str) -> Any:
+def _lines(stream: TextIO, title: str) -> Iterator[_Show]:
   def show(figures: dict[str, Any]) -> None:
     stream.write(json.dumps({"asking": title, **figures}) + "\n")
     stream.flush()
@@ -90,13 +84,12 @@ def _lines(stream: TextIO, title: str) -> Any:
 
 
 @contextlib.contextmanager
-def _panel(stream: TextIO, title: str) -> Any:
-  # Only where there is a terminal to draw on.
+def _panel(stream: TextIO, title: str) -> Iterator[_Show]:
+  # Imported only for a terminal.
   from rich.console import Console
   from rich.live import Live
 
-  console = Console(file=stream)
-  with Live(console=console, auto_refresh=False) as live:
+  with Live(console=Console(file=stream), auto_refresh=False) as live:
 
     def show(figures: dict[str, Any]) -> None:
       live.update(_drawn(title, figures), refresh=True)
@@ -124,7 +117,7 @@ def _drawn(title: str, figures: dict[str, Any]) -> Any:
     "… left" if left is None else f"{left:,.0f} s left",
     f"{figures['tokens_per_second']:,} tokens/s",
     f"cost {cost if cost == 'unknown' else dollars(cost)}",
-    f"under way {figures['under_way']}",
+    f"in flight {figures['under_way']}",
     f"of at most {figures['concurrency']}",
   )
   grid = Table.grid(expand=True)
