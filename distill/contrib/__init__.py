@@ -1,1 +1,1 @@
-"""What few need; nothing else of the project imports it but commands."""
+"""Additions for few users; only commands import them, on demand."""

@@ -1,9 +1,9 @@
 """Asks a teacher on Apache Beam: here, or on Dataflow, Flink or Spark.
 
-Examples that lack answers are dealt to workers. Each asks through a journal on
-its own disk, and hands over its rows as files, which the cache's journal takes
-over as it does those of other machines. So a single run's code then writes the
-cache, with the same bytes, and asks nobody again.
+Examples without answers are divided among workers. Each worker asks through a
+journal on its own disk, and passes on its rows as files. The cache's journal
+imports these files as it does the journals of other machines. The code of a
+single run then writes the cache, with the same bytes, and sends no request.
 """
 
 import argparse
@@ -32,21 +32,21 @@ from distill.teacher.interface import content_key
 from distill.teacher.journal import Journal
 from distill.teacher.limits import Limits
 
-# The answers to so many examples at most are on one worker's disk alone.
+# The most examples whose answers are only on a worker's disk.
 _EXAMPLES_A_FILE = 5000
-# What the names of files start with that are handed over.
+# The start of the names of files that workers pass on.
 _DONE = "beam-"
 
 
 def helper(options: argparse.Namespace, beam_args: Sequence[str]) -> Helper:
-  """Returns what asks by Beam.
+  """Returns a helper that asks on Beam.
 
   Args:
-    options: The flags of `distill cache_rationales`.
+    options: The flags of the command that asks.
     beam_args: Beam's own flags, such as --runner=DataflowRunner.
 
   Raises:
-    UserError: Beam is not installed, or a flag does not go with it.
+    UserError: Beam is not installed, or a flag cannot be combined with it.
   """
   for name in ("shard_index", "max_cost", "batch_api"):
     given = getattr(options, name)
@@ -69,7 +69,7 @@ def _ask(
   questions: Sequence[Question],
   collection: Collection,
 ) -> None:
-  """Gets into the collection's journal what workers are answered."""
+  """Puts the responses that workers get into the collection's journal."""
   import apache_beam as beam
   from apache_beam.options.pipeline_options import PipelineOptions
 
@@ -81,7 +81,7 @@ def _ask(
   tf.io.gfile.makedirs(folder)
   _gather(folder, journal)
   reading = Reading(questions, collection, stem)
-  # Questions that are the same are asked once.
+  # Equal questions are asked once.
   lacking = {
     (question.input, question.label): question
     for question, found in zip(questions, reading, strict=True)
@@ -108,23 +108,23 @@ def _ask(
   except Exception as error:  # Each runner has errors of its own.
     raise UserError(
       "Asking by Beam stopped before its end.",
-      expected="what was handed over is kept, and is not asked again",
+      expected="finished parts are kept and are not requested again",
       found=printable(str(error), 1000),
-      remedy="mend what the worker said, and run the same command again",
+      remedy="fix the error of the worker, and run the same command again",
     ) from error
   finally:
     _gather(folder, journal)
     journal.forget_uses(stem)
     for path in _files(folder, os.path.basename(stem)):
       tf.io.gfile.remove(path)
-  # Of a worker that was this machine.
+  # The folder of a worker on this machine.
   shutil.rmtree(_own_disk(stem))
 
 
 def _ask_part(
   options: argparse.Namespace, stem: str, workers: int, part: int
 ) -> None:
-  """Asks, on a worker, about its part, within its share of the limits."""
+  """Asks on a worker about its part, within its share of the limits."""
   family = registration.find_family(options.task, options.module)
   whole = teacher_flags.collection(
     options,
@@ -144,7 +144,7 @@ def _ask_part(
     collection = dataclasses.replace(whole, journal=own, limits=limits)
     rows = (Example(*json.loads(line)) for line in file)
     while some := list(itertools.islice(rows, _EXAMPLES_A_FILE)):
-      # What fails is asked for once more, and noted, by who started this.
+      # The process that started the workers retries and reports failures.
       collecting.ask_all(some, collection, f"failed-{part}.jsonl")
       folder, name = os.path.split(f"{stem}-{part}")
       name = f"{_DONE}{name}-{content_key(some[0].id)[:16]}.sqlite"
@@ -152,19 +152,19 @@ def _ask_part(
 
 
 def _own_disk(stem: str) -> pathlib.Path:
-  """Returns a folder of this machine that outlives a worker which dies."""
+  """Returns a folder of this machine that is still there after a crash."""
   name = f"distill-{os.getuid()}-{content_key(stem)[:16]}"
   path = pathlib.Path(tempfile.gettempdir(), name)
   path.mkdir(mode=0o700, exist_ok=True)
   if path.is_symlink() or path.stat().st_uid != os.getuid():
-    raise UserError(f"{path} belongs to somebody else.", remedy="set TMPDIR")
+    raise UserError(f"{path} belongs to another user.", remedy="set TMPDIR")
   return path
 
 
 def _write_rows(
   questions: Sequence[Question], collection: Collection, path: str
 ) -> None:
-  """Writes what is known of questions as a file that a journal takes over."""
+  """Writes the responses to questions as a file that a journal imports."""
   for _ in Reading(questions, collection, path):
     pass
   with tempfile.TemporaryDirectory() as folder:
@@ -179,7 +179,7 @@ def _write_rows(
 
 
 def _gather(folder: str, journal: Journal) -> None:
-  """Takes over what workers have handed over."""
+  """Imports the files that workers have passed on."""
   found = _files(folder, _DONE)
   copies = [journal.folder / os.path.basename(path) for path in found]
   for path, copy in zip(found, copies, strict=True):

@@ -9,6 +9,7 @@ the journal's folder; `vllm run-batch` takes them too.
 import asyncio
 import contextlib
 import dataclasses
+import itertools
 import json
 import pathlib
 import sys
@@ -40,8 +41,6 @@ _MOST_BYTES = 200_000_000
 _LONGEST_REPLY = 1 << 30
 _BATCHES_A_PAGE = 100
 _MOST_ERRORS_SHOWN = 5
-# Seconds before each retry of a request that can be repeated safely.
-_RETRY_SECONDS = (1, 4, 15, 60, None)
 
 
 class Failed:
@@ -300,7 +299,7 @@ class _Batches:
     self, method: str, path: str, data: bytes | aiohttp.FormData | None = None
   ) -> bytes:
     """Returns a reply's body; a GET is retried."""
-    for seconds in _RETRY_SECONDS:
+    for attempt in itertools.count(1):
       try:
         status, headers, body = await self.teacher.client.exchange(
           method, path, data, _LONGEST_REPLY
@@ -309,9 +308,10 @@ class _Batches:
           raise read_error(status, headers, body)
         return body
       except AskingError as error:
-        if seconds is None or method != "GET" or not error.retryable:
+        delay = self.collection.policy.delay(attempt, error)
+        if delay is None or method != "GET":
           raise
-        await asyncio.sleep(error.retry_after or seconds)
+        await asyncio.sleep(delay)
     raise AssertionError("unreachable")
 
 

@@ -109,7 +109,7 @@ def test_identical_requests_are_asked_once(tmp_path):
     ("always-drip", "timeout"),
   ],
 )
-def test_what_always_fails_is_given_up_and_said(server, tmp_path, model, kind):
+def test_a_lasting_failure_ends_the_retries(server, tmp_path, model, kind):
   policy = RetryPolicy(attempts=2, first=0.01, timeout=0.5)
   if kind == "too_large":
     policy = RetryPolicy(attempts=2, first=0.01, timeout=20)
@@ -135,7 +135,9 @@ def test_what_always_fails_is_given_up_and_said(server, tmp_path, model, kind):
     ("named-llama-0", "llama-0"),
   ],
 )
-def test_what_fails_for_all_is_asked_once(server, tmp_path, fault, said):
+def test_a_fatal_failure_stops_the_run_after_one_request(
+  server, tmp_path, fault, said
+):
   teacher = OpenAITeacher(f"always-{fault}", server.url)
   with Journal(tmp_path) as journal:
     prompts = map(str, range(999))
@@ -154,7 +156,7 @@ def test_equal_refusals_in_a_row_stop_the_run(server, tmp_path, fault):
   assert server.stats()["requests"] < 40
 
 
-def test_refusals_of_some_requests_stop_nothing(server, tmp_path):
+def test_refusals_of_some_requests_do_not_stop_the_run(server, tmp_path):
   teacher = OpenAITeacher("some-400", server.url)
   prompts = [f"question {i}" for i in range(120)]
   for _ in range(2):
@@ -165,9 +167,7 @@ def test_refusals_of_some_requests_stop_nothing(server, tmp_path):
     assert len(results) + len(failures) == 120
 
 
-def test_a_silent_server_is_told_of_once_and_stops_the_run(
-  server, tmp_path, capfd
-):
+def test_time_outs_are_reported_once_and_stop_the_run(server, tmp_path, capfd):
   teacher = OpenAITeacher("always-hang", server.url)
   policy = RetryPolicy(first=0.01, longest=0.05, timeout=0.4)
   with Journal(tmp_path) as journal:
@@ -180,14 +180,14 @@ def test_a_silent_server_is_told_of_once_and_stops_the_run(
   assert said.count("wait to be sent") == 1 and "no whole answer" in said
 
 
-def test_a_rate_limit_within_a_reply_of_200_is_waited_for(server, tmp_path):
+def test_a_rate_limit_within_a_reply_of_200_is_retried(server, tmp_path):
   teacher = OpenAITeacher("first-wrapped-429", server.url)
   with Journal(tmp_path) as journal:
     results, failures, asker = run(teacher, map(str, range(40)), journal)
   assert len(results) == 40 and asker.tally.retried == 40
 
 
-def test_a_key_is_sent_to_the_server_and_said_to_nobody_else(
+def test_the_api_key_is_in_no_message_and_no_file(
   server, tmp_path, monkeypatch
 ):
   monkeypatch.setenv("MY_KEY", "sk-Secret1234567890")
@@ -205,7 +205,9 @@ def test_a_key_is_sent_to_the_server_and_said_to_nobody_else(
     assert b"Secret" not in path.read_bytes()
 
 
-def test_a_server_without_schemas_is_asked_once_for_all(server, tmp_path):
+def test_an_unsupported_schema_is_stored_and_not_requested_again(
+  server, tmp_path
+):
   teacher = OpenAITeacher("always-no-schema", server.url)
   request = Request("q", schema='{"type": "object"}')
 
@@ -221,7 +223,7 @@ def test_a_server_without_schemas_is_asked_once_for_all(server, tmp_path):
   assert server.stats()["requests"] == 1
 
 
-def test_concurrency_finds_what_the_server_takes(start_server, tmp_path):
+def test_concurrency_adapts_to_the_server(start_server, tmp_path):
   server = start_server("--delay=0.02", "--slots=40")
   teacher = OpenAITeacher("steady", server.url)
   with Journal(tmp_path) as journal:
@@ -232,7 +234,7 @@ def test_concurrency_finds_what_the_server_takes(start_server, tmp_path):
   assert stats["refused"] < 300
 
 
-def test_given_limits_are_kept():
+def test_limits_on_concurrency_and_rates_are_kept():
   teacher = CountingTeacher(0.01)
   limits = Limits(max_concurrency=3)
   run(teacher, map(str, range(60)), limits=limits)
@@ -254,7 +256,7 @@ def test_a_stop_does_not_wait_for_the_rates():
   assert len(teacher.asked) < 20
 
 
-def test_no_request_goes_that_could_cost_too_much():
+def test_no_request_can_exceed_the_budget():
   price = prices.Price("m", 1.0, 1.0, "here", None)
   budget = prices.Budget(price, prices.Purse(0.002))
   teacher = CountingTeacher(0.001)
@@ -267,7 +269,7 @@ def test_no_request_goes_that_could_cost_too_much():
     prices.Budget(None, prices.Purse(1.0))
 
 
-def test_an_error_of_the_teacher_s_own_code_reaches_the_caller():
+def test_a_bug_in_a_teacher_reaches_the_caller():
   teacher = CountingTeacher(failure=ZeroDivisionError("a bug"))
   with pytest.raises(ZeroDivisionError):
     run(teacher, ["1", "bad", "2"])
@@ -280,14 +282,14 @@ async def thresholds(error=None):
   return gc.get_threshold()
 
 
-def test_the_result_comes_back_and_garbage_is_sought_as_before():
+def test_the_event_loop_restores_garbage_collection():
   before, frozen = gc.get_threshold(), gc.get_freeze_count()
   during = asking.run(thresholds())
   assert during[0] > before[0]
   assert gc.get_threshold() == before and gc.get_freeze_count() == frozen
 
 
-def test_after_an_error_too():
+def test_the_event_loop_restores_garbage_collection_after_an_error():
   before = gc.get_threshold()
   with pytest.raises(ValueError, match="lost"):
     asking.run(thresholds(ValueError("lost")))

@@ -101,7 +101,7 @@ def ask(folder, retries=0, hint=False, judge=None, teacher=None):
     return [one for [one] in reading], teacher.asked, reading
 
 
-def test_only_what_is_wrong_is_asked_again_ever_warmer(tmp_path):
+def test_only_wrong_answers_are_retried_at_rising_temperatures(tmp_path):
   answers, asked, _ = ask(tmp_path, retries=3)
   assert [a.completion.answer for a in answers] == ["2", "51", "7", "7"]
   # The hard one was right at the second attempt: 4 + 2 + 3 requests.
@@ -115,14 +115,14 @@ def test_only_what_is_wrong_is_asked_again_ever_warmer(tmp_path):
   assert ask(tmp_path, retries=3)[1] == []
 
 
-def test_the_label_is_shown_last_and_what_came_of_it_is_marked(tmp_path):
+def test_the_hint_is_the_last_attempt_and_is_recorded(tmp_path):
   answers, asked, _ = ask(tmp_path, retries=1, hint=True)
   assert [a.completion.answer for a in answers] == ["2", "7", "42", "7"]
   assert [a.hinted for a in answers] == [False, False, True, False]
   assert len(asked) == 4 + 2 + 2
 
 
-def test_a_second_teacher_s_verdict_is_kept(tmp_path):
+def test_the_verdict_of_a_judge_is_kept(tmp_path):
   judge = Judge()
   answers, _, reading = ask(tmp_path, judge=judge)
   assert [a.verdict for a in answers] == [1, 0, 0, 0]
@@ -164,7 +164,7 @@ def test_a_judge_without_a_verdict_leaves_the_answer(tmp_path, capsys):
   assert "3 answers are kept" in capsys.readouterr().err
 
 
-def test_a_judge_whom_nobody_can_ask_ends_the_run(tmp_path):
+def test_a_fatal_failure_of_the_judge_ends_the_run(tmp_path):
   class Locked(Judge):
     async def complete(self, request):
       self.asked.append(request)
@@ -211,9 +211,7 @@ with Journal(folder) as journal:
 """
 
 
-def test_an_interrupt_stops_the_judge_as_it_stops_the_teacher(
-  start_server, tmp_path
-):
+def test_an_interrupt_stops_the_judge_too(start_server, tmp_path):
   server = start_server("--delay=0.3")
   command = [sys.executable, "-c", SCRIPT, server.url, str(tmp_path)]
   run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
@@ -229,7 +227,7 @@ def test_an_interrupt_stops_the_judge_as_it_stops_the_teacher(
   assert not (tmp_path / "failed.jsonl").exists()
 
 
-def test_warmth_has_a_limit_and_never_falls():
+def test_the_temperature_has_a_limit_and_never_falls():
   drawn = attempts.rising_temperatures(styles.Sampling(temperature=1.5), 2)
   assert [each.temperature for each in drawn] == [1.5, 1.5]
   drawn = attempts.rising_temperatures(styles.Sampling(temperature=0.5), 4)

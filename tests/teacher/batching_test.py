@@ -61,7 +61,7 @@ def test_a_style_of_two_steps_takes_two_batches(server, tmp_path):
   assert rows[0]["body"]["model"] == "steady"
 
 
-def test_what_a_server_does_not_take_is_left_out_of_the_next_batch(
+def test_a_refused_parameter_is_left_out_of_the_next_batch(
   server, tmp_path, capsys
 ):
   found, said = ask(server, tmp_path, model="lacks-temperature")
@@ -71,7 +71,7 @@ def test_what_a_server_does_not_take_is_left_out_of_the_next_batch(
   assert "temperature is no longer sent" in capsys.readouterr().err
 
 
-def test_wherever_it_dies_nothing_is_submitted_twice(server, tmp_path):
+def test_a_killed_run_resumes_and_submits_nothing_twice(server, tmp_path):
   # At the first submission, at a look, at the second submission, …
   for moment in (1, 2, 1, 2, 3, 1):
     with pytest.raises(DiedError):
@@ -80,7 +80,9 @@ def test_wherever_it_dies_nothing_is_submitted_twice(server, tmp_path):
   assert server.stats()["requests"] == 40
 
 
-def test_killed_before_its_id_was_noted_the_batch_is_found(server, tmp_path):
+def test_a_batch_is_found_after_a_kill_before_its_id_was_noted(
+  server, tmp_path
+):
   with pytest.raises(DiedError):
     ask(server, tmp_path, dies_at=2)
   path = tmp_path / "batch.json"
@@ -90,7 +92,7 @@ def test_killed_before_its_id_was_noted_the_batch_is_found(server, tmp_path):
   assert server.stats()["requests"] == 40
 
 
-def test_the_batch_is_found_behind_others_of_the_account(
+def test_a_batch_is_found_behind_other_batches_of_the_account(
   server, tmp_path, monkeypatch
 ):
   monkeypatch.setattr(batching, "_BATCHES_A_PAGE", 2)
@@ -160,7 +162,7 @@ def test_an_empty_answer_in_a_batch_is_a_failure(server, tmp_path):
   assert server.stats()["requests"] == 20 + failed.total()
 
 
-def test_what_fails_in_a_batch_is_a_failure_like_any_other(server, tmp_path):
+def test_failures_in_a_batch_are_reported(server, tmp_path):
   teacher = OpenAITeacher("some-400", server.url)
   with Journal(tmp_path) as journal:
     collection = Collection(
@@ -176,7 +178,7 @@ def test_what_fails_in_a_batch_is_a_failure_like_any_other(server, tmp_path):
   assert server.stats()["requests"] == 20
 
 
-def test_only_servers_with_batches_can_be_asked_so(tmp_path):
+def test_other_teachers_have_no_batches(tmp_path):
   class Other:
     name = "other"
 
@@ -216,7 +218,7 @@ def test_a_batch_that_could_cost_too_much_is_not_sent(server, tmp_path):
   assert not ask(length) and server.stats()["requests"] == 20
 
 
-def test_the_judge_of_a_batch_is_asked_one_by_one(server, tmp_path):
+def test_the_judge_of_a_batch_gets_single_requests(server, tmp_path):
   with Journal(tmp_path) as journal:
     collection = Collection(
       OpenAITeacher("steady", server.url),

@@ -35,7 +35,7 @@ def records_of(folder):
   return list(answering.read(str(folder / "cache"), "coin_flip", "test"))
 
 
-def test_only_what_is_new_is_asked(run, server, tmp_path):
+def test_only_new_requests_are_sent(run, server, tmp_path):
   share = "--fraction=0.25"
   assert run(share)[0] == 0
   first = entry_of(tmp_path)
@@ -89,7 +89,7 @@ def test_two_teachers_in_one_cache(run, tmp_path, capsys):
   assert builder.info.splits["test"].num_examples == 5
 
 
-def test_what_failed_is_named_and_can_be_left_out(run, server, tmp_path, key):
+def test_failures_are_reported_and_can_be_left_out(run, server, tmp_path, key):
   flags, model = ["--limit=24"], "some-400"
   code, said = run(*flags, model=model)
   assert (
@@ -128,7 +128,7 @@ def test_spending_stops_before_the_limit_and_goes_on(run, server, tmp_path):
   assert row["cost"] == round(spent, 6) and row["price"].endswith("2026-01-31")
 
 
-def test_a_price_by_flags_is_as_good_as_a_table(run, server, tmp_path):
+def test_a_price_by_flags_replaces_the_table(run, server, tmp_path):
   prices = ["--price_in=2", "--price_out=10"]
   judge = ["--verify_with=openai", "--verify_model=always-yes"]
   judge += [f"--verify_base_url={server.url}"]
@@ -146,7 +146,7 @@ def test_a_price_by_flags_is_as_good_as_a_table(run, server, tmp_path):
   assert teacher["price"] == "--price_in and --price_out"
 
 
-def test_an_empty_answer_is_a_failure_that_the_next_run_asks_again(
+def test_an_empty_answer_is_requested_again_in_the_next_run(
   run, server, tmp_path
 ):
   code, said = run("--limit=24", model="some-null")
@@ -161,7 +161,7 @@ def test_an_empty_answer_is_a_failure_that_the_next_run_asks_again(
   assert entry_of(tmp_path)["answers"] == 24 - len(failed)
 
 
-def test_a_full_disk_is_said_at_once_and_nothing_is_paid_twice(
+def test_a_full_disk_is_reported_and_nothing_is_paid_twice(
   run, server, tmp_path
 ):
   flags = ["--limit=9", "--num_shards=3", "--overwrite"]
@@ -176,9 +176,7 @@ def test_a_full_disk_is_said_at_once_and_nothing_is_paid_twice(
   assert run(*flags)[0] == 0 and server.stats()["requests"] == 9
 
 
-def test_shards_asked_apart_make_the_cache_of_a_single_run(
-  run, server, tmp_path
-):
+def test_separate_shards_make_the_cache_of_a_single_run(run, server, tmp_path):
   flags = ["--limit=20", "--num_shards=3"]
   for index in (2, 0, 1):
     code, said = run(*flags, f"--shard_index={index}")
@@ -217,7 +215,7 @@ def test_batch_files_make_the_same_cache(run, server, tmp_path):
   assert both[0] == both[1]
 
 
-def test_a_polite_stop_keeps_what_is_under_way(start_server, tmp_path):
+def test_an_interrupt_keeps_requests_in_flight(start_server, tmp_path):
   slow = start_server("--delay=0.3")
   script = pathlib.Path(ROOT / "scripts" / "cache_rationales.py")
   flags = ["--task=coin_flip", "--teacher=openai", "--model=steady"]
@@ -241,7 +239,7 @@ def test_a_polite_stop_keeps_what_is_under_way(start_server, tmp_path):
   assert kept == answered < 200
 
 
-def test_asking_again_and_a_judge_by_flags(run, server, tmp_path):
+def test_flags_for_further_attempts_and_a_judge(run, server, tmp_path):
   flags = ["--limit=3", "--retry_wrong=2", "--hint_gold"]
   judge = ["--verify_with=openai", "--verify_model=always-yes"]
   judge += [f"--verify_base_url={server.url}"]
@@ -259,7 +257,7 @@ def test_asking_again_and_a_judge_by_flags(run, server, tmp_path):
   assert "already complete" in run(*flags, *judge)[1]
 
 
-def test_the_documented_teacher_of_one_s_own(tmp_path, monkeypatch, capsys):
+def test_the_documented_custom_teacher(tmp_path, monkeypatch, capsys):
   text = (ROOT / "docs" / "teachers.md").read_text()
   [code] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
   (tmp_path / "my_teacher.py").write_text(code)
@@ -273,7 +271,7 @@ def test_the_documented_teacher_of_one_s_own(tmp_path, monkeypatch, capsys):
   assert list((tmp_path / "cache/journal").glob("*.sqlite"))
 
 
-def test_the_journal_is_looked_after(run, server, tmp_path, capsys):
+def test_the_journal_command(run, server, tmp_path, capsys):
   def look(*argv):
     code = errors.run_command(
       journal.main, [argv[0], f"{tmp_path}/cache/journal", *argv[1:]]
@@ -328,7 +326,7 @@ def test_the_journal_is_looked_after(run, server, tmp_path, capsys):
     (["--teacher=json:Nobody"], "module:Class"),
   ],
 )
-def test_what_is_wrong_is_said_before_anyone_is_asked(
+def test_wrong_flags_are_reported_before_any_request(
   run, server, tmp_path, flags, said
 ):
   code, text = run(*flags)
@@ -338,7 +336,7 @@ def test_what_is_wrong_is_said_before_anyone_is_asked(
   assert not server.stats()["requests"]
 
 
-def test_answers_that_cannot_be_read_are_no_success(run, server, tmp_path):
+def test_a_low_parse_rate_is_an_error(run, server, tmp_path):
   flags, model = ["--limit=60"], "always-says-It is no --- I think"
   code, said = run(*flags, model=model, unread=())
   assert code == errors.USER_ERROR_EXIT
@@ -355,7 +353,7 @@ def test_answers_that_cannot_be_read_are_no_success(run, server, tmp_path):
   assert server.stats()["requests"] == asked == 60
 
 
-def test_what_was_not_sent_is_in_the_manifest(run, server, tmp_path):
+def test_refused_parameters_are_in_the_manifest(run, server, tmp_path):
   model = "always-lacks-temperature,seed"
   code, said = run("--limit=3", "--seed=2", model=model)
   assert code == 0 and "temperature is no longer sent" in said
@@ -367,7 +365,7 @@ def test_what_was_not_sent_is_in_the_manifest(run, server, tmp_path):
   assert entry_of(tmp_path)["ledger"][0]["not_sent"] == "seed,temperature"
 
 
-def test_another_body_asks_anew(run, server, tmp_path):
+def test_another_extra_body_sends_new_requests(run, server, tmp_path):
   assert run("--limit=2")[0] == 0
   assert run("--limit=2", "--stop=\nQ:", "--overwrite")[0] == 0
   # The same requests as before, whether their stops are sent or not.
@@ -380,7 +378,7 @@ def test_another_body_asks_anew(run, server, tmp_path):
   assert "top_k" in server.stats()["fields"]
 
 
-def test_the_server_s_own_words_end_a_run(run, server):
+def test_the_error_has_the_server_s_message(run, server):
   code, said = run(model="always-wrapped-402")
   assert code == errors.USER_ERROR_EXIT and "so it is" in said
   assert server.stats()["requests"] == 1

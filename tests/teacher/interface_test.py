@@ -102,7 +102,7 @@ class NewerRequest(Request):
   effort: str = ""
 
 
-def test_a_new_option_leaves_every_journal_warm():
+def test_a_new_option_changes_no_key():
   for request, teacher, *keys in GOLDEN:
     newer = NewerRequest(**vars(request))
     assert newer.keys(teacher) == tuple(keys)
@@ -111,7 +111,7 @@ def test_a_new_option_leaves_every_journal_warm():
     assert len(used.keys(teacher)) == 1 and used.key(teacher) not in keys
 
 
-def test_what_a_server_said_cannot_command_a_terminal():
+def test_a_server_s_message_is_safe_to_print():
   error = AskingError("server", "\x1b[2J\x9b31m gone\u202e\n" * 99, True)
   assert str(error).isprintable() and len(str(error)) < 320
   assert "\\x1b[2J" in error.detail and "\\u202e" in error.detail

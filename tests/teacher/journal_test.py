@@ -98,7 +98,7 @@ def check_kills(start_server, folder, seeds):
   return moments
 
 
-def test_killed_at_five_moments_it_ends_alike_and_asks_nothing_stored_again(
+def test_after_a_kill_the_result_is_the_same_and_nothing_stored_is_requested(
   start_server, tmp_path
 ):
   moments = check_kills(start_server, tmp_path, range(5))
@@ -111,7 +111,7 @@ def test_killed_at_fifty_moments(start_server, tmp_path):
   assert sum(0 < kept < QUESTIONS for kept in moments) > 20
 
 
-def test_two_processes_share_what_they_ask(start_server, tmp_path):
+def test_two_processes_share_requests(start_server, tmp_path):
   server = start_server("--delay=0.1")
   runs = [
     start(server, tmp_path / "journal", tmp_path / f"{i}.jsonl")
@@ -186,7 +186,7 @@ def test_answers_of_version_0_are_found_and_are_whole(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("text", ["", " \n\t", None])
-def test_an_empty_answer_of_version_0_is_asked_for_again_once(tmp_path, text):
+def test_an_empty_answer_of_version_0_is_requested_again_once(tmp_path, text):
   write_version_0(tmp_path, Response(text, "stop", 3, 0))
   assert ask(tmp_path) == (ANSWER, 1)
   assert ask(tmp_path) == (ANSWER, 0)
@@ -199,7 +199,7 @@ def test_an_answer_that_was_cut_short_at_once_is_not_paid_for_again(tmp_path):
   assert ask(tmp_path) == (cut, 0)
 
 
-def test_an_answer_takes_the_place_of_an_empty_one_alone(tmp_path):
+def test_an_answer_overwrites_only_an_empty_one(tmp_path):
   keep(tmp_path, Response("", "stop", 3, 0))
   assert keep(tmp_path, ANSWER) is None
   assert keep(tmp_path, REFUSAL) == ANSWER
@@ -214,7 +214,7 @@ def test_an_answer_takes_the_place_of_an_empty_one_alone(tmp_path):
 
 
 @pytest.mark.parametrize("failure", [OSError, KeyboardInterrupt, UserError])
-def test_a_failure_while_answers_are_read_is_seen_at_once(tmp_path, failure):
+def test_a_failure_while_answers_are_read_is_raised_at_once(tmp_path, failure):
   keep(tmp_path)
   begun = time.monotonic()
   with pytest.raises(failure, match="disk full"):
@@ -227,7 +227,7 @@ def test_a_failure_while_answers_are_read_is_seen_at_once(tmp_path, failure):
   assert ask(tmp_path) == (ANSWER, 0)
 
 
-def test_while_one_process_writes_shards_another_asks(tmp_path):
+def test_a_process_that_writes_shards_does_not_block_another(tmp_path):
   questions = [Example(str(i), f"What is {i}?", "") for i in range(3)]
   with Journal(tmp_path) as journal:
     style = styles.FewShot(
@@ -295,7 +295,7 @@ def test_a_lasting_failure_is_stored_as_one(tmp_path):
   assert (found.kind, found.detail) == ("unsupported", "no schemas")
 
 
-def test_other_machines_journals_are_taken_over_but_for_damaged_rows(tmp_path):
+def test_journals_of_other_machines_are_imported_without_damaged_rows(tmp_path):
   keep(tmp_path / "other")
   [theirs] = (tmp_path / "other").glob("*.sqlite")
   ours = tmp_path / "ours"

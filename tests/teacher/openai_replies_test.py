@@ -46,7 +46,7 @@ def test_answer_and_reasoning_are_kept_apart(message, text, reasoning):
   assert (response.prompt_tokens, response.completion_tokens) == (7, 3)
 
 
-def test_what_servers_leave_out_or_name_in_their_own_way():
+def test_missing_fields_and_other_names_of_the_model():
   body = b'{"choices": [{"text": "two or so"}]}'
   assert read_response(body, REQUEST, "m") == Response(
     "two or so", "unknown", 3, 3
@@ -93,7 +93,7 @@ def test_special_tokens_at_the_end_are_no_part_of_the_answer(text):
   assert read({"content": "1 <s> </s> 2"}).text == "1 <s> </s> 2"
 
 
-def test_what_runs_past_a_stop_is_cut_and_the_rest_is_whole():
+def test_text_after_a_stop_is_cut_off():
   asked = Request("Q", stop=("\nQ:", "###"))
   tokens = [" So", " 2.", "\nQ", ":", " 3"]
   found = {"content": [{"token": t, "logprob": -1.0} for t in tokens]}
@@ -131,7 +131,7 @@ def test_what_runs_past_a_stop_is_cut_and_the_rest_is_whole():
     ("overheated", "server"),
   ],
 )
-def test_an_error_within_a_reply_of_200_says_what_its_status_would(error, kind):
+def test_an_error_within_a_reply_of_200_has_the_kind_of_its_status(error, kind):
   whole = {"error": error}
   within = {"choices": [{"message": {"content": "So"}, "error": error}]}
   for reply in (whole, within):
@@ -143,7 +143,7 @@ def test_an_error_within_a_reply_of_200_says_what_its_status_would(error, kind):
 
 
 @pytest.mark.parametrize("reason", ["error", "ERROR", "Error"])
-def test_a_completion_that_ended_in_an_error_is_asked_again(reason):
+def test_a_completion_that_ended_in_an_error_is_retried(reason):
   with pytest.raises(AskingError) as failure:
     read({"content": "So the answer is"}, finish_reason=reason)
   assert failure.value.retryable
@@ -168,7 +168,7 @@ def test_a_completion_that_ended_in_an_error_is_asked_again(reason):
     (500, "'temperature' is not supported", 0, ""),
   ],
 )  # fmt: skip
-def test_a_parameter_that_a_server_lacks_is_known_by_its_words(
+def test_a_refused_parameter_is_recognised_by_the_message(
   status, message, sent, name
 ):
   body = {"temperature": sent, "top_p": 0.5, "stop": ["x"], "seed": 1}
@@ -201,7 +201,7 @@ JSON = st.recursive(
 
 
 @given(JSON.map(lambda value: json.dumps(value).encode()) | st.binary())
-def test_no_reply_is_more_than_an_asking_error(body):
+def test_every_broken_reply_raises_an_asking_error(body):
   try:
     assert read_response(body, REQUEST, "m").text is not None
   except AskingError as error:
@@ -267,7 +267,7 @@ def test_retry_after_is_read_as_seconds_and_as_a_date():
     ("gemini-flash-latest", "gemini-2.5-flash-preview-09-2025"),
   ],
 )
-def test_dates_paths_and_revisions_make_no_other_model(wanted, said):
+def test_dates_paths_and_revisions_do_not_change_the_model(wanted, said):
   assert is_same_model(said, wanted)
 
 
@@ -286,5 +286,5 @@ def test_dates_paths_and_revisions_make_no_other_model(wanted, said):
     ("a", "ab"),
   ],
 )
-def test_another_model_is_another_model(wanted, said):
+def test_other_models_are_recognised(wanted, said):
   assert not is_same_model(said, wanted)

@@ -11,7 +11,7 @@ from distill.teacher.openai import OpenAITeacher
 REQUEST = Request("Q: 1 + 1?\nA:")
 
 
-def test_both_endpoints_send_what_was_asked_and_seeds_part_the_samples(server):
+def test_both_endpoints_and_seeds_of_samples(server):
   async def ask():
     texts = []
     for endpoint in ("chat", "completion"):
@@ -39,7 +39,7 @@ def bodies(server, *requests, **options):
   return asyncio.run(ask()), server.stats()["fields"]
 
 
-def test_a_chat_server_is_sent_stops_only_where_they_are_asked_for(server):
+def test_a_chat_server_gets_stops_only_on_request(server):
   asked = Request("Q", stop=("\nQ:",))
   _, fields = bodies(server, asked, model="steady")
   assert "stop" not in fields and "temperature" in fields
@@ -47,7 +47,7 @@ def test_a_chat_server_is_sent_stops_only_where_they_are_asked_for(server):
   assert "stop" in fields
 
 
-def test_a_completion_server_is_always_sent_stops(server):
+def test_a_completion_server_always_gets_stops(server):
   asked = Request("Q", stop=("\nQ:",))
   _, fields = bodies(server, asked, model="steady", endpoint="completion")
   assert "stop" in fields
@@ -83,7 +83,7 @@ def test_an_extra_body_that_cannot_be_sent_is_refused(text):
     OpenAITeacher("m", extra_body=text)
 
 
-def test_what_a_server_does_not_take_is_learnt_once(server, capfd):
+def test_a_refused_parameter_is_left_out_from_then_on(server, capfd):
   requests = [
     Request(f"Q{i}", top_p=0.5, seed=1, logprobs=True) for i in range(5)
   ]

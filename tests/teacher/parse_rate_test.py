@@ -15,7 +15,7 @@ def counted(read, unread, allowed=False):
   return found
 
 
-def test_it_is_said_as_soon_as_fifty_answers_have_come(capsys):
+def test_a_low_rate_of_the_first_fifty_answers_is_a_warning(capsys):
   found = counted(4, 45)
   assert not capsys.readouterr().err
   found.add("It is 1", "", "stop")
@@ -31,7 +31,7 @@ def test_it_is_said_as_soon_as_fifty_answers_have_come(capsys):
 
 
 @pytest.mark.parametrize("read, unread", [(0, 1), (0, 49), (2, 30), (4, 46)])
-def test_too_few_that_could_be_read_are_no_success(read, unread, capsys):
+def test_a_low_rate_is_an_error_at_the_end(read, unread, capsys):
   with pytest.raises(UserError, match=f"{read} of the first"):
     counted(read, unread).check()
   capsys.readouterr()

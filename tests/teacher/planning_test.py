@@ -45,7 +45,7 @@ def plan(journal=None, price=PRICE, limits=None):
   return made, planning.report(made, collection)
 
 
-def test_a_plan_counts_each_request_once_and_says_what_it_costs():
+def test_a_plan_counts_each_request_once_with_its_cost():
   made, text = plan(limits=Limits(requests_per_minute=3))
   assert (made.samples, made.requests, made.repeated) == (8, 6, 2)
   assert "tokens      60 (44 to 96) read, 240 (60 to 600) written" in text
@@ -55,7 +55,7 @@ def test_a_plan_counts_each_request_once_and_says_what_it_costs():
   assert "below      16  ####" in text
 
 
-def test_what_the_journal_has_costs_nothing_more(tmp_path):
+def test_stored_responses_cost_nothing(tmp_path):
   with Journal(tmp_path) as journal:
     template = PromptTemplate("plain", "Q: {input}\nA:", "")
     style = styles.FewShot(
@@ -68,7 +68,7 @@ def test_what_the_journal_has_costs_nothing_more(tmp_path):
   assert (made.requests, made.cached, made.repeated) == (5, 1, 2)
 
 
-def test_an_unknown_price_is_never_nothing():
+def test_an_unknown_price_is_not_zero():
   _, text = plan(price=None)
   assert "low unknown, expected unknown, high unknown" in text
   assert "$" not in text and prices.dollars(None) == "unknown"

@@ -53,13 +53,13 @@ def test_the_table_covers_dated_names(tmp_path):
 
 
 @pytest.mark.parametrize("pair", [(1.0, None), (None, 1.0), (-1.0, 1.0)])
-def test_half_a_price_is_none(pair):
+def test_both_flags_of_a_price_are_needed(pair):
   with pytest.raises(UserError, match="--price_in and --price_out"):
     prices.given_price("m", "--price", *pair)
   assert prices.given_price("m", "--price", None, None) is None
 
 
-def test_a_purse_that_is_empty_never_waits_for_money():
+def test_an_empty_purse_does_not_wait():
   # Sums of floats leave a residue, which looked like a request under way.
   async def spend():
     purse = prices.Purse(50.0)

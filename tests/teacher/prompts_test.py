@@ -56,7 +56,7 @@ def test_every_template_is_tested_here():
   assert all(re.search(r"_v\d+$", stem) for stem in stems - few_shot)
 
 
-def test_ones_own_exemplars_come_as_a_line_each(tmp_path):
+def test_exemplars_from_a_jsonl_file(tmp_path):
   path = tmp_path / "mine.jsonl"
   row = {"input": "{x}\u2028?", "rationale": "{answer}", "answer": "8"}
   path.write_text(json.dumps(row, ensure_ascii=False) + "\n")
@@ -71,7 +71,7 @@ def test_ones_own_exemplars_come_as_a_line_each(tmp_path):
     prompts.load_prompt(str(path))
 
 
-def test_a_template_of_ones_own_keeps_braces_and_is_known_by_its_bytes(
+def test_a_custom_template_keeps_braces_and_is_hashed(
   tmp_path,
 ):
   path = tmp_path / "mine.txt"

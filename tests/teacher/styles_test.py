@@ -74,7 +74,7 @@ def test_the_builtin_teacher_answers_every_style(name, data):
     assert wrong.answer and not DATA[data].equal(wrong.answer, example.label)
 
 
-def test_few_shot_stops_at_the_next_question_unless_told_otherwise():
+def test_few_shot_stops_at_the_next_question_by_default():
   reply = said("Add. So the answer is 8.", reasoning="Hm.", logprobs=(-1.0,))
   script = Script(reply, reply)
   got = complete(styles.FewShot(SHOTS, NUMBER), script)
@@ -166,7 +166,7 @@ def test_choices_of_the_input_become_the_schemas():
   assert "letter" in script.requests[0].prompt
 
 
-def test_a_server_without_schemas_is_asked_for_tags_from_then_on():
+def test_a_server_without_schemas_gets_the_prompt_for_tags():
   tagged = said("<rationale>Add.</rationale><answer>8</answer>")
   lacking = AskingError("unsupported", "no json_schema", False)
   script = Script(lacking, tagged, tagged, AskingError("server", "x", True))

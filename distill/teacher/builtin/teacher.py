@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar
 
-from distill.errors import UserError
+from distill import errors
 from distill.teacher.builtin import explanations
 from distill.teacher.builtin.solvers import Solution, solve
 from distill.teacher.interface import Request, Response
@@ -47,19 +47,15 @@ class BuiltinTeacher:
       ("flaw", self.flaw, explanations.FLAWS),
     ):
       if value not in known:
-        raise UserError(
-          f"The built-in teacher has no such {name}.",
-          expected="one of " + ", ".join(known),
-          found=str(value),
-        )
-    # A flaw that was asked for and never shows would mislead.
+        raise errors.unknown(name, value, known)
+    # A flaw that is given and never made would mislead.
     never = self.flaw not in ("none", "wrong_step") and self.error_rate == 0
-    if never or not 0 <= self.error_rate <= 1:
-      raise UserError(
-        f"The built-in teacher cannot err at this rate with flaw={self.flaw}.",
-        expected="an error_rate from 0 to 1, above 0 with a flaw",
-        found=str(self.error_rate),
-      )
+    errors.require(
+      "--error_rate",
+      self.error_rate,
+      0 <= self.error_rate <= 1 and not never,
+      "from 0 to 1, above 0 with --flaw",
+    )
 
   @property
   def name(self) -> str:

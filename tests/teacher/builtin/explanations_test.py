@@ -92,7 +92,7 @@ def ask(teacher, example):
 
 @pytest.mark.parametrize("dataset", DATASETS, ids=lambda d: d.name)
 @pytest.mark.parametrize("verbosity", ["terse", "normal", "verbose"])
-def test_of_its_own_rationales_it_finds_the_broken_ones(dataset, verbosity):
+def test_broken_rationales_of_the_teacher_are_found(dataset, verbosity):
   for example in dataset.examples("train"):
     right, answer = ask(BuiltinTeacher(verbosity=verbosity), example)
     assert explanations.progress(example.input, right)[1]
@@ -103,7 +103,7 @@ def test_of_its_own_rationales_it_finds_the_broken_ones(dataset, verbosity):
 
 
 @given(st.text(), st.text())
-def test_no_text_makes_it_raise(words, rationale):
+def test_no_text_raises(words, rationale):
   question = f'Join the last letters of "{words}".'
   found = explanations.progress(question, rationale)
   assert found is None or found[0] >= 0

@@ -141,7 +141,7 @@ def test_it_answers_the_last_question_of_the_prompt():
     "",
   ],
 )
-def test_what_it_cannot_solve_it_says_so(question):
+def test_an_unsolvable_question_gets_no_answer(question):
   for teacher in (BuiltinTeacher(), BuiltinTeacher(error_rate=1.0)):
     response = complete(f"Q: {question}\nA:", teacher)
     assert response.text == " I do not know how to answer this question."
@@ -158,7 +158,7 @@ FRAGMENTS = st.sampled_from(
 
 
 @given(st.text() | st.lists(FRAGMENTS).map(" ".join), st.sampled_from([0, 1]))
-def test_no_question_makes_it_raise(question, error_rate):
+def test_no_question_raises(question, error_rate):
   response = complete(f"Q: {question}\nA:", BuiltinTeacher(error_rate))
   assert response.finish_reason == "stop"
 
@@ -248,7 +248,7 @@ def test_the_name_says_what_changes_answers(options, name):
   assert BuiltinTeacher(**options).name == name
 
 
-def test_the_knobs_are_flags_that_decide_what_a_cache_holds():
+def test_the_options_are_flags_that_decide_the_content():
   parser = cache_rationales.make_parser()
   flags = ["--error_rate=0.5", "--flaw=irrelevant", "--verbosity=terse"]
   options = parser.parse_args(["--task=coin_flip", *flags])
@@ -267,7 +267,7 @@ def test_the_knobs_are_flags_that_decide_what_a_cache_holds():
     ({"error_rate": -0.5}, "from 0 to 1"),
   ],
 )
-def test_knobs_out_of_range_are_refused(options, words):
+def test_options_out_of_range_are_refused(options, words):
   with pytest.raises(UserError, match=words):
     BuiltinTeacher(**options)
 

@@ -32,9 +32,7 @@ def files(folder):
   return {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()}
 
 
-def test_the_cache_of_a_single_run_and_nothing_asked_twice(
-  run, server, tmp_path
-):
+def test_workers_make_the_cache_of_a_single_run(run, server, tmp_path):
   whole = ["--limit=15", "--samples=2"]
   assert run("one", *whole)[0] == 0
   asked = server.stats()["requests"]
@@ -57,7 +55,7 @@ def test_the_cache_of_a_single_run_and_nothing_asked_twice(
   assert not list((tmp_path / "disk").glob("distill-*"))
 
 
-def test_what_a_worker_cannot_do_is_said_and_the_rest_is_kept(
+def test_failures_of_workers_are_reported_and_the_rest_is_kept(
   run, server, tmp_path
 ):
   code, said = run("beam", "--limit=4", *BEAM, model="always-401")
@@ -82,7 +80,7 @@ def test_what_a_worker_cannot_do_is_said_and_the_rest_is_kept(
     (["--shard_index=0", *BEAM], "does not go with --shard_index"),
   ],
 )
-def test_what_does_not_go_with_it_is_said(run, server, flags, said):
+def test_flags_that_cannot_be_combined_are_reported(run, server, flags, said):
   code, text = run("beam", *flags)
   assert code == errors.USER_ERROR_EXIT and said in text
   assert not server.stats()["requests"]
