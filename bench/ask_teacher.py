@@ -1,11 +1,11 @@
-"""Measures asking: requests a second, with every answer durable and parsed.
+"""Measures requests to a teacher per second, each stored and parsed.
 
-`python bench/ask_teacher.py` starts the tests' server (50 ms an answer, 256 at
-once) in a process of its own and asks it through the journal, as `distill
-cache_rationales` does. Beside it, with `--slots` below that, the server's
-ceiling: plain aiohttp with as many requests at once as it takes. And with
-`--openai_python=PATH` the openai SDK, by a Python that has it; it is no
-dependency of this project.
+`python bench/ask_teacher.py` starts the tests' server (50 ms per response, 256
+requests at a time) in another process and asks it through the journal, as
+`distill cache_rationales` does. With `--slots` below `--concurrency` it also
+measures the server's own limit: plain aiohttp with that number of concurrent requests. With
+`--openai_python=PATH` it also measures the openai SDK, run by a Python that has
+it; the SDK is not a dependency of this project.
 """
 
 import argparse

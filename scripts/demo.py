@@ -1,9 +1,10 @@
-"""The main job: from a dataset without rationales to tested students.
+"""Distills students end to end, from a dataset without rationales.
 
-`distill compare` on gin_configs/grids/demo.gin: procedural data → built-in
-teacher → cached rationales → students by three methods on the same labelled
-examples for the same number of steps → accuracy on the test split, as a table,
-`results.json` and `results.png`. A run that was stopped goes on where it was.
+Runs `distill compare` on gin_configs/grids/demo.gin: makes a procedural
+dataset, asks the built-in teacher, caches its rationales, trains students by
+three methods on the same labeled examples for the same number of steps, and
+prints their test accuracy. Writes the table, `results.json` and `results.png`.
+A run that was stopped resumes.
 """
 
 import argparse
@@ -18,7 +19,7 @@ def main(argv: Sequence[str]) -> None:
   parser = argparse.ArgumentParser(
     prog="scripts/demo.sh", description=__doc__, allow_abbrev=False
   )
-  parser.add_argument("--seeds", type=int, default=1, help="seeds a method")
+  parser.add_argument("--seeds", type=int, default=1, help="seeds per method")
   parser.add_argument(
     "--controls",
     action="store_true",
@@ -29,7 +30,7 @@ def main(argv: Sequence[str]) -> None:
     "--jobs",
     type=int,
     default=2,
-    help="students trained at a time; each keeps one core busy",
+    help="students trained in parallel; each uses one core",
   )
   parser.add_argument("--output_dir", default="demo")
   options = parser.parse_args(argv)

@@ -7,38 +7,39 @@ usage() {
   cat << 'END'
 Usage: scripts/launch_tpu_pod.sh FLAGS -- COMMAND [ARGUMENTS]
 
-Asks for a pod (a queued resource), or takes the one that has this name; sends
-it this checkout (ignored files left out); runs COMMAND on every host; brings
-the logs back; and after a preemption does the same again, so that COMMAND goes
-on from its last checkpoint. Stopped and started again, it takes over.
+Runs COMMAND on every host of a Cloud TPU pod. Requests the pod by a queued
+resource, or uses the existing pod NAME; copies this checkout to it, without
+ignored files; and copies the logs back. After a preemption it starts again, and
+COMMAND resumes from its last checkpoint. If the launcher is stopped and started
+again with the same NAME, it takes over the pod.
 
   COMMAND            native: train, evaluate, infer (python -m distill.COMMAND)
                      t5x: train, eval, infer (T5X's own, on every host)
-  --engine=E         which trainer: native or t5x
-  --name=NAME        of the pod
+  --engine=E         trainer: native or t5x
+  --name=NAME        name of the pod
   --zone=ZONE        such as us-west4-a
   --accelerator_type=TYPE      such as v5litepod-16, v5p-32, v6e-16
   --runtime_version=VERSION    such as v2-alpha-tpuv5-lite, v2-alpha-tpuv6e
   --storage=gs://BUCKET/FOLDER for code, data and logs, in the pod's region
 optional:
-  --data=FOLDER      of the caches, DISTILL_DATA_DIR: a gs:// folder, or a local
-                     one that is copied to STORAGE/data
-  --env=NAME=VALUE   a variable on the hosts, such as TFDS_DATA_DIR; repeatable
-  --logs=FOLDER      where logs come back to (default: logs)
-  --spot             a cheaper pod that may be preempted
-  --reserved         a pod of the project's reservation
-  --project=PROJECT  whose pod it is (default: gcloud's own setting)
-  --network=NETWORK --subnetwork=SUBNETWORK     of the pod's hosts
+  --data=FOLDER      folder of the caches (DISTILL_DATA_DIR): a gs:// folder, or a
+                     local one, which is copied to STORAGE/data
+  --env=NAME=VALUE   environment variable on the hosts; repeatable
+  --logs=FOLDER      local folder for the logs (default: logs)
+  --spot             use a cheaper pod that may be preempted
+  --reserved         use a pod of the project's reservation
+  --project=PROJECT  Google Cloud project (default: gcloud's own setting)
+  --network=NETWORK --subnetwork=SUBNETWORK     network of the hosts
   --internal_ips     no external addresses; ssh uses the internal ones
-  --service_account=EMAIL      that the hosts run as
-  --labels=KEY=VALUE,…         of the pod
-  --valid_until_duration=TIME  drop the request if it waits longer, such as 6h
-  --delete           delete the pod at the end: it costs until it is deleted
-  --max_restarts=N   give up after so many (default: 100)
-  --poll_seconds=S   between looks at the pod (default: 60)
-  --dry_run          print the commands, one a line, and run none
+  --service_account=EMAIL      service account of the hosts
+  --labels=KEY=VALUE,…         labels of the pod
+  --valid_until_duration=TIME  give up if the request waits longer, such as 6h
+  --delete           delete the pod at the end; it costs until it is deleted
+  --max_restarts=N   give up after N restarts (default: 100)
+  --poll_seconds=S   seconds between checks of the pod (default: 60)
+  --dry_run          print the commands, one per line, and run none
 
-COMMAND's flags and gin files are checked here first, also for --dry_run.
+The flags and gin files of COMMAND are checked first, also with --dry_run.
 Exit code: 0 if COMMAND is done on all hosts; 2 for a mistake in flags or gin;
 143 if preempted too often; 1 if gcloud fails; otherwise that of COMMAND.
 END
