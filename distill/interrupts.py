@@ -87,8 +87,8 @@ def held_back() -> Iterator[None]:
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     for number, handler in handlers.items():
       signal.signal(number, handler or signal.SIG_DFL)
-    for number in noted[:1]:
-      signal.raise_signal(number)
+    if noted:
+      signal.raise_signal(noted[0])
 
 
 @contextlib.contextmanager
