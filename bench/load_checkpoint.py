@@ -81,12 +81,7 @@ def write(
   import ml_dtypes
   from flax import traverse_util
 
-  from distill.checkpoint_formats import (
-    huggingface_writing,
-    native_writing,
-    t5x_writing,
-    tensors,
-  )
+  from distill.checkpoint_formats import huggingface, orbax, t5x, tensors
 
   dtype = np.dtype(
     ml_dtypes.bfloat16 if options.dtype == "bfloat16" else options.dtype
@@ -108,9 +103,9 @@ def write(
     {name: tensor(leaf.shape) for name, leaf in flat.items()},
   )
   if options.format == "huggingface":
-    huggingface_writing.write(checkpoint, folder, config.mlp_activations)
+    huggingface.write(checkpoint, folder, config.mlp_activations)
   else:
-    writer = {"t5x": t5x_writing, "native": native_writing}[options.format]
+    writer = {"t5x": t5x, "native": orbax}[options.format]
     writer.write(checkpoint, folder)
 
 

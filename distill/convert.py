@@ -70,23 +70,17 @@ def main(argv: Sequence[str]) -> None:
   """Converts a checkpoint and prints where it is."""
   options = parse_arguments(argv)
   console.say(f"reading {options.input}")
-  from distill.checkpoint_formats import (
-    checking,
-    native_writing,
-    opening,
-    t5x_writing,
-    writing,
-  )
+  from distill.checkpoint_formats import export, loading, opening, orbax, t5x
 
   checkpoint = opening.open_checkpoint(options.input)
   console.say(f"writing {options.output}")
-  with writing.new_folder(options.output) as folder:
+  with export.new_folder(options.output) as folder:
     if options.format == "huggingface":
       _write_huggingface(checkpoint, folder, options)
       written = options.output
     else:
-      checking.check_constants(checkpoint)
-      writer = {"native": native_writing, "t5x": t5x_writing}[options.format]
+      loading.check_constants(checkpoint)
+      writer = {"native": orbax, "t5x": t5x}[options.format]
       writer.write(checkpoint, folder)
       written = os.path.join(
         options.output, f"checkpoint_{checkpoint.step or 0}"
@@ -101,33 +95,32 @@ def _write_huggingface(
   from etils import epath
 
   from distill.checkpoint_formats import (
-    huggingface_writing,
-    measuring,
+    export,
+    huggingface,
     model_card,
-    tokenizer_files,
     training_record,
   )
 
   record = training_record.TrainingRecord(checkpoint.path)
   activations = _activations(checkpoint, record.activations(), options)
-  huggingface_writing.write(
-    checkpoint, folder, activations, record.max_new_tokens()
-  )
+  huggingface.write(checkpoint, folder, activations, record.max_new_tokens())
   vocabulary = options.tokenizer or record.vocabulary() or "none"
   if vocabulary != "none":
     rows = checkpoint.tensors["token_embedder/embedding"].shape[0]
     extra_ids = record.extra_ids()
     if checkpoint.config_json.get("model_type") == "mt5":
       extra_ids = 0  # They are in its SentencePiece file.
-    tokenizer_files.write(folder, vocabulary, rows, extra_ids)
-  elif options.tokenizer or not tokenizer_files.copy(
+    export.write_tokenizer(folder, vocabulary, rows, extra_ids)
+  elif options.tokenizer or not export.copy_tokenizer(
     epath.Path(checkpoint.path), folder
   ):
     print("no tokenizer: name one with --tokenizer=FILE", file=sys.stderr)
   name = pathlib.Path(options.output).name
-  measured = (
-    measuring.measure(folder, options.measure) if options.measure else {}
-  )
+  measured: dict[str, str] = {}
+  if options.measure:
+    from distill.contrib import export_benchmark
+
+    measured = export_benchmark.measure(folder, options.measure)
   origin = _origin(record, options.license)
   card = model_card.text(
     checkpoint, record, name, activations, measured, origin

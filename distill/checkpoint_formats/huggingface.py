@@ -1,35 +1,38 @@
-"""A Hugging Face folder of a T5: safetensors, whole or in shards."""
+"""Reads and writes a Hugging Face folder of a T5, in one or more shards."""
 
 import json
 import os
+import pathlib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import ml_dtypes  # noqa: F401 - lets NumPy know bfloat16 by name
 import numpy as np
-import safetensors
+import safetensors.numpy
 from etils import epath
 
 from distill import errors
-from distill.checkpoint_formats import huggingface_config, huggingface_names
+from distill.checkpoint_formats import huggingface_names, loading
 from distill.checkpoint_formats.tensors import Checkpoint, Index, Tensor
 
 CONFIG = "config.json"
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 _PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
-# Copies of the shared embedding that old files hold.
+# Copies of the shared embedding in old files.
 _COPIES = ("encoder.embed_tokens.weight", "decoder.embed_tokens.weight")
-# An old mistake in the files of T5.1.0, which transformers ignores, too.
+# A mistake in the files of T5.1.0, which transformers also ignores.
 _UNUSED = (
   "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight"
 )
 _DTYPES = {"F32": "float32", "BF16": "bfloat16", "F16": "float16"}
 _COMPARED_ROWS = 4096
+# The default of transformers. One shard is in memory at a time.
+_SHARD_BYTES = 5_000_000_000
 
 
 def is_folder(folder: epath.Path) -> bool:
-  """Returns whether a folder is of Hugging Face's making."""
+  """Returns whether a folder has weights in Hugging Face's format."""
   return any((folder / name).exists() for name in (WEIGHTS, INDEX, *_PICKLES))
 
 
@@ -38,20 +41,20 @@ def read(folder: epath.Path) -> Checkpoint:
 
   Raises:
     UserError: A file is missing, incomplete or not safetensors, the model has
-      no decoder, or its output layer is one that T5 does not have.
+      no decoder, or T5 has no such output layer.
   """
   _check_local(folder)
   config = _json(folder / CONFIG)
   theirs = _weights(folder)
   _check_decoder(theirs, folder)
   theirs.pop(_UNUSED, None)
-  scaled = huggingface_config.scales_logits(config)
+  scaled = huggingface_names.scales_logits(config)
   _drop_copies(theirs, folder, scaled)
   return Checkpoint(
     path=str(folder),
     format="Hugging Face's format",
     tensors=_renamed(theirs),
-    declared=huggingface_config.declared(config),
+    declared=huggingface_names.declared(config),
     config_json=config,
   )
 
@@ -98,8 +101,7 @@ def _json(file: epath.Path) -> dict[str, Any]:
 def _weights(folder: epath.Path) -> dict[str, Tensor]:
   """Returns the arrays of a folder by Hugging Face's names.
 
-  A single file wins over an index, as in transformers. Otherwise each array
-  comes from the file that the index names for it.
+  A single file takes precedence over an index, as in transformers.
   """
   if (folder / WEIGHTS).exists():
     return _tensors(folder / WEIGHTS)
@@ -150,12 +152,14 @@ def _check_decoder(theirs: Mapping[str, Tensor], folder: epath.Path) -> None:
 def _tensors(
   file: epath.Path, wanted: Collection[str] | None = None
 ) -> dict[str, Tensor]:
-  """Returns those arrays of a file, by Hugging Face's names, that are wanted.
+  """Returns the arrays of a file by Hugging Face's names.
 
-  None wants all of them.
+  Args:
+    file: A safetensors file.
+    wanted: The names of the arrays; None for all.
   """
   try:
-    # It maps the file, and stays open as long as one of its arrays.
+    # The file stays mapped as long as one of its arrays is in use.
     opened = safetensors.safe_open(os.fspath(file), framework="np")
   except safetensors.SafetensorError as error:
     raise _damaged(file, error) from error
@@ -181,7 +185,7 @@ def _tensors(
 
 
 def _damaged(file: epath.Path, error: Exception) -> errors.UserError:
-  """Returns what is wrong with a file, by its size where that tells."""
+  """Returns the error for a damaged file, with its size if that is wrong."""
   found = f"{file.stat().length:,} bytes: {error}"
   with file.open("rb") as stream:
     size = int.from_bytes(stream.read(8), "little")
@@ -203,17 +207,17 @@ def _damaged(file: epath.Path, error: Exception) -> errors.UserError:
 def _drop_copies(
   theirs: dict[str, Tensor], folder: epath.Path, scaled: bool
 ) -> None:
-  """Removes copies of the embedding; makes the output layer as T5 has it.
+  """Removes copies of the embedding, and adds the output layer of T5.1.1.
 
-  Scaled logits come from the shared embedding, as in T5.1.0; unscaled ones
-  from a layer of their own, as in T5.1.1, which transformers leaves out of the
-  file where it is equal to the embedding.
+  T5.1.0 scales its logits and computes them from the shared embedding. T5.1.1
+  has an output layer. transformers leaves it out of the file if it is equal to
+  the embedding.
   """
   shared = theirs.get(huggingface_names.EMBEDDING)
   if shared is None:
     shared = next((theirs[name] for name in _COPIES if name in theirs), None)
     if shared is None:
-      return  # to be told as a missing parameter
+      return  # `loading.check` reports the missing parameter.
     theirs[huggingface_names.EMBEDDING] = shared
   logits = (huggingface_names.LOGITS,) if scaled else ()
   for name in (*_COPIES, *logits):
@@ -224,7 +228,7 @@ def _drop_copies(
         expected=f"the values of {huggingface_names.EMBEDDING}, as config.json "
         "says that they are tied",
         found="other values",
-        remedy="mend tie_word_embeddings in config.json: false for T5.1.1, "
+        remedy="correct tie_word_embeddings in config.json: false for T5.1.1, "
         "FLAN, ByT5 and mT5",
       )
   if not scaled:
@@ -240,12 +244,101 @@ def _equal(left: Tensor, right: Tensor) -> bool:
 
 
 def _renamed(theirs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-  """Returns the arrays by T5X's names; unknown ones keep their own."""
+  """Returns the arrays by T5X's names; unknown arrays keep their names."""
   ours = {}
   for name, tensor in theirs.items():
-    known = huggingface_names.from_huggingface(name)
-    if known is None:
-      ours[name] = tensor
-    else:
-      ours[known[0]] = tensor.transposed() if known[1] else tensor
+    to, transposed = huggingface_names.from_huggingface(name) or (name, False)
+    ours[to] = tensor.transposed() if transposed else tensor
   return ours
+
+
+def write(
+  checkpoint: Checkpoint,
+  folder: pathlib.Path,
+  activations: tuple[str, ...],
+  max_new_tokens: int | None = None,
+  shard_bytes: int = _SHARD_BYTES,
+) -> None:
+  """Writes weights, config.json and generation_config.json into a folder.
+
+  transformers and CTranslate2 read this folder.
+
+  Args:
+    checkpoint: The weights.
+    folder: A folder that exists.
+    activations: `T5Config.mlp_activations` of the network.
+    max_new_tokens: The longest output in tokens; None for transformers'
+      default.
+    shard_bytes: The limit on the size of a file.
+
+  Raises:
+    UserError: Hugging Face's T5 has no such parameters or activations, or a
+      weight is not finite.
+  """
+  theirs = dict(_exported(checkpoint))
+  embedding = theirs[huggingface_names.EMBEDDING]
+  shapes = {name: t.shape for name, t in checkpoint.tensors.items()}
+  config = huggingface_names.config_json(
+    loading.sizes(shapes),
+    activations,
+    embedding.dtype.name,
+    checkpoint.config_json,
+  )
+  generation = {
+    name: config[name]
+    for name in ("decoder_start_token_id", "eos_token_id", "pad_token_id")
+  }
+  if max_new_tokens:
+    generation["max_new_tokens"] = max_new_tokens
+  write_json(folder / CONFIG, config)
+  write_json(folder / "generation_config.json", generation)
+  _write_weights(theirs, folder, shard_bytes)
+
+
+def write_json(path: pathlib.Path, value: Any) -> None:
+  """Writes a value as indented JSON."""
+  path.write_text(json.dumps(value, indent=2) + "\n")
+
+
+def _exported(checkpoint: Checkpoint) -> Iterator[tuple[str, Tensor]]:
+  for name, tensor in checkpoint.tensors.items():
+    known = huggingface_names.to_huggingface(name)
+    if known is None:
+      raise errors.UserError(
+        f"'{name}' in '{checkpoint.path}' is no parameter of a T5.",
+        expected="the parameters of T5.1.0 or T5.1.1",
+        found=f"{name} {tensor.shape}",
+        remedy="convert the checkpoint of such a network",
+      )
+    yield known[0], tensor.transposed() if known[1] else tensor
+
+
+def _write_weights(
+  theirs: dict[str, Tensor], folder: pathlib.Path, shard_bytes: int
+) -> None:
+  """Writes one file, or several files and their index."""
+  shards: list[list[str]] = [[]]
+  sizes = {
+    n: int(np.prod(t.shape)) * t.dtype.itemsize for n, t in theirs.items()
+  }
+  held = 0
+  for name, size in sizes.items():
+    if shards[-1] and held + size > shard_bytes:
+      shards.append([])
+      held = 0
+    shards[-1].append(name)
+    held += size
+  weight_map: dict[str, str] = {}
+  for i, names in enumerate(shards, start=1):
+    file = f"model-{i:05d}-of-{len(shards):05d}.safetensors"
+    file = WEIGHTS if len(shards) == 1 else file
+    arrays = {
+      name: np.ascontiguousarray(theirs[name].read_finite()) for name in names
+    }
+    # transformers requires the name of the framework.
+    safetensors.numpy.save_file(arrays, folder / file, {"format": "pt"})
+    weight_map |= dict.fromkeys(names, file)
+  if len(shards) > 1:
+    total = {"total_size": sum(sizes.values())}
+    index = {"metadata": total, "weight_map": weight_map}
+    write_json(folder / INDEX, index)

@@ -1,4 +1,4 @@
-"""README.md of an exported model: what it is and how it was trained."""
+"""The README.md of an exported model."""
 
 import dataclasses
 import json
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from distill.checkpoint_formats import network_sizes
+from distill.checkpoint_formats import loading
 from distill.checkpoint_formats.tensors import Checkpoint
 from distill.checkpoint_formats.training_record import TrainingRecord
 
@@ -56,12 +56,12 @@ print(tokenizer.decode(model.generate(**inputs)[0], skip_special_tokens=True))
 
 @dataclasses.dataclass(frozen=True)
 class Origin:
-  """What a run's task says of the model.
+  """The dataset, the method and the license of a model.
 
   Attributes:
-    dataset: The dataset that the task is of, '' where it is not known.
-    method: The training method, '' where it is not known.
-    forms: What stands in place of an input, by task: `…` is the input.
+    dataset: The dataset of the training; '' if it is not known.
+    method: The training method; '' if it is not known.
+    forms: The form of an input by task; `…` stands for the text itself.
     license: An identifier of the Hugging Face Hub.
   """
 
@@ -82,18 +82,16 @@ def text(
   """Returns the card.
 
   Args:
-    checkpoint: What was converted.
-    record: Its run's configuration.
-    name: The exported folder's.
+    checkpoint: The checkpoint that was converted.
+    record: The configuration of its run.
+    name: The name of the exported folder.
     activations: `T5Config.mlp_activations`.
-    measured: Rows of a table of speed and accuracy, may be none.
-    origin: Its dataset, method and licence.
+    measured: The rows of a table of speed and accuracy, which may be empty.
+    origin: The dataset, the method and the license.
   """
   tensors = checkpoint.tensors.values()
   counts = {t: int(np.prod(t.shape)) for t in tensors}
-  sizes = network_sizes.sizes(
-    {n: t.shape for n, t in checkpoint.tensors.items()}
-  )
+  sizes = loading.sizes({n: t.shape for n, t in checkpoint.tensors.items()})
   step = "" if checkpoint.step is None else f", step {checkpoint.step:,}"
   training = "No config.gin lay beside the checkpoint: not known here."
   if record.text:
@@ -122,14 +120,14 @@ def text(
 
 
 def _fields(record: TrainingRecord, origin: Origin) -> str:
-  """Returns what the header says besides the library, as YAML."""
+  """Returns the fields of the header as YAML."""
   fields: dict[str, str | Sequence[str]] = {"license": origin.license}
   if base := record.base_model():
     fields["base_model"] = base
   if origin.dataset:
     fields["datasets"] = [origin.dataset]
   fields["tags"] = [*("distill", "t5"), *filter(None, [origin.method])]
-  # JSON's text and lists are YAML's.
+  # JSON is YAML, too.
   return "\n".join(f"{k}: {json.dumps(v)}" for k, v in fields.items())
 
 
@@ -146,7 +144,7 @@ def _origin(record: TrainingRecord, origin: Origin) -> str:
 
 
 def _forms(origin: Origin) -> str:
-  """Returns what an input of each task looks like."""
+  """Returns a table of the form of an input of each task."""
   if not origin.forms:
     return "`…` stands for an input, as the training's task makes it."
   rows = {task: f"`{form!r}`" for task, form in origin.forms.items()}

@@ -1,24 +1,31 @@
-"""A checkpoint's arrays under T5X's names, read slice by slice."""
+"""The arrays of a checkpoint by T5X's names, read slice by slice.
+
+TensorStore reads zarr folders and OCDBT stores, on disks and in gs://.
+"""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+import tensorstore as ts
+
+from distill import errors
 
 Index = tuple[slice, ...]
 
 
 @dataclasses.dataclass(frozen=True)
 class Tensor:
-  """An array that lies on disk.
+  """An array on disk.
 
   Attributes:
-    shape: Of the whole array.
-    dtype: As it is stored.
-    place: Its file and name, for messages.
-    read_part: Returns the part at an index of one slice with bounds a
-      dimension; reads little more than that from disk.
+    shape: The shape of the whole array.
+    dtype: The type in which it is stored.
+    place: The file and the name, for messages.
+    read_part: Returns the part at an index, which has one bounded slice for
+      each dimension. It reads little more than that part from disk.
   """
 
   shape: tuple[int, ...]
@@ -34,6 +41,24 @@ class Tensor:
       for part, size in zip(whole, self.shape, strict=True)
     )
     return self.read_part(bounded)
+
+  def read_finite(self, index: Index = ()) -> np.ndarray:
+    """Returns the part at `index`, see `read`.
+
+    Raises:
+      UserError: The part has a NaN or an infinity.
+    """
+    array = self.read(index)
+    finite = np.isfinite(array)
+    if not finite.all():
+      raise errors.UserError(
+        f"{self.place} has numbers that are not finite.",
+        expected="weights that can be trained",
+        found=f"{finite.size - np.count_nonzero(finite):,} NaN or infinite of "
+        f"{finite.size:,} that were read",
+        remedy="take an earlier checkpoint, from before its training diverged",
+      )
+    return array
 
   def transposed(self) -> "Tensor":
     """Returns the array with its axes in reverse order."""
@@ -55,21 +80,15 @@ class Tensor:
     return dataclasses.replace(self, shape=shape, read_part=read)
 
   def joined(self, axis: int) -> "Tensor":
-    """Returns the array with `axis` and the one after it as one."""
+    """Returns the array with `axis` and the next axis merged."""
     outer, inner = self.shape[axis : axis + 2]
     before, after = self.shape[:axis], self.shape[axis + 2 :]
 
     def read(index: Index) -> np.ndarray:
       start, stop = index[axis].start, index[axis].stop
       first, last = start // inner, -(-stop // inner)
-      part = self.read_part(
-        (
-          *index[:axis],
-          slice(first, last),
-          slice(0, inner),
-          *index[axis + 1 :],
-        )
-      )
+      blocks = (slice(first, last), slice(0, inner))
+      part = self.read_part((*index[:axis], *blocks, *index[axis + 1 :]))
       shape = part.shape
       part = part.reshape(*shape[:axis], -1, *shape[axis + 2 :])
       inside = slice(start - first * inner, stop - first * inner)
@@ -81,7 +100,7 @@ class Tensor:
 
 
 def in_memory(array: np.ndarray, place: str) -> Tensor:
-  """Returns an array that has been read already as a `Tensor`."""
+  """Returns an array in memory as a `Tensor`."""
   return Tensor(array.shape, array.dtype, place, array.__getitem__)
 
 
@@ -90,13 +109,14 @@ class Checkpoint:
   """A checkpoint of any format, opened but not yet read.
 
   Attributes:
-    path: Where it lies.
-    format: What it is, for messages.
-    tensors: By T5X's name, such as 'encoder/layers_0/attention/query/kernel'.
-      What has no such name keeps its own.
-    step: The step it was taken at, None where it does not say.
-    declared: Fields of `T5Config`, and constants of the network, that the
-      checkpoint states besides its shapes.
+    path: The path of the checkpoint.
+    format: The name of the format, for messages.
+    tensors: The arrays by T5X's name, such as
+      'encoder/layers_0/attention/query/kernel'. An array without such a name
+      keeps its own name.
+    step: The training step; None if the checkpoint does not record it.
+    declared: Fields of `T5Config` and constants of the network that the
+      checkpoint records.
     config_json: The config.json of a Hugging Face folder.
   """
 
@@ -106,3 +126,71 @@ class Checkpoint:
   step: int | None = None
   declared: Mapping[str, Any] = dataclasses.field(default_factory=dict)
   config_json: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def kvstore(path: str) -> dict[str, Any]:
+  """Returns TensorStore's spec of a folder on a disk or in gs://.
+
+  Raises:
+    UserError: The path has another scheme.
+  """
+  if "://" not in path:
+    return {"driver": "file", "path": f"{path}/"}
+  scheme, _, rest = path.partition("://")
+  bucket, _, inside = rest.partition("/")
+  if scheme != "gs":
+    raise errors.UserError(
+      f"'{path}' cannot be read.",
+      expected="a local path or gs://",
+      found=f"{scheme}://",
+      remedy="copy the checkpoint to a disk or to gs://",
+    )
+  return {"driver": "gcs", "bucket": bucket, "path": f"{inside}/"}
+
+
+def zarr_array(
+  place: str,
+  store: dict[str, Any],
+  shape: tuple[int, ...],
+  dtype: np.dtype,
+  driver: str = "zarr",
+) -> Tensor:
+  """Returns a zarr array, which is opened when it is first read.
+
+  Args:
+    place: The file and the name, for messages.
+    store: The spec of the array's folder.
+    shape: The shape of the whole array.
+    dtype: The type in which it is stored.
+    driver: 'zarr' or 'zarr3'.
+  """
+  spec = {
+    "driver": driver,
+    "kvstore": store,
+    # A lost chunk would read as zeros.
+    "fill_missing_data_reads": False,
+  }
+  opened: list[Any] = []
+
+  def read(index: Index) -> np.ndarray:
+    try:
+      if not opened:
+        opened.append(ts.open(spec, open=True, context=_context()).result())
+      if tuple(opened[0].shape) != shape:
+        raise ValueError(f"shape {tuple(opened[0].shape)}")
+      return opened[0][index].read().result()
+    except (ValueError, KeyError, OSError) as error:
+      raise errors.UserError(
+        f"{place} cannot be read.",
+        expected=f"an array {shape} of {dtype}, whole",
+        found=str(error).splitlines()[0],
+        remedy="copy the checkpoint again, or take another one",
+      ) from error
+
+  return Tensor(shape, dtype, place, read)
+
+
+@functools.cache
+def _context() -> ts.Context:
+  # So that an OCDBT store's manifest is read once and not for each array.
+  return ts.Context({"cache_pool": {"total_bytes_limit": 50_000_000}})

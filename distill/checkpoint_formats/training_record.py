@@ -1,4 +1,4 @@
-"""What lies beside a checkpoint about its training and its evaluation."""
+"""The configuration and the metrics that are stored beside a checkpoint."""
 
 import ast
 import json
@@ -7,10 +7,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from distill.checkpoint_formats import paths, tokenizer_files
+from distill.checkpoint_formats import export, opening
 
-# What a reader of a model card asks first.
-_TOLD = (
+# The macros that the model card shows.
+_SHOWN = (
   "MIXTURE_OR_TASK_NAME",
   "INITIAL_CHECKPOINT_PATH",
   "TRAIN_STEPS",
@@ -42,12 +42,11 @@ class TrainingRecord:
   """The configuration that a run of this project or of T5X wrote.
 
   Attributes:
-    text: The whole of config.gin without paths of this machine, '' where there
-      is none.
+    text: The content of config.gin without local paths; '' if there is none.
   """
 
   def __init__(self, checkpoint: str) -> None:
-    self._checkpoint = paths.absolute(checkpoint)
+    self._checkpoint = opening.absolute(checkpoint)
     folder = self._checkpoint
     files = [f / "config.gin" for f in (folder, folder.parent)]
     found = [file for file in files if file.exists()]
@@ -61,22 +60,22 @@ class TrainingRecord:
     return {name: value.strip() for name, value in _BINDING.findall(text)}
 
   def settings(self) -> Mapping[str, str]:
-    """Returns the settings that matter most, without paths of this machine."""
-    return {n: self._shown[n] for n in _TOLD if n in self._shown}
+    """Returns the most important macros, without local paths."""
+    return {n: self._shown[n] for n in _SHOWN if n in self._shown}
 
   def task(self) -> str:
-    """Returns the task or mixture of the training, '' if it is not known."""
+    """Returns the task or mixture of the training; '' if it is not known."""
     return str(self._literal("MIXTURE_OR_TASK_NAME") or "")
 
   def module(self) -> str:
-    """Returns the module that registers the task, '' where none is named."""
+    """Returns the module that registers the task; '' if it is not known."""
     return str(self._literal("MIXTURE_OR_TASK_MODULE") or "")
 
   def base_model(self) -> str | None:
-    """Returns the name of the initial checkpoint, None if it is not known.
+    """Returns the name of the initial checkpoint; None if it is not known.
 
-    It is the Hugging Face Hub's where the path has T5X's name of that model,
-    and '' where training started from random weights.
+    It is the name on the Hugging Face Hub if the path has T5X's name of the
+    model. It is '' if training started from random weights.
     """
     if "INITIAL_CHECKPOINT_PATH" not in self._values:
       return None
@@ -89,11 +88,11 @@ class TrainingRecord:
         if found := pattern.fullmatch(part):
           return name.format(found[1])
     folder = pathlib.PurePath(path)
-    is_step = paths.CHECKPOINT.fullmatch(folder.name)
+    is_step = opening.CHECKPOINT.fullmatch(folder.name)
     return folder.parent.name if is_step else folder.name
 
   def teachers(self) -> list[str]:
-    """Returns the teachers whose answers the data position names."""
+    """Returns the names of the teachers of the training data."""
     file = self._checkpoint / "data" / "metadata"
     try:
       sources = json.loads(file.read_text())["dataset"]["sources"]
@@ -105,8 +104,8 @@ class TrainingRecord:
   def metrics(self) -> Mapping[str, Mapping[str, float]]:
     """Returns the metrics of this checkpoint by split.
 
-    They are what `distill evaluate` wrote into the folder of checkpoints, a
-    folder in it or a folder beside it.
+    `distill evaluate` wrote them into the MODEL_DIR, a folder in it, or a
+    folder beside it.
     """
     found: dict[str, dict[str, float]] = {}
     folder = self._checkpoint.parent
@@ -126,25 +125,25 @@ class TrainingRecord:
     return found
 
   def activations(self) -> tuple[str, ...] | None:
-    """Returns `T5Config.mlp_activations`, None where it does not say."""
+    """Returns `T5Config.mlp_activations`; None if not recorded."""
     value = self._literal("mlp_activations")
     return tuple(value) if value else None
 
   def max_new_tokens(self) -> int | None:
-    """Returns the length of the targets, None where it does not say."""
+    """Returns the length of the targets in tokens; None if not recorded."""
     lengths = self._literal("TASK_FEATURE_LENGTHS")
     return lengths.get("targets") if isinstance(lengths, dict) else None
 
   def vocabulary(self) -> str | None:
-    """Returns a SentencePiece file or `BYTES`, None where it does not say."""
+    """Returns a SentencePiece file or `export.BYTES`; None if not recorded."""
     if "ByteVocabulary" in self._values.get("VOCABULARY", ""):
-      return tokenizer_files.BYTES
+      return export.BYTES
     name = "sentencepiece_model_file"
     return self._literal(name) or self._literal("VOCABULARY_FILE")
 
   def extra_ids(self) -> int | None:
-    """Returns the sentinels beyond the file, None where no file is named."""
-    if self.vocabulary() in (None, tokenizer_files.BYTES):
+    """Returns the sentinels after the file's pieces; None without a file."""
+    if self.vocabulary() in (None, export.BYTES):
       return None
     return int(self._literal("extra_ids") or 0)
 
@@ -156,7 +155,7 @@ class TrainingRecord:
 
 
 def _without_path(found: re.Match[str]) -> str:
-  """Returns a literal, or only the name of the file that it is a path of."""
+  """Returns a literal, reduced to the file's name if it is a local path."""
   value = ast.literal_eval(f"({found[0]})")
   if not _LOCAL.match(value):
     return found[0]

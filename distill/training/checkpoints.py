@@ -13,7 +13,7 @@ from orbax.checkpoint import checkpoint_managers
 
 from distill import errors
 from distill.annotations import PositiveInt
-from distill.checkpoint_formats import paths
+from distill.checkpoint_formats import opening
 from distill.training import best_metric, restoring
 from distill.training.best_metric import BestMetric
 from distill.training.state import TrainState
@@ -76,7 +76,7 @@ def check_writable(
       found=repr(path),
       remedy=f"quote it twice: --gin.{macro}=\"'{path}'\"",
     )
-  folder = paths.absolute(path)
+  folder = opening.absolute(path)
   probe = folder / f".writable-{uuid.uuid4().hex}"
   try:
     folder.mkdir(parents=True, exist_ok=True)
@@ -106,7 +106,7 @@ class Checkpoints:
     check_writable(model_dir)
     self._retention = _LatestAndBest(config.keep)
     self._manager = ocp.CheckpointManager(
-      paths.absolute(model_dir),
+      opening.absolute(model_dir),
       item_names=(restoring.STATE, restoring.DATA, restoring.BEST),
       options=ocp.CheckpointManagerOptions(
         step_name_format=restoring.NAME_FORMAT,
@@ -172,7 +172,7 @@ class Checkpoints:
     path = self.newest()
     if path is None:
       return None
-    checkpoint = paths.absolute(path)
+    checkpoint = opening.absolute(path)
     state = restoring.restore_tree(checkpoint, abstract)
     best = BestMetric(**restoring.read_json(checkpoint, restoring.BEST))
     return state, restoring.read_json(checkpoint, restoring.DATA), best

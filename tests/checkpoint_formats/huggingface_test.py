@@ -11,7 +11,6 @@ from etils import epath
 from distill import errors
 from distill.checkpoint_formats import (
   huggingface,
-  huggingface_writing,
   loading,
   opening,
 )
@@ -26,9 +25,7 @@ def export(tmp_path):
 
   def write(config=UNTIED, dtype="float32", **options):
     checkpoint = tiny_networks.checkpoint(config, dtype)
-    huggingface_writing.write(
-      checkpoint, tmp_path, config.mlp_activations, **options
-    )
+    huggingface.write(checkpoint, tmp_path, config.mlp_activations, **options)
     return checkpoint, tmp_path
 
   return write

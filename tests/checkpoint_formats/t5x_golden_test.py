@@ -12,7 +12,7 @@ from flax import serialization, traverse_util
 from golden_t5x import ARCHIVE, INPUTS, STEP, TARGETS, VARIANTS, shifted
 
 from distill import errors
-from distill.checkpoint_formats import loading, opening, tensorstore_arrays
+from distill.checkpoint_formats import loading, opening, tensors
 
 
 @pytest.fixture(scope="module")
@@ -92,13 +92,13 @@ def test_where_and_when_it_was_written_does_not_matter(golden, tmp_path, form):
 
 
 def test_a_folder_under_gs_is_read_from_its_bucket():
-  assert tensorstore_arrays.kvstore("gs://t5-data/a/checkpoint_1/b") == {
+  assert tensors.kvstore("gs://t5-data/a/checkpoint_1/b") == {
     "driver": "gcs",
     "bucket": "t5-data",
     "path": "a/checkpoint_1/b/",
   }
   with pytest.raises(errors.UserError, match="s3://bucket"):
-    tensorstore_arrays.kvstore("s3://bucket/a")
+    tensors.kvstore("s3://bucket/a")
 
 
 def test_a_checkpoint_that_was_not_written_to_its_end_is_refused(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tiny_networks
 
-from distill.checkpoint_formats import t5x_writing
+from distill.checkpoint_formats import t5x
 
 pytestmark = pytest.mark.t5x
 checkpoints = pytest.importorskip("t5x.checkpoints", reason="no T5X")
@@ -22,7 +22,7 @@ def test_t5x_restores_parameters_step_and_a_fresh_optimizer(
   model, initializer, partitioner, state = golden_t5x.train_state(variant)
   sizes = {**golden_t5x.SIZES, **golden_t5x.VARIANTS[variant]}
   checkpoint = tiny_networks.checkpoint(tiny_networks.t5_config(**sizes))
-  t5x_writing.write(checkpoint, tmp_path)
+  t5x.write(checkpoint, tmp_path)
   restored = checkpoints.OrbaxCheckpointManagerInterface(
     str(tmp_path), initializer.global_train_state_shape, partitioner
   ).restore(path=str(tmp_path / "checkpoint_0"))

@@ -10,7 +10,7 @@ import sys
 import pytest
 import tiny_networks
 
-from distill.checkpoint_formats import huggingface_writing, t5x_writing
+from distill.checkpoint_formats import huggingface, t5x
 
 SCRIPT = pathlib.Path(__file__).parent / "two_hosts.py"
 
@@ -26,9 +26,9 @@ def test_a_host_reads_its_own_shards(tmp_path, form):
   config = tiny_networks.t5_config()
   checkpoint = tiny_networks.checkpoint(config)
   if form == "huggingface":
-    huggingface_writing.write(checkpoint, tmp_path, config.mlp_activations)
+    huggingface.write(checkpoint, tmp_path, config.mlp_activations)
   else:
-    t5x_writing.write(checkpoint, tmp_path)
+    t5x.write(checkpoint, tmp_path)
   path = os.pathsep.join(filter(None, sys.path))
   port = free_port()
   hosts = [

@@ -11,7 +11,7 @@ import pytest
 import seqio
 
 from distill import convert, errors, infer
-from distill.checkpoint_formats import measuring
+from distill.contrib import export_benchmark
 
 pytestmark = pytest.mark.huggingface
 transformers = pytest.importorskip("transformers", reason="no [huggingface]")
@@ -58,13 +58,13 @@ def test_transformers_says_the_same(student):
 
 def test_ctranslate2_says_the_same(student):
   folder, inputs, expected = student
-  said, _, _ = measuring.answers(folder, inputs, "float32")
+  said, _, _ = export_benchmark.answers(folder, inputs, "float32")
   assert said == expected
 
 
 def test_most_answers_stay_in_int8(student):
   folder, inputs, expected = student
-  said, _, _ = measuring.answers(folder, inputs, "int8")
+  said, _, _ = export_benchmark.answers(folder, inputs, "int8")
   assert sum(a == b for a, b in zip(said, expected, strict=True)) >= 20
 
 

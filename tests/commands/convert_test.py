@@ -17,7 +17,7 @@ sys.path.insert(
 import tiny_networks  # noqa: E402
 
 from distill import convert, errors, train  # noqa: E402
-from distill.checkpoint_formats import native_writing, opening  # noqa: E402
+from distill.checkpoint_formats import opening, orbax  # noqa: E402
 
 SENTENCEPIECE = os.path.join(
   os.path.dirname(seqio.__file__),
@@ -37,7 +37,7 @@ def native(tmp_path):
   def write(dtype="float32", **changes):
     config = tiny_networks.t5_config(**changes)
     checkpoint = tiny_networks.checkpoint(config, dtype)
-    native_writing.write(checkpoint, tmp_path / "native")
+    orbax.write(checkpoint, tmp_path / "native")
     return tmp_path / "native", tiny_networks.bits(checkpoint)
 
   return write

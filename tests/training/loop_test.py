@@ -10,7 +10,7 @@ import tiny_models
 import tiny_run
 
 from distill import errors
-from distill.checkpoint_formats import paths
+from distill.checkpoint_formats import opening
 from distill.training import checkpoints, restoring
 
 STEPS = tiny_run.STEPS
@@ -28,7 +28,7 @@ def logged_steps(folder, name):
 
 def best(folder):
   return restoring.read_json(
-    paths.absolute(folder / f"checkpoint_{STEPS}"), restoring.BEST
+    opening.absolute(folder / f"checkpoint_{STEPS}"), restoring.BEST
   )
 
 

@@ -1,4 +1,4 @@
-"""How fast and how right an exported model is on one core, by CTranslate2."""
+"""Measures the speed and accuracy of an exported model with CTranslate2."""
 
 import json
 import pathlib
@@ -13,17 +13,20 @@ from etils import epath
 from distill import errors
 
 _QUANTIZATIONS = ("float32", "int8")
-# One answer at a time takes long; so many tell.
+# The number of examples; they are answered one at a time.
 _EXAMPLES = 200
 
 
 def measure(folder: pathlib.Path, examples: str) -> dict[str, str]:
-  """Returns rows for the model card.
+  """Measures an exported model on one core, in float32 and int8.
 
   Args:
-    folder: An exported model with its tokenizer.
+    folder: An exported model with a tokenizer.
     examples: A file that `distill evaluate` or `distill infer` wrote: JSON
       lines with `inputs` and, for the exact match, `target`.
+
+  Returns:
+    The rows of a table for the model card.
 
   Raises:
     UserError: The file cannot be used, or an extra is not installed.
@@ -50,7 +53,7 @@ def measure(folder: pathlib.Path, examples: str) -> dict[str, str]:
 def answers(
   folder: pathlib.Path, inputs: Sequence[str], quantization: str
 ) -> tuple[list[str], list[float], int]:
-  """Returns CTranslate2's greedy answers, seconds of each, and its size."""
+  """Returns the greedy answers, the seconds of each, and the size in bytes."""
   try:
     import ctranslate2
     import transformers

@@ -9,7 +9,7 @@ import seqio
 from sentencepiece import sentencepiece_model_pb2
 
 from distill import errors
-from distill.checkpoint_formats import tokenizer_files
+from distill.checkpoint_formats import export
 
 SENTENCEPIECE = os.path.join(
   os.path.dirname(seqio.__file__),
@@ -44,7 +44,7 @@ def test_the_number_of_sentinels_beyond_the_table(
   tmp_path, inside, rows, recorded, expected
 ):
   file = with_sentinels(tmp_path / "file") if inside else SENTENCEPIECE
-  tokenizer_files.write(tmp_path, file, rows, recorded)
+  export.write_tokenizer(tmp_path, file, rows, recorded)
   config = json.loads((tmp_path / "tokenizer_config.json").read_text())
   assert config["extra_ids"] == expected
   table = pathlib.Path(file).read_bytes()
@@ -53,7 +53,7 @@ def test_the_number_of_sentinels_beyond_the_table(
 
 @pytest.mark.parametrize(("rows", "expected"), [(384, 125), (256, 0)])
 def test_bytes_have_no_more_sentinels_than_rows(tmp_path, rows, expected):
-  tokenizer_files.write(tmp_path, tokenizer_files.BYTES, rows)
+  export.write_tokenizer(tmp_path, export.BYTES, rows)
   config = json.loads((tmp_path / "tokenizer_config.json").read_text())
   assert config["extra_ids"] == expected
 
@@ -61,4 +61,4 @@ def test_bytes_have_no_more_sentinels_than_rows(tmp_path, rows, expected):
 def test_a_file_that_is_no_vocabulary_is_refused(tmp_path):
   (tmp_path / "bad.model").write_text("<html>")
   with pytest.raises(errors.UserError, match="bad.model"):
-    tokenizer_files.write(tmp_path, str(tmp_path / "bad.model"), 32)
+    export.write_tokenizer(tmp_path, str(tmp_path / "bad.model"), 32)

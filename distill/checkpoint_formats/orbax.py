@@ -1,18 +1,23 @@
-"""Orbax's format, as this project and T5X write it: an item `state`."""
+"""Reads and writes Orbax's format.
+
+This project and T5X both write the parameters into an item named `state`.
+"""
 
 import json
+import pathlib
 
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
 from etils import epath
+from flax import traverse_util
 
 from distill import errors
-from distill.checkpoint_formats import paths, scanned, tensorstore_arrays
+from distill.checkpoint_formats import t5x, tensors
 from distill.checkpoint_formats.tensors import Checkpoint, Tensor
 
 STATE = "state"
-# What the parameters and the step are called, by who wrote them.
+# The prefix of the parameters and the name of the step in each format.
 _WRITERS = {
   "this project's format": ("params/", "step"),
   "T5X's Orbax format": ("target/", "state/step"),
@@ -23,21 +28,20 @@ def read(folder: epath.Path) -> Checkpoint:
   """Opens a `checkpoint_<step>` folder.
 
   Raises:
-    UserError: It was not written to its end, or holds no parameters.
+    UserError: It has no parameters.
   """
-  paths.check_finished(folder)
   arrays = _arrays(folder / STATE)
   for writer, (prefix, step) in _WRITERS.items():
-    tensors = {
+    params = {
       name.removeprefix(prefix): tensor
       for name, tensor in arrays.items()
       if name.startswith(prefix)
     }
-    if tensors:
+    if params:
       return Checkpoint(
         path=str(folder),
         format=writer,
-        tensors=scanned.unscanned(tensors, str(folder)),
+        tensors=t5x.unscanned(params, str(folder)),
         step=int(arrays[step].read()) if step in arrays else None,
       )
   raise errors.UserError(
@@ -49,7 +53,7 @@ def read(folder: epath.Path) -> Checkpoint:
 
 
 def _arrays(state: epath.Path) -> dict[str, Tensor]:
-  """Returns every array of an item by its path in the tree."""
+  """Returns all arrays of an item by their paths in the tree."""
   try:
     tree = ocp.PyTreeCheckpointHandler().metadata(state).tree
     settings = json.loads((state / "_METADATA").read_text())
@@ -62,7 +66,7 @@ def _arrays(state: epath.Path) -> dict[str, Tensor]:
     ) from error
   driver = "zarr3" if settings.get("use_zarr3") else "zarr"
   is_ocdbt = (state / "manifest.ocdbt").exists()
-  base = tensorstore_arrays.kvstore(str(state))
+  base = tensors.kvstore(str(state))
   arrays = {}
   for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
     if not hasattr(leaf, "shape"):
@@ -70,10 +74,10 @@ def _arrays(state: epath.Path) -> dict[str, Tensor]:
     store = (
       {"driver": "ocdbt", "base": base, "path": f"{leaf.name}/"}
       if is_ocdbt
-      else tensorstore_arrays.kvstore(str(state / leaf.name))
+      else tensors.kvstore(str(state / leaf.name))
     )
     name = jax.tree_util.keystr(path, simple=True, separator="/")
-    arrays[name] = tensorstore_arrays.zarr_array(
+    arrays[name] = tensors.zarr_array(
       f"{state}: {name}",
       store,
       tuple(leaf.shape),
@@ -81,3 +85,41 @@ def _arrays(state: epath.Path) -> dict[str, Tensor]:
       driver,
     )
   return arrays
+
+
+# The limit on copies in flight; mT5-XXL's embedding takes 4.1 GB.
+_CONCURRENT_GB = 5
+
+
+def write(checkpoint: Checkpoint, folder: pathlib.Path) -> None:
+  """Writes `checkpoint_<step>` into a folder, as this project saves it.
+
+  All weights are in memory at once.
+
+  Raises:
+    UserError: A weight is not finite.
+  """
+  step = checkpoint.step or 0
+  # Orbax copies all NumPy arrays at once, but JAX arrays one after another.
+  [host, *_] = jax.local_devices(backend="cpu")
+  params = {
+    name: jax.device_put(tensor.read_finite(), host)
+    for name, tensor in checkpoint.tensors.items()
+  }
+  state = {
+    "params": traverse_util.unflatten_dict(params, sep="/"),
+    "step": np.asarray(step, np.int32),
+  }
+  handler = ocp.PyTreeCheckpointHandler(save_concurrent_gb=_CONCURRENT_GB)
+  with ocp.CheckpointManager(
+    folder,
+    item_names=(STATE,),
+    item_handlers={STATE: handler},
+    options=ocp.CheckpointManagerOptions(
+      step_prefix="checkpoint",
+      # An asynchronous save would first copy all weights.
+      enable_async_checkpointing=False,
+    ),
+  ) as manager:
+    args = {STATE: ocp.args.PyTreeSave(state)}
+    manager.save(step, args=ocp.args.Composite(**args), force=True)
