@@ -21,7 +21,6 @@ from distill import (
   teacher_flags,
 )
 from distill.data import lookup
-from distill.data.cache import root
 from distill.teacher import planning, prices, status
 
 if TYPE_CHECKING:
@@ -122,20 +121,20 @@ def main(argv: Sequence[str]) -> None:
   options, beam_flags = _parse(parser, argv)
   teacher = teacher_flags.create_teacher(options)
   directory = options.output_dir or os.path.join(
-    root.cache_root(), options.task
+    lookup.cache_root(), options.task
   )
   lookup.check_family(options.task, options.module, directory)
   quick_checks.check_folder(directory, "--output_dir")
   if options.journal_dir:
     quick_checks.check_folder(options.journal_dir, "--journal_dir")
   startup.import_tensorflow()
-  from distill.data import recorded_modules
-  from distill.data.cache import caching
+  from distill.data import registration
+  from distill.data.cache import building
 
-  family, options.module = recorded_modules.find_family(
+  family, options.module = registration.find_cached_family(
     options.task, options.module, directory, options.split
   )
-  choice = caching.Choice(
+  choice = building.Choice(
     fraction=options.fraction,
     limit=options.limit,
     allow_failures=options.allow_failures,
@@ -162,12 +161,12 @@ def main(argv: Sequence[str]) -> None:
       return
     if options.shard_index is not None:
       shard = options.shard_index, options.num_shards or 1
-      asked = caching.ask_shard(
+      asked = building.ask_shard(
         *what, collection, *shard, choice=choice, display=display()
       )
       print(f"{directory}: the answers to {asked:,} examples are journaled")
       return
-    entry, written = caching.build_cache(
+    entry, written = building.build_cache(
       *(*what, collection, family.answer_rule, directory),
       choice=choice,
       num_shards=options.num_shards,

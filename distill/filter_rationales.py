@@ -88,22 +88,22 @@ def main(argv: Sequence[str]) -> None:
   if flags.output_dir:
     quick_checks.check_folder(flags.output_dir, "--output_dir")
   startup.import_tensorflow()
-  from distill.data import filters, recorded_modules
-  from distill.data.cache import answering, verification, writing
+  from distill.data import registration, selection
+  from distill.data.cache import building, files
 
-  family, flags.module = recorded_modules.find_family(
+  family, flags.module = registration.find_cached_family(
     flags.task, flags.module, flags.input_dir, flags.split
   )
-  names = filters.Filters.__dataclass_fields__
+  names = selection.Filters.__dataclass_fields__
   teachers = tuple(flags.teachers.split(",")) if flags.teachers else ()
-  wanted = filters.Filters(
+  wanted = selection.Filters(
     **{name: getattr(flags, name) for name in names if name != "teachers"},
     teachers=teachers,
   )
-  source = verification.find_entry(flags.input_dir, flags.task, flags.split)
+  source = files.find_entry(flags.input_dir, flags.task, flags.split)
   steps = wanted.steps(family.answer_rule)
-  rows = answering.read(flags.input_dir, flags.task, flags.split)
-  content, taken = filters.choose(rows, steps, flags.expand)
+  rows = building.read(flags.input_dir, flags.task, flags.split)
+  content, taken = selection.choose(rows, steps, flags.expand)
   if not content:
     raise errors.UserError(
       f"No answer in {flags.input_dir} passes all filters.",
@@ -114,7 +114,7 @@ def main(argv: Sequence[str]) -> None:
     _write_jsonl(flags.output_jsonl, content)
   else:
     shards = ",".join(shard.sha256 for shard in source.shards)
-    writing.write_records(
+    files.write_records(
       flags.output_dir,
       flags.task,
       flags.split,

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from distill import errors, quick_checks, startup
 from distill.data import lookup
-from distill.data.cache import root
 from distill.teacher.parse_rate import ParseRate
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ def main(argv: Sequence[str]) -> None:
   """Writes the cache of every split that the files have, and says what."""
   flags = parse_arguments(argv)
   fields = _fields(flags)
-  directory = flags.output_dir or os.path.join(root.cache_root(), flags.task)
+  directory = flags.output_dir or os.path.join(lookup.cache_root(), flags.task)
   lookup.check_family(flags.task, flags.module, directory)
   quick_checks.check_folder(directory, "--output_dir")
   folder = pathlib.Path(flags.input_dir)
@@ -81,10 +80,10 @@ def main(argv: Sequence[str]) -> None:
     )
   startup.import_tensorflow()
   from distill.answers.upstream import find_parser
-  from distill.data import importing, published_rationales, recorded_modules
-  from distill.data.cache import writing
+  from distill.data import importing, published_rationales, registration
+  from distill.data.cache import files
 
-  family, flags.module = recorded_modules.find_family(
+  family, flags.module = registration.find_cached_family(
     flags.task, flags.module, directory, flags.split
   )
   parser = find_parser(flags.parser) if flags.parser else None
@@ -110,7 +109,7 @@ def main(argv: Sequence[str]) -> None:
       for e, some in groups
     ]
     _check_read(content, flags)
-    entry = writing.write_records(
+    entry = files.write_records(
       directory,
       flags.task,
       split,

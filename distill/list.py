@@ -4,13 +4,9 @@ import argparse
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from distill import errors, gin_flags, gin_survey, startup
 from distill.data import methods
-
-if TYPE_CHECKING:
-  from distill.data.published.sources import Source
 
 
 def main(argv: Sequence[str]) -> None:
@@ -65,18 +61,8 @@ def _datasets(modules: Sequence[str]) -> Iterator[Sequence[str]]:
       continue
     missing = [s for s in dataset.splits if not dataset.is_there(s)]
     status = "not here: " + ", ".join(missing) if missing else "here"
-    sources = map(_place, (dataset.source, *dataset.others))
-    yield name, status, " or ".join(sources)
-
-
-def _place(source: "Source") -> str:
-  """Returns the files that a source of published rows reads, and whose."""
-  from distill.data.published import Tfds
-
-  if isinstance(source, Tfds):
-    return f"TFDS {source.name}"
-  names = "|".join(dict.fromkeys(source.splits.values()))
-  return f"{source.place.replace('{}', '{' + names + '}')} of {source.home}"
+    sources = (dataset.source, *dataset.others)
+    yield name, status, " or ".join(source.where for source in sources)
 
 
 def _methods(modules: Sequence[str]) -> Iterator[Sequence[str]]:

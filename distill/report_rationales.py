@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from distill import errors, quick_checks, startup
 from distill.data import lookup
-from distill.data.cache import root
 
 if TYPE_CHECKING:
   from distill.data.registration import Family
@@ -45,10 +44,10 @@ def survey(
 ) -> dict[str, Any]:
   """Returns `hygiene.survey` of a cached split; a line says what it lacks."""
   from distill.data import hygiene
-  from distill.data.cache import answering
+  from distill.data.cache import building
 
   name = family.dataset.name
-  content = list(answering.read(directory, name, split))
+  content = list(building.read(directory, name, split))
   test_inputs = None
   if split == "train":
     try:
@@ -68,7 +67,7 @@ def after_run(directory: str, family: Family, split: str, answers: int) -> None:
   import tensorflow as tf
 
   from distill.data import hygiene
-  from distill.data.cache import manifest, writing
+  from distill.data.cache import files, manifest
 
   name, file_name = family.dataset.name, manifest.HYGIENE.format(split=split)
   path = f"{directory}/{file_name}"
@@ -82,7 +81,7 @@ def after_run(directory: str, family: Family, split: str, answers: int) -> None:
       return
     text = json.dumps(survey(directory, family, split), indent=2)
     draft = f"{directory}/{manifest.INCOMPLETE}{file_name}"
-    with writing.writing(directory):
+    with files.writing(directory):
       with tf.io.gfile.GFile(draft, "w") as file:
         file.write(text + "\n")
       tf.io.gfile.rename(draft, path, overwrite=True)
@@ -95,13 +94,13 @@ def after_run(directory: str, family: Family, split: str, answers: int) -> None:
 def main(argv: Sequence[str]) -> None:
   """Prints the report of one split."""
   flags = parse_arguments(argv)
-  directory = flags.input_dir or os.path.join(root.cache_root(), flags.task)
+  directory = flags.input_dir or os.path.join(lookup.cache_root(), flags.task)
   lookup.check_family(flags.task, flags.module, directory)
   quick_checks.check_cache(directory)
   startup.import_tensorflow()
-  from distill.data import hygiene, recorded_modules
+  from distill.data import hygiene, registration
 
-  family, _ = recorded_modules.find_family(
+  family, _ = registration.find_cached_family(
     flags.task, flags.module, directory, flags.split
   )
   report = survey(directory, family, flags.split, flags.samples, flags.seed)

@@ -2,11 +2,11 @@
 
 from distill.answers.rules import ChoiceAnswer
 from distill.data import registration
-from distill.data.published import Published, Tfds, questions, upstream
+from distill.data.published import Published, Tfds, forms, upstream
 
 registration.register_family(
-  Published("anli_r3", questions.nli, Tfds("anli/r3")),
-  answer_rule=ChoiceAnswer(questions.NLI_LABELS),
+  Published("anli_r3", forms.nli, Tfds("anli/r3")),
+  answer_rule=ChoiceAnswer(forms.NLI_LABELS),
   prompt="few_shot_esnli",
   rules=upstream.step_by_step("anli"),
 )

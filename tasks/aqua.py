@@ -2,12 +2,12 @@
 
 from distill.answers.rules import ChoiceAnswer
 from distill.data import registration
-from distill.data.published import Files, Published, choices, splits, upstream
+from distill.data.published import Files, Published, forms, splits, upstream
 
 registration.register_family(
   Published(
     "aqua",
-    choices.aqua,
+    forms.aqua,
     Files(
       "aqua/{}.json",
       "github.com/google-deepmind/AQuA",

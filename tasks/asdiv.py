@@ -2,12 +2,12 @@
 
 from distill.answers.rules import ExpressionAnswer
 from distill.data import registration
-from distill.data.published import Files, Published, questions, splits, upstream
+from distill.data.published import Files, Published, forms, splits, upstream
 
 registration.register_family(
   Published(
     "asdiv",
-    questions.asdiv,
+    forms.asdiv,
     # Its authors publish folds alone; this is SVAMP's rule.
     Files("asdiv/ASDiv.xml", "github.com/chaochun/nlu-asdiv-dataset"),
     choose=splits.eighty_twenty(2305),

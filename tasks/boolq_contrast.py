@@ -2,19 +2,19 @@
 
 from distill.answers.rules import YesNoAnswer
 from distill.data import registration
-from distill.data.published import Files, Published, Tfds, questions
+from distill.data.published import Files, Published, Tfds, forms
 
 registration.register_family(
   Published(
     "boolq_contrast",
-    questions.boolq,
+    forms.boolq,
     Tfds("bool_q", {"train": "train", "validation": "validation"}),
     others=(
       Files(
         "boolq_contrast/boolq_perturbed.json",
         "github.com/allenai/contrast-sets",
         {"test": ""},
-        prepare=questions.perturbed_boolq,
+        prepare=forms.perturbed_boolq,
       ),
     ),
   ),

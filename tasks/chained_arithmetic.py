@@ -2,7 +2,7 @@
 
 from distill.answers.rules import NumberAnswer
 from distill.data import registration
-from distill.data.procedural.chained_arithmetic import ChainedArithmetic
+from distill.data.procedural.questions import ChainedArithmetic
 
 registration.register_family(
   ChainedArithmetic(),

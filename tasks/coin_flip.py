@@ -2,7 +2,7 @@
 
 from distill.answers.rules import YesNoAnswer
 from distill.data import registration
-from distill.data.procedural.coin_flip import CoinFlip
+from distill.data.procedural.questions import CoinFlip
 
 registration.register_family(
   CoinFlip(),

@@ -2,12 +2,12 @@
 
 from distill.answers.rules import ListedChoiceAnswer
 from distill.data import registration
-from distill.data.published import Published, Tfds, choices
+from distill.data.published import Published, Tfds, forms
 
 registration.register_family(
   Published(
     "copa",
-    choices.copa,
+    forms.copa,
     # Test is SuperGLUE's validation: its test labels are not public.
     Tfds("super_glue/copa", {"train": "train", "test": "validation"}),
   ),

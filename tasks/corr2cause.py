@@ -2,12 +2,12 @@
 
 from distill.answers.rules import YesNoAnswer
 from distill.data import registration
-from distill.data.published import Published, Tfds, questions
+from distill.data.published import Published, Tfds, forms
 
 registration.register_family(
   Published(
     "corr2cause",
-    questions.corr2cause,
+    forms.corr2cause,
     Tfds("corr2cause", {"train": "train", "validation": "dev", "test": "test"}),
   ),
   answer_rule=YesNoAnswer(),

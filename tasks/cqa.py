@@ -2,12 +2,12 @@
 
 from distill.answers.rules import ListedChoiceAnswer
 from distill.data import registration
-from distill.data.published import Files, Published, Tfds, choices, upstream
+from distill.data.published import Files, Published, Tfds, forms, upstream
 
 registration.register_family(
   Published(
     "cqa",
-    choices.listed,
+    forms.listed,
     # Test is what others call validation: its test labels are not public.
     Files(
       "distilling_step_by_step/cqa/cqa_{}.json",

@@ -2,16 +2,16 @@
 
 from distill.answers.rules import ChoiceAnswer
 from distill.data import registration
-from distill.data.published import Files, Published, choices, splits, upstream
+from distill.data.published import Files, Published, forms, splits, upstream
 
 registration.register_family(
   Published(
     "date_understanding",
-    choices.big_bench,
+    forms.big_bench,
     Files(
       "bigbench/date_understanding.json",
       "github.com/google/BIG-bench",
-      prepare=choices.shuffled,
+      prepare=forms.shuffled,
     ),
     choose=splits.seventy_thirty(369),
   ),

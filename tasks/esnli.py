@@ -2,12 +2,12 @@
 
 from distill.answers.rules import ChoiceAnswer
 from distill.data import registration
-from distill.data.published import Files, Published, Tfds, questions, upstream
+from distill.data.published import Files, Published, Tfds, forms, upstream
 
 registration.register_family(
   Published(
     "esnli",
-    questions.nli,
+    forms.nli,
     Tfds("esnli"),
     others=(
       Files(
@@ -17,7 +17,7 @@ registration.register_family(
       ),
     ),
   ),
-  answer_rule=ChoiceAnswer(questions.NLI_LABELS),
+  answer_rule=ChoiceAnswer(forms.NLI_LABELS),
   prompt="few_shot_esnli",
   rules=upstream.step_by_step("esnli"),
 )

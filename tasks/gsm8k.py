@@ -2,12 +2,12 @@
 
 from distill.answers.rules import NumberAnswer
 from distill.data import registration
-from distill.data.published import Files, Published, Tfds, questions, upstream
+from distill.data.published import Files, Published, Tfds, forms, upstream
 
 registration.register_family(
   Published(
     "gsm8k",
-    questions.gsm8k,
+    forms.gsm8k,
     Tfds("gsm8k", {"train": "train", "test": "test"}),
     others=(
       Files(

@@ -2,12 +2,12 @@
 
 from distill.answers.rules import ChoiceAnswer
 from distill.data import registration
-from distill.data.published import Files, Published, Tfds, questions
+from distill.data.published import Files, Published, Tfds, forms
 
 registration.register_family(
   Published(
     "imdb_contrast",
-    questions.sentiment,
+    forms.sentiment,
     Tfds("imdb_reviews", {"train": "train"}),
     others=(
       Files(

@@ -2,7 +2,7 @@
 
 from distill.answers.rules import TextAnswer
 from distill.data import registration
-from distill.data.procedural.last_letters import LastLetters
+from distill.data.procedural.questions import LastLetters
 
 # So few that labels alone are learnt by heart; the demo shows what reasons add.
 registration.register_family(

@@ -2,12 +2,12 @@
 
 from distill.answers.rules import YesNoAnswer
 from distill.data import registration
-from distill.data.published import Published, Tfds, questions
+from distill.data.published import Published, Tfds, forms
 
 registration.register_family(
   Published(
     "mctaco",
-    questions.mctaco,
+    forms.mctaco,
     # Its authors train on what they call validation: there is no train.
     Tfds("mctaco", {"train": "validation", "test": "test"}),
   ),

@@ -2,12 +2,12 @@
 
 from distill.answers.rules import NumberAnswer
 from distill.data import registration
-from distill.data.published import Files, Published, questions, splits, upstream
+from distill.data.published import Files, Published, forms, splits, upstream
 
 registration.register_family(
   Published(
     "multiarith",
-    questions.word_problem,
+    forms.word_problem,
     Files(
       "multiarith/MultiArith.json", "github.com/kojima-takeshi188/zero_shot_cot"
     ),

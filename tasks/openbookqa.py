@@ -2,12 +2,12 @@
 
 from distill.answers.rules import ListedChoiceAnswer
 from distill.data import registration
-from distill.data.published import Files, Published, Tfds, choices
+from distill.data.published import Files, Published, Tfds, forms
 
 registration.register_family(
   Published(
     "openbookqa",
-    choices.openbookqa,
+    forms.openbookqa,
     Tfds("openbookqa"),
     others=(
       Files(

@@ -2,12 +2,12 @@
 
 from distill.answers.rules import ListedChoiceAnswer
 from distill.data import registration
-from distill.data.published import Published, Tfds, choices
+from distill.data.published import Published, Tfds, forms
 
 registration.register_family(
   Published(
     "qasc",
-    choices.listed,
+    forms.listed,
     # Test is the published validation: its test labels are not public.
     Tfds("qasc", {"train": "train", "test": "validation"}),
   ),

@@ -2,12 +2,12 @@
 
 from distill.answers.rules import ListedChoiceAnswer
 from distill.data import registration
-from distill.data.published import Files, Published, choices
+from distill.data.published import Files, Published, forms
 
 registration.register_family(
   Published(
     "quarel",
-    choices.quarel,
+    forms.quarel,
     Files(
       "quarel/quarel-v1-{}.jsonl",
       "allenai.org/data/quarel",

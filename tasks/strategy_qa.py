@@ -2,12 +2,12 @@
 
 from distill.answers.rules import YesNoAnswer
 from distill.data import registration
-from distill.data.published import Files, Published, questions, splits, upstream
+from distill.data.published import Files, Published, forms, splits, upstream
 
 registration.register_family(
   Published(
     "strategy_qa",
-    questions.strategy_qa,
+    forms.strategy_qa,
     # The second has its rows in another order, so other rows in a split.
     Files("bigbench/strategyqa.json", "github.com/google/BIG-bench"),
     others=(

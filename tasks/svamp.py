@@ -2,12 +2,12 @@
 
 from distill.answers.rules import ExpressionAnswer
 from distill.data import registration
-from distill.data.published import Files, Published, questions, splits, upstream
+from distill.data.published import Files, Published, forms, splits, upstream
 
 registration.register_family(
   Published(
     "svamp",
-    questions.svamp,
+    forms.svamp,
     Files("svamp/SVAMP.json", "github.com/arkilpatel/SVAMP"),
     choose=splits.eighty_twenty(1000),
   ),

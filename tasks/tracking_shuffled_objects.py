@@ -2,9 +2,7 @@
 
 from distill.answers.rules import TextAnswer
 from distill.data import registration
-from distill.data.procedural.tracking_shuffled_objects import (
-  TrackingShuffledObjects,
-)
+from distill.data.procedural.questions import TrackingShuffledObjects
 
 registration.register_family(
   TrackingShuffledObjects(),

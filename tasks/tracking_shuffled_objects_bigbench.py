@@ -2,12 +2,12 @@
 
 from distill.answers.rules import ChoiceAnswer
 from distill.data import registration
-from distill.data.published import Files, Published, choices, splits, upstream
+from distill.data.published import Files, Published, forms, splits, upstream
 
 registration.register_family(
   Published(
     "tracking_shuffled_objects_bigbench",
-    choices.big_bench,
+    forms.big_bench,
     Files(
       "bigbench/tracking_shuffled_objects.json", "github.com/google/BIG-bench"
     ),

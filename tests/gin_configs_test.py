@@ -18,7 +18,7 @@ from gin import config_parser
 
 from distill import gin_checks, gin_flags, gin_loading, gin_survey
 from distill.data import pipeline, registration, selection
-from distill.data.cache import caching
+from distill.data.cache import building
 from distill.teacher import styles
 from distill.teacher.collecting import Collection
 from distill.teacher.interface import Response
@@ -225,7 +225,7 @@ def answered(tmp_path_factory):
       style = styles.FewShot(prompt, rule)
       collection = Collection(teacher, style)
       place = str(folder / "cache" / family)
-      caching.build_cache(found.dataset, "train", collection, rule, place)
+      building.build_cache(found.dataset, "train", collection, rule, place)
 
     yield answer
 

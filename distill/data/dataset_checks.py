@@ -8,8 +8,8 @@ import seqio
 import tensorflow as tf
 from absl import logging
 
-from distill import errors
-from distill.data import feature_converters, sources, vocabulary_identity
+from distill import errors, loss_groups
+from distill.data import sources, vocabulary_identity
 
 # Examples looked at: enough to meet a long one, few enough to take a second.
 EXAMPLES_LOOKED_AT = 2000
@@ -52,7 +52,7 @@ def text_features(
   """
   for task in seqio.get_subtasks(provider):
     for feature, spec in task.output_features.items():
-      if feature.removeprefix(feature_converters.SECOND) in _TEXTS:
+      if feature.removeprefix(loss_groups.SECOND) in _TEXTS:
         yield task, feature, spec.vocabulary
 
 
@@ -204,7 +204,7 @@ def _looked_at(
     trim_output_features=False,
     try_in_mem_cache=False,
   )
-  second = feature_converters.SECOND
+  second = loss_groups.SECOND
 
   def look(example: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     views = {

@@ -1,52 +1,19 @@
-"""Loss groups: which part of the loss each target token belongs to.
+"""Examples in tokens → rows of a batch, with the loss group of each token.
 
-They travel beside `targets` as one more SeqIO feature, because mixtures drop
-whatever is none, and come out as `decoder_loss_groups`.
+Loss groups travel beside `targets` as one more SeqIO feature, because mixtures
+drop whatever is none, and come out as `decoder_loss_groups`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import gin
 import seqio
 import tensorflow as tf
 
 from distill.annotations import PositiveInt
-from distill.data import lookup
+from distill.data import registration
 from distill.errors import UserError
-
-NO_GROUP, LABEL_GROUP, RATIONALE_GROUP, UNLIKELIHOOD_GROUP = 0, 1, 2, 3
-NUM_GROUPS = 4
-FEATURE = "loss_groups"
-MODEL_FEATURE = "decoder_loss_groups"
-
-
-# Names of an example's second view begin so: its inputs, targets and groups.
-SECOND = "rationale_"
-
-
-@dataclass(frozen=True)
-class AddLossGroup:
-  """A preprocessor: marks all target tokens as of one group.
-
-  It comes last, so that the end of sequence is marked too.
-
-  Attributes:
-    group: The group.
-    view: In front of the features' names: '', or `SECOND`.
-  """
-
-  group: int
-  view: str = ""
-
-  def __call__(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
-    """Returns the examples with `loss_groups`, int32 of targets' shape."""
-
-    def mark(example: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-      shape = tf.shape(example[f"{self.view}targets"])
-      return {**example, self.view + FEATURE: tf.fill(shape, self.group)}
-
-    return dataset.map(mark, num_parallel_calls=tf.data.AUTOTUNE)
+from distill.loss_groups import FEATURE, MODEL_FEATURE, SECOND
 
 
 class LossGroupFeatureConverter(seqio.EncDecFeatureConverter):
@@ -156,6 +123,6 @@ def rows_of_batch(
   Raises:
     UserError: Nobody registered the name.
   """
-  provider = lookup.get_mixture_or_task(mixture_or_task_name, module)
+  provider = registration.get_mixture_or_task(mixture_or_task_name, module)
   paired = f"{SECOND}inputs" in provider.output_features
   return batch_size * (2 if paired else 1)

@@ -12,7 +12,7 @@ import numpy as np
 from distill.answers import finish_reasons
 from distill.answers.completions import parse_completion
 from distill.answers.rules import AnswerRule, ChoiceAnswer, rule_for
-from distill.data import neighbours
+from distill.data import similarity
 from distill.data.cache import records
 from distill.errors import printable
 
@@ -99,8 +99,8 @@ class Answer:
 
   def leaks(self) -> bool:
     """Returns whether the rationale starts by giving the answer away."""
-    first = " ".join(neighbours.words(self.rationale)[:_FIRST_WORDS])
-    answer = " ".join(neighbours.words(self.label))
+    first = " ".join(similarity.words(self.rationale)[:_FIRST_WORDS])
+    answer = " ".join(similarity.words(self.label))
     return bool(answer) and f" {answer} " in f" {first} "
 
 
@@ -109,7 +109,7 @@ def _names_several(said: str, choices: Sequence[str]) -> bool:
   if letters and choices:
     return len(letters) > 1
   folded = {choice.casefold() for choice in choices}
-  text = " ".join(neighbours.words(said))
+  text = " ".join(similarity.words(said))
   named = {c for c in folded if c and f" {c} " in f" {text} "}
   # 'river bank' names no 'bank' beside it.
   return sum(not any(a != b and a in b for b in named) for a in named) > 1
@@ -148,7 +148,7 @@ def survey(
   distinct = list(dict.fromkeys(rationales))
   judged = [a for a in found if a.agrees != records.NO_GOLD]
   problems = Counter(filter(None, (answer.problem() for answer in found)))
-  near = neighbours.near_neighbours(distinct, threshold=_NEAR_RATIONALES)
+  near = similarity.near_neighbours(distinct, threshold=_NEAR_RATIONALES)
   report: dict[str, Any] = {
     "examples": len(content),
     "judged_examples": sum(
@@ -179,7 +179,7 @@ def survey(
   }
   if test_inputs is not None:
     inputs = [record.input for record in content]
-    places = neighbours.near_neighbours(
+    places = similarity.near_neighbours(
       test_inputs, inputs, _NEAR_INPUTS, numbers=False
     )
     report["test"] = {

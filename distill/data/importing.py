@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from distill.answers import finish_reasons, rules
 from distill.answers.completions import parse_completion
 from distill.answers.upstream import Parser
-from distill.data import raw_files, wordings
+from distill.data import raw_files, similarity
 from distill.data.cache import records
 from distill.data.examples import (
   Dataset,
@@ -97,8 +97,8 @@ class _Placing:
     self._counted: dict[tuple[str, str], dict[str, int]] = {}
 
   @functools.cached_property
-  def _index(self) -> wordings.Index[tuple[str, Example]]:
-    index: wordings.Index[tuple[str, Example]] = wordings.Index()
+  def _index(self) -> similarity.Index[tuple[str, Example]]:
+    index: similarity.Index[tuple[str, Example]] = similarity.Index()
     for split, example in self._known:
       index.add(example.input, (split, example))
     return index

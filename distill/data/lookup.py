@@ -1,6 +1,7 @@
-"""Finds what was registered, or says what is there instead."""
+"""Checks the names of families, tasks and modules, and says what is there.
 
-from __future__ import annotations
+Commands check names with it before they import TensorFlow and SeqIO.
+"""
 
 import difflib
 import functools
@@ -8,16 +9,29 @@ import importlib.util
 import os
 import pkgutil
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 import gin
 
 from distill.data.methods import METHODS, suffixes
 from distill.errors import UserError
 
-# The checks of names come before the seconds that SeqIO's import takes.
-if TYPE_CHECKING:
-  import seqio
+CACHE_ROOT_VARIABLE = "DISTILL_DATA_DIR"
+
+
+def cache_root() -> str:
+  """Returns $DISTILL_DATA_DIR, read now: a folder with a cache a family.
+
+  Raises:
+    UserError: It is not set.
+  """
+  root = os.environ.get(CACHE_ROOT_VARIABLE, "")
+  if root:
+    return root
+  raise UserError(
+    f"Nothing says where caches are: {CACHE_ROOT_VARIABLE} is not set.",
+    expected="a folder or a gs:// path, with a folder a dataset family",
+    remedy=f"run `export {CACHE_ROOT_VARIABLE}=…`",
+  )
 
 
 @functools.cache
@@ -62,7 +76,7 @@ def check_task(name: str) -> None:
 
   A cache in DISTILL_DATA_DIR may name the module of another one.
   """
-  data, parts = os.environ.get("DISTILL_DATA_DIR", ""), name.split("_")
+  data, parts = os.environ.get(CACHE_ROOT_VARIABLE, ""), name.split("_")
   stems = {"_".join(parts[:end]) for end in range(1, len(parts))}
   stems -= {*shipped_families()}
   if data and any(_may_be_cache(os.path.join(data, stem)) for stem in stems):
@@ -75,7 +89,7 @@ def check_task(name: str) -> None:
     for family in families
   )
   if name not in known and not augmented:
-    raise _unknown_task(name, known)
+    raise unknown_task(name, known)
 
 
 def import_registrations(module: str) -> None:
@@ -123,36 +137,7 @@ def unknown_name(
   )
 
 
-def get_mixture_or_task(
-  name: str, module: str | None = None
-) -> seqio.Task | seqio.Mixture:
-  """Returns a registered mixture or task, after importing `module`.
-
-  What still nobody registered may be of a cache, whose manifest names a module.
-
-  Raises:
-    UserError: Nobody registered that name, or there is no such module.
-  """
-  import seqio
-
-  from distill.data import recorded_modules  # which needs this module
-
-  if module is not None:
-    import_registrations(module)
-  if name not in _registered():
-    recorded_modules.import_for_task(str(name))
-  if name not in _registered():
-    raise _unknown_task(str(name), _registered())
-  return seqio.get_mixture_or_task(name)
-
-
-def _registered() -> set[str]:
-  import seqio
-
-  return {*seqio.MixtureRegistry.names(), *seqio.TaskRegistry.names()}
-
-
-def _unknown_task(name: str, known: set[str]) -> UserError:
+def unknown_task(name: str, known: set[str]) -> UserError:
   """Returns the error that names a dataset's own tasks, or what makes one up.
 
   A dataset is what has a task `<dataset>_finetune`.

@@ -5,10 +5,11 @@ import math
 import gin
 import seqio
 
-from distill.data import feature_converters, lookup
+from distill import loss_groups
+from distill.data import registration, views
 from distill.errors import UserError
 
-_VIEWS = {feature_converters.LABEL_GROUP, feature_converters.RATIONALE_GROUP}
+_VIEWS = {loss_groups.LABEL, loss_groups.RATIONALE}
 
 
 @gin.register
@@ -42,7 +43,7 @@ def loss_group_weights(
       )
   groups = _loss_groups(mixture_or_task_name, module)
   pair = (float(alpha), 1.0 - alpha) if groups >= _VIEWS else (1.0, 1.0)
-  against = feature_converters.UNLIKELIHOOD_GROUP in groups
+  against = loss_groups.UNLIKELIHOOD in groups
   return (1.0, *pair, float(unlikely) if against else 0.0)
 
 
@@ -71,8 +72,8 @@ def alpha_per_example(
     UserError: Label and rationale of an example do not come as a pair.
   """
   meet = wanted and _loss_groups(mixture_or_task_name, module) >= _VIEWS
-  provider = lookup.get_mixture_or_task(mixture_or_task_name, module)
-  paired = f"{feature_converters.SECOND}inputs" in provider.output_features
+  provider = registration.get_mixture_or_task(mixture_or_task_name, module)
+  paired = f"{loss_groups.SECOND}inputs" in provider.output_features
   if meet and not paired:
     raise UserError(
       "ALPHA_PER_EXAMPLE needs both views of an example in one batch.",
@@ -84,10 +85,10 @@ def alpha_per_example(
 
 def _loss_groups(name: str, module: str | None) -> set[int]:
   """Returns the loss groups of a task's or mixture's tokens."""
-  task = lookup.get_mixture_or_task(name, module)
+  task = registration.get_mixture_or_task(name, module)
   return {
     step.group
     for subtask in seqio.get_subtasks(task)
     for step in subtask.preprocessors
-    if isinstance(step, feature_converters.AddLossGroup)
+    if isinstance(step, views.AddLossGroup)
   }

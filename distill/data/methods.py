@@ -1,11 +1,25 @@
-"""The methods by name: what each trains on, and what it is scored on.
+"""The methods by name, and the tasks of a family that they train and score.
 
-Every registered family has all of them. No framework is imported here, so that
-lists and grids can be made from this table alone.
+Every registered family has all of them. `METHODS` names the task or mixture
+that a method trains on and the task that it is scored on, by what follows the
+family's name. `MIXTURES` has the parts of the mixtures, which come at equal
+rates, and `views_of` has the source, preprocessors and metric of each task.
+
+No framework is imported with this module, so that lists and grids can be made
+from the tables alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from distill import loss_groups
+from distill.answers.rules import AnswerRule
+from distill.data import metrics
+from distill.data.examples import Dataset
+
+if TYPE_CHECKING:
+  from distill.data import views
 
 
 @dataclass(frozen=True)
@@ -56,13 +70,6 @@ def _single(name: str, summary: str, citation: str) -> Method:
   return Method(name, summary, f"_{name}", f"_{name}", citation=citation)
 
 
-# What follows a family's name in its other tasks, which mixtures are made of.
-PARTS = (
-  *("_label_teacher", "_rationale", "_rationale_filler"),
-  *("_rationale_permuted", "_rationale_repeated", "_rationale_shuffled"),
-  "_rationale_wrong",
-)
-
 METHODS: dict[str, Method] = {
   method.name: method
   for method in (
@@ -112,6 +119,18 @@ METHODS: dict[str, Method] = {
 }
 
 
+_CONTROLS = ("shuffled", "permuted", "filler", "repeated")
+MIXTURES: dict[str, tuple[str, str]] = {
+  "_step_by_step": ("_label", "_rationale"),
+  "_step_by_step_teacher": ("_label_teacher", "_rationale"),
+  "_cot_unlikelihood": ("_cot", "_rationale_wrong"),
+  **{
+    f"_step_by_step_{kind}": ("_label", f"_rationale_{kind}")
+    for kind in _CONTROLS
+  },
+}
+
+
 def split_name(task: str) -> tuple[str, str]:
   """Returns the dataset and the method in the name of a task or mixture.
 
@@ -129,4 +148,158 @@ def suffixes() -> set[str]:
   """Returns what follows a family's name in its tasks and mixtures."""
   named = {m.train for m in METHODS.values()}
   named |= {m.evaluate for m in METHODS.values()}
-  return (named | {*PARTS}) - {""}
+  return named.union(*MIXTURES.values()) - {""}
+
+
+@dataclass(frozen=True)
+class Family:
+  """A registered dataset: how it is asked about, judged and learnt.
+
+  Attributes:
+    dataset: Its rows.
+    answer_rule: Judges the teacher's answers and the student's.
+    prompt: Name or path of the teacher's prompt template.
+    label: Which one label views learn: 'gold' or 'teacher'.
+    label_prefix: Stands in front of the input where a label is asked for.
+    rationale_prefix: The same for a rationale.
+    rules: More answer rules that judge the student, by name.
+  """
+
+  dataset: Dataset
+  answer_rule: AnswerRule
+  prompt: str
+  label: str = "gold"
+  label_prefix: str = "[label] "
+  rationale_prefix: str = "[rationale] "
+  rules: Mapping[str, AnswerRule] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class View:
+  """What a task is made of.
+
+  Attributes:
+    steps: Its preprocessors.
+    source: 'rows' of the dataset, 'answers' of the teacher to them, or 'all':
+      every row, with its answers if it has any.
+    scored: Whether predictions are judged.
+    postprocess: Finds the answer in a prediction; None takes all of it.
+    paired: Whether each example is two rows of a batch.
+  """
+
+  steps: "Sequence[views.Preprocessor]"
+  source: str = "answers"
+  scored: bool = True
+  postprocess: Callable[..., object] | None = None
+  paired: bool = False
+
+
+def views_of(family: Family) -> dict[str, View]:
+  """Returns the views of a family's tasks by what follows its name."""
+  return {**_label_views(family), **_prefix_views(family), **_chain_views()}
+
+
+def _label_views(family: Family) -> dict[str, View]:
+  """Returns the views of labels alone (Ho et al. 2023, table 8, for 'zs')."""
+  from distill.data.views import (
+    InPrompt,
+    ToText,
+    gold_label,
+    in_tokens,
+    teacher_label,
+  )
+
+  rule, prompt, question = family.answer_rule, family.prompt, "question: "
+  none = loss_groups.NONE
+  return {
+    "_finetune": View(in_tokens(none, ToText(gold_label)), "rows"),
+    "_teacher_label": View(in_tokens(none, ToText(teacher_label))),
+    "_zero_shot": View(
+      in_tokens(none, ToText(gold_label, question)),
+      "rows",
+      postprocess=metrics.answer_to(rule, question),
+    ),
+    "_few_shot": View(
+      in_tokens(none, InPrompt(prompt), ToText(gold_label)),
+      "rows",
+      postprocess=metrics.answer_to(rule, prompt=prompt),
+    ),
+  }
+
+
+def _prefix_views(family: Family) -> dict[str, View]:
+  """Returns the tasks of step-by-step (Hsieh et al. 2023, 3.2)."""
+  from distill.data import views
+
+  gold = family.label == "gold"
+  label = views.gold_label if gold else views.teacher_label
+  ask, explain = family.label_prefix, family.rationale_prefix
+
+  def labels(targets: views.Targets, source: str = "answers") -> View:
+    to_text = views.ToText(targets, ask)
+    return View(views.in_tokens(loss_groups.LABEL, to_text), source)
+
+  def rationales(
+    *others: views.Preprocessor,
+    targets: views.Targets = views.rationale,
+    tokens: Sequence[views.Preprocessor] = (),
+  ) -> View:
+    to_text = views.ToText(targets, explain, ask=True)
+    steps = views.in_tokens(
+      loss_groups.RATIONALE, to_text, *others, tokens=tokens
+    )
+    return View(steps, scored=False)
+
+  paired = views.in_tokens(
+    loss_groups.LABEL, views.ToPairs(label, ask, explain)
+  )
+  second = views.AddLossGroup(loss_groups.RATIONALE, loss_groups.SECOND)
+  return {
+    "_label": labels(label, "rows" if gold else "answers"),
+    "_label_teacher": labels(views.teacher_label),
+    "_rationale": rationales(),
+    "_step_by_step_paired": View((*paired, second), "all", paired=True),
+    "_rationale_shuffled": rationales(views.TargetsOfOthers()),
+    "_rationale_permuted": rationales(tokens=[views.PermutedTokens()]),
+    "_rationale_filler": rationales(tokens=[views.filler_tokens]),
+    "_rationale_repeated": rationales(targets=views.RepeatedLabel(label)),
+  }
+
+
+def _chain_views() -> dict[str, View]:
+  """Returns the views that have a rationale and an answer in one target."""
+  from distill.data import views
+  from distill.data.views import Chains, ToText
+
+  def plain(read: Callable[..., object], *to_text: views.Preprocessor) -> View:
+    steps = views.in_tokens(loss_groups.NONE, *to_text)
+    return View(steps, postprocess=read)
+
+  def scotd(keep: views.Targets, *before: views.Preprocessor) -> View:
+    chains = Chains(metrics.SO_THE_ANSWER, keep, teacher=True)
+    to_text = ToText(chains, "Q: ", "\nA: ")
+    return plain(metrics.answer_after_so, *before, to_text)
+
+  natural = "Q: ", "\n\nA: Let's think step by step.\n\n"
+  *tokens, mark = views.in_tokens(
+    loss_groups.UNLIKELIHOOD, ToText(views.wrong_rationales)
+  )
+  return {
+    "_cot": plain(
+      metrics.answer_after_arrow, ToText(Chains(metrics.ANSWER_ARROW))
+    ),
+    "_cot_natural": plain(
+      metrics.answer_after_therefore,
+      ToText(Chains(metrics.THEREFORE), *natural),
+    ),
+    "_answer_first": plain(
+      metrics.answer_before_explanation,
+      ToText(Chains(metrics.EXPLANATION, answer_first=True)),
+    ),
+    # The end of a rationale is never unlearnt.
+    "_rationale_wrong": View((*tokens, views.without_end, mark), scored=False),
+    "_scotd": scotd(views.right, views.OneRight()),
+    "_scotd_all": scotd(views.right),
+    "_scotd_wrong": scotd(views.wrong),
+    "_scotd_unfiltered": scotd(views.reasoned),
+  }

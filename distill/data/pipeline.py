@@ -21,7 +21,7 @@ from distill.data import (
   dataset_checks,
   feature_converters,
   iterator_state,
-  lookup,
+  registration,
   sources,
   vocabulary_identity,
 )
@@ -67,7 +67,7 @@ class DatasetConfig:
     Raises:
       UserError: Its name, its split or its feature lengths are wrong.
     """
-    provider = lookup.get_mixture_or_task(
+    provider = registration.get_mixture_or_task(
       self.mixture_or_task_name, self.module
     )
     dataset_checks.check_split(provider, self.split)

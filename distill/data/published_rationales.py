@@ -16,8 +16,7 @@ from distill.answers.completions import parse_completion
 from distill.answers.rules import TextAnswer
 from distill.data import raw_files
 from distill.data.examples import pair_of, shown, text_of, with_ids
-from distill.data.published.released import released
-from distill.data.published.rows import read, reason
+from distill.data.published.forms import read, reason, released
 from distill.errors import UserError
 
 _SPLITS = {"train": "train", "valid": "validation", "test": "test"}

@@ -1,39 +1,31 @@
-"""Registers a dataset's family of SeqIO tasks and mixtures by one call."""
+"""Registers families of SeqIO tasks and mixtures, and finds them by name.
 
+One call registers a dataset's family. A module that makes such calls is named
+by a flag or a macro, or else by a cache's manifest. A manifest may come from
+others, so nothing is imported on its word alone: the name must be a module's,
+and a line on stderr says what is imported.
+"""
+
+import keyword
+import os
 import re
+import shlex
+import sys
 from collections.abc import Mapping, Sequence
 
 import seqio
 
+from distill import loss_groups
 from distill.answers.rules import AnswerRule
-from distill.data import (
-  family_views,
-  feature_converters,
-  lookup,
-  metrics,
-  sources,
-  vocabulary,
-)
+from distill.data import lookup, methods, metrics, sources, vocabulary
+from distill.data.cache import manifest
 from distill.data.examples import Dataset
-from distill.data.family_views import Family
+from distill.data.methods import Family
 from distill.data.selection import current_selection
 from distill.errors import UserError
 
 # The registered families by name.
 FAMILIES: dict[str, Family] = {}
-
-
-def find_family(name: str, modules: Sequence[str] = ()) -> Family:
-  """Returns a family by name, after importing `tasks` and `modules`.
-
-  Raises:
-    UserError: Nobody registered that name, or there is no such module.
-  """
-  for module in ("tasks", *modules):
-    lookup.import_registrations(module)
-  if name not in FAMILIES:
-    raise lookup.unknown_name("dataset family", name, FAMILIES)
-  return FAMILIES[name]
 
 
 def register_family(
@@ -48,8 +40,8 @@ def register_family(
 ) -> None:
   """Registers all views of a dataset; docs/cache.md shows how it is used.
 
-  `family_views` has the table of its tasks and mixtures, `methods` says what
-  each is for. Nothing is read until a task is used.
+  `methods` has the table of its tasks and mixtures. Nothing is read until a
+  task is used.
 
   Args:
     dataset: Its rows.
@@ -82,7 +74,7 @@ def register_family(
     "all": sources.TeacherSource(dataset, whole=True),
   }
   metric = metrics.Accuracy(answer_rule, family.rules)
-  for suffix, view in family_views.views_of(family).items():
+  for suffix, view in methods.views_of(family).items():
     seqio.TaskRegistry.add(
       name + suffix,
       source=read[view.source],
@@ -91,7 +83,7 @@ def register_family(
       metric_fns=[metric] if view.scored else [],
       postprocess_fn=view.postprocess,
     )
-  for suffix, parts in family_views.MIXTURES.items():
+  for suffix, parts in methods.MIXTURES.items():
     _add_mixture(name + suffix, [name + part for part in parts])
 
 
@@ -112,7 +104,7 @@ def register_augmented(name: str, more: str) -> None:
     ("_step_by_step", ("_label_teacher", "_rationale")),
     ("_teacher_label", ("_teacher_label",)),
   ):
-    own = family_views.MIXTURES.get(suffix, (suffix,))
+    own = methods.MIXTURES.get(suffix, (suffix,))
     tasks = [*(name + part for part in own), *(more + part for part in added)]
     _add_mixture(f"{name}{suffix}_{more}", tasks, by_size=True)
 
@@ -124,8 +116,9 @@ def _add_mixture(
 
   def rate(task: seqio.Task) -> float:
     # Every view ends by marking its loss group.
-    labels = task.preprocessors[-1].group < feature_converters.RATIONALE_GROUP
-    if not labels and not current_selection().coverage:
+    group = task.preprocessors[-1].group
+    explains = group in loss_groups.OF_RATIONALES
+    if explains and not current_selection().coverage:
       return 0.0  # There are none: labels are learnt alone.
     return float(task.num_input_examples("train")) if by_size else 1.0
 
@@ -136,14 +129,14 @@ def output_features(paired: bool = False) -> dict[str, seqio.Feature]:
   """Returns the features of a task, in the model's own vocabulary."""
   text = seqio.Feature(vocabulary.ModelVocabulary())
   groups = seqio.Feature(
-    seqio.PassThroughVocabulary(feature_converters.NUM_GROUPS), add_eos=False
+    seqio.PassThroughVocabulary(loss_groups.COUNT), add_eos=False
   )
-  second = feature_converters.SECOND
+  second = loss_groups.SECOND
   names = ("inputs", "targets")
   return {
     **dict.fromkeys(names, text),
     **{second + name: text for name in names if paired},
-    feature_converters.FEATURE: groups,
+    loss_groups.FEATURE: groups,
   }
 
 
@@ -164,3 +157,130 @@ def _check(name: str, label: str) -> None:
       f"'{name}' cannot be registered with label='{label}'.",
       expected="'gold' or 'teacher'",
     )
+
+
+def get_mixture_or_task(
+  name: str, module: str | None = None
+) -> seqio.Task | seqio.Mixture:
+  """Returns a registered mixture or task, after importing `module`.
+
+  What still nobody registered may be of a cache, whose manifest names a module.
+
+  Raises:
+    UserError: Nobody registered that name, or there is no such module.
+  """
+  if module is not None:
+    lookup.import_registrations(module)
+  if name not in _registered():
+    import_for_task(str(name))
+  if name not in _registered():
+    raise lookup.unknown_task(str(name), _registered())
+  return seqio.get_mixture_or_task(name)
+
+
+def _registered() -> set[str]:
+  return {*seqio.MixtureRegistry.names(), *seqio.TaskRegistry.names()}
+
+
+def find_family(name: str, modules: Sequence[str] = ()) -> Family:
+  """Returns a family by name, after importing `tasks` and `modules`.
+
+  Raises:
+    UserError: Nobody registered that name, or there is no such module.
+  """
+  for module in ("tasks", *modules):
+    lookup.import_registrations(module)
+  if name not in FAMILIES:
+    raise lookup.unknown_name("dataset family", name, FAMILIES)
+  return FAMILIES[name]
+
+
+def find_cached_family(
+  name: str, modules: Sequence[str], directory: str, split: str = ""
+) -> tuple[Family, list[str]]:
+  """Returns a family, and the modules that register it.
+
+  Args:
+    name: The family's.
+    modules: Those that the user names, which win over the manifest's.
+    directory: The cache whose manifest may name others.
+    split: The split whose modules are wanted; '' is any.
+
+  Raises:
+    UserError: Nobody registers that name, or a module cannot be imported.
+  """
+  if not modules:
+    lookup.import_registrations("tasks")
+    if name not in FAMILIES:
+      modules = import_modules(name, directory, split)
+  return find_family(name, modules), list(modules)
+
+
+def import_modules(name: str, directory: str, split: str = "") -> list[str]:
+  """Imports the modules that a cache's manifest names, and returns them.
+
+  Raises:
+    UserError: A name is no module's, or there is no such module; it names the
+      manifest.
+  """
+  found = manifest.read(directory)
+  if found is None or found.family != name:
+    return []
+  entries = [found.splits[split]] if split in found.splits else []
+  entries = entries or list(found.splits.values())
+  modules = list(dict.fromkeys(m for e in entries for m in _modules(e)))
+  path = os.path.join(directory, manifest.FILE_NAME)
+  for module in modules:
+    if not all(map(_is_name, module.split("."))):
+      raise UserError(
+        f"{path} names a module that cannot be one.",
+        expected="names with dots between them, such as 'my_tasks'",
+        found=module,
+        remedy="name the module of the family by --module or the gin macro"
+        " MIXTURE_OR_TASK_MODULE",
+      )
+  for module in modules:
+    print(
+      f"Importing the module '{module}', which registers '{name}' by {path}",
+      file=sys.stderr,
+    )
+    try:
+      lookup.import_registrations(module)
+    except UserError as error:
+      raise UserError(
+        f"The module '{module}', which registers '{name}', cannot be found.",
+        expected=f"the module that {path} names",
+        remedy="put its folder on PYTHONPATH, or name another one by --module"
+        " or the gin macro MIXTURE_OR_TASK_MODULE",
+      ) from error
+  return modules
+
+
+def import_for_task(task: str) -> None:
+  """Imports what the caches of DISTILL_DATA_DIR name for a task, if any.
+
+  Raises:
+    UserError: As `import_modules`.
+  """
+  root = os.environ.get("DISTILL_DATA_DIR", "")
+  parts = task.split("_")
+  for end in range(len(parts) - 1, 0, -1) if root else ():
+    family = "_".join(parts[:end])
+    if import_modules(family, os.path.join(root, family)):
+      return
+
+
+def _modules(entry: manifest.SplitEntry) -> Sequence[str]:
+  """Returns the modules of an entry; older ones have them among the flags."""
+  if entry.modules:
+    return entry.modules
+  try:
+    words = shlex.split(entry.flags)
+  except ValueError:
+    return ()
+  flags = [word for word in words if word.startswith("--module=")]
+  return [flag.partition("=")[2].rstrip(")") for flag in flags]
+
+
+def _is_name(part: str) -> bool:
+  return part.isidentifier() and not keyword.iskeyword(part)

@@ -1,26 +1,254 @@
-"""Which examples and rationales training sees, by gin's macros.
+"""Which examples, and which answers to them, training sees.
 
-Tasks ask for it whenever they read a training split, so that every task of a
-mixture sees the same examples. Other splits are never selected from, nor are
-tasks that this project does not register. SeqIO's offline caches hold none of
-its tasks.
+`Filters` keep answers of a record: pure functions, which ask nobody. A filter
+takes a record and the places of the answers that earlier ones kept, and returns
+those that it keeps. `Selection` takes a part of a training split by gin's
+macros, in the order that asking a teacher uses too.
+
+Tasks ask for the selection whenever they read a training split, so that every
+task of a mixture sees the same examples. Other splits are never selected from,
+nor are tasks that this project does not register. SeqIO's offline caches hold
+none of its tasks.
 """
 
 import dataclasses
+import functools
 import math
-from collections.abc import Collection
+import random
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
 
 import gin
 
 from distill.annotations import NonNegativeInt, PositiveInt
-from distill.answers.rules import TextAnswer
-from distill.data import filters
+from distill.answers import finish_reasons
+from distill.answers.rules import AnswerRule, TextAnswer
+from distill.data import similarity
 from distill.data.cache import records
 from distill.data.examples import in_order, share_size
 from distill.errors import UserError
 
+Keep = Callable[[records.Record, Sequence[int]], list[int]]
+WAYS = ("first", "random", "diversity", "likelihood", "teacher")
+_NEAR = 0.8
+
+
+@dataclass(frozen=True)
+class Filters:
+  """What is kept; the defaults keep everything.
+
+  Attributes:
+    agrees: Only answers that are the gold label (Ho et al. 2023, 3).
+    majority: Only the answer that most of an example's samples gave.
+    complete: Only completions that were not cut short, with a rationale.
+    verified: Only rationales that a second teacher found to support theirs.
+    unhinted: Only answers to prompts that did not show the gold label.
+    min_words: The fewest words of a rationale.
+    max_words: The most, None for no limit.
+    teachers: Only answers of these; () keeps all.
+    deduplicate: Of an example's rationales that share 80% of their words, the
+      first.
+    pick: The most answers an example keeps, None for all.
+    by: How they are picked, one of `WAYS`; 'teacher' by the order of
+      `teachers`, 'diversity' each the least like those before it.
+    seed: Chooses them at random.
+  """
+
+  agrees: bool = False
+  majority: bool = False
+  complete: bool = False
+  verified: bool = False
+  unhinted: bool = False
+  min_words: int = 0
+  max_words: int | None = None
+  teachers: tuple[str, ...] = ()
+  deduplicate: bool = False
+  pick: int | None = None
+  by: str = "first"
+  seed: int = 0
+
+  def __post_init__(self) -> None:
+    if self.by not in WAYS:
+      raise UserError(
+        f"Answers cannot be picked by '{self.by}'.",
+        expected="one of " + ", ".join(WAYS),
+      )
+    if self.by == "teacher" and not self.teachers:
+      raise UserError(
+        "Nothing says which teacher's answers are picked first.",
+        expected="--teachers, the first choice first",
+      )
+
+  def steps(self, rule: AnswerRule) -> list[tuple[str, Keep]]:
+    """Returns the filters that are asked for, by name, in their order."""
+    shortest, longest = self.min_words, self.max_words
+    pick = functools.partial(
+      _pick, count=self.pick or 0, by=self.by, filters=self
+    )
+    wanted: dict[str, tuple[object, Keep]] = {
+      "teachers": (
+        self.teachers,
+        _each(lambda row, place: row.teachers[place] in self.teachers),
+      ),
+      "complete": (self.complete, _each(_is_complete)),
+      "unhinted": (
+        self.unhinted,
+        _each(lambda row, place: not row.hinted[place]),
+      ),
+      "majority": (self.majority, functools.partial(_majority, rule=rule)),
+      "agrees": (
+        self.agrees,
+        _each(lambda row, place: row.agrees[place] == records.AGREES),
+      ),
+      "verified": (
+        self.verified,
+        _each(lambda row, place: row.verdicts[place] == records.SUPPORTED),
+      ),
+      "length": (
+        shortest or longest is not None,
+        _each(
+          lambda row, place: (
+            shortest
+            <= len(row.rationales[place].split())
+            <= (float("inf") if longest is None else longest)
+          )
+        ),
+      ),
+      "deduplicate": (self.deduplicate, _distinct),
+      "pick": (self.pick is not None, pick),
+    }
+    return [(name, keep) for name, (on, keep) in wanted.items() if on]
+
+
+def _each(test: Callable[[records.Record, int], bool]) -> Keep:
+  return lambda row, places: [place for place in places if test(row, place)]
+
+
+def _is_complete(row: records.Record, place: int) -> bool:
+  whole = finish_reasons.is_whole(row.finish_reasons[place])
+  return whole and bool(row.rationales[place])
+
+
+def _majority(
+  row: records.Record, places: Sequence[int], rule: AnswerRule
+) -> list[int]:
+  """Keeps the most frequent answer's; of equally frequent ones the first's."""
+  groups: list[list[int]] = []
+  for place in places:
+    label = row.teacher_labels[place]
+    for group in groups:
+      if rule.equal(row.teacher_labels[group[0]], label):
+        group.append(place)
+        break
+    else:
+      if label:
+        groups.append([place])
+  return max(groups, key=len, default=[])
+
+
+def _distinct(row: records.Record, places: Sequence[int]) -> list[int]:
+  texts = [row.rationales[place] for place in places]
+  near = similarity.near_neighbours(texts, threshold=_NEAR)
+  return [place for place, there in zip(places, near, strict=True) if there < 0]
+
+
+def _pick(
+  row: records.Record,
+  places: Sequence[int],
+  count: int,
+  by: str,
+  filters: Filters,
+) -> list[int]:
+  """Keeps at most `count`, the best first."""
+  if by == "random":
+    chance = random.Random(f"{filters.seed}/{row.id}")
+    return chance.sample(list(places), min(count, len(places)))
+  if by == "diversity":
+    return _diverse(row, places, count)
+  if by == "likelihood":
+    if places and not row.logprobs:
+      raise UserError(
+        f"The answers to '{row.id}' have no likelihood.",
+        expected="a teacher that gives log-probabilities (--logprobs)",
+        remedy="pick by another way than likelihood",
+      )
+    places = sorted(places, key=lambda place: -row.logprobs[place])
+  if by == "teacher":
+    order = filters.teachers
+    places = sorted(places, key=lambda place: order.index(row.teachers[place]))
+  return list(places[:count])
+
+
+def _diverse(
+  row: records.Record, places: Sequence[int], count: int
+) -> list[int]:
+  """Keeps the first, then each time the one least like any kept so far."""
+  sets = {p: frozenset(similarity.words(row.rationales[p])) for p in places}
+  kept: list[int] = []
+  rest = list(places)
+
+  def likeness(place: int) -> float:
+    one = sets[place]
+    return max(
+      (len(one & sets[k]) / max(1, len(one | sets[k])) for k in kept),
+      default=0.0,
+    )
+
+  while rest and len(kept) < count:
+    kept.append(min(rest, key=likeness))
+    rest.remove(kept[-1])
+  return kept
+
+
+def select(row: records.Record, places: Sequence[int]) -> records.Record:
+  """Returns a record with the answers at these places, in their order."""
+  fields = row.to_dict()
+  for name, value in fields.items():
+    if isinstance(value, tuple) and value:
+      fields[name] = tuple(value[place] for place in places)
+  return records.Record(**fields)
+
+
+def split_up(row: records.Record) -> list[records.Record]:
+  """Returns a record for each answer; '/1' and so on follow the id."""
+  singles = [select(row, [place]) for place in range(len(row.rationales))]
+  return [
+    records.Record(**{**one.to_dict(), "id": f"{row.id}/{place}"})
+    if place
+    else one
+    for place, one in enumerate(singles)
+  ]
+
+
+def choose(
+  rows: Iterable[records.Record],
+  steps: Sequence[tuple[str, Keep]],
+  expand: bool,
+) -> tuple[list[records.Record], Counter[str]]:
+  """Returns the records that keep any answer, and what each filter took.
+
+  Args:
+    rows: All records.
+    steps: Filters by name (`Filters.steps`), each on what the last one kept.
+    expand: Whether each answer becomes a record of its own.
+  """
+  taken: Counter[str] = Counter()
+  content = []
+  for row in rows:
+    places = list(range(len(row.rationales)))
+    for name, keep in steps:
+      kept = keep(row, places)
+      taken[name] += len(places) - len(kept)
+      places = kept
+    if places:
+      chosen = select(row, places)
+      content += split_up(chosen) if expand else [chosen]
+  return content, taken
+
+
 # All but 'teacher', which needs to be told their order.
-PICKS = tuple(way for way in filters.WAYS if way != "teacher")
+PICKS = tuple(way for way in WAYS if way != "teacher")
 CURRICULA = ("rationale_length", "teacher_agreement")
 
 
@@ -110,7 +338,7 @@ class Selection:
     """
     # Empty ones are not picked; where all answers stay, they keep their labels.
     limited = self.rationales is not None or self.max_words is not None
-    wanted = filters.Filters(
+    wanted = Filters(
       min_words=max(int(limited), self.min_words),
       max_words=self.max_words,
       pick=self.rationales,
@@ -121,7 +349,7 @@ class Selection:
     for _, keep in wanted.steps(TextAnswer()):
       places = keep(record, places)
     if places:
-      return filters.select(record, places)
+      return select(record, places)
     return dataclasses.replace(
       record, rationales=("",) * len(record.rationales)
     )

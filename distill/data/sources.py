@@ -20,13 +20,8 @@ import seqio
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from distill.data.cache import (
-  manifest,
-  records,
-  root,
-  verification,
-  writing,
-)
+from distill.data import lookup
+from distill.data.cache import files, manifest, records
 from distill.data.examples import Dataset, Example, read_split
 from distill.data.selection import current_selection
 from distill.errors import UserError
@@ -169,7 +164,7 @@ class DatasetSource(seqio.DataSource):
     self._sizes[split] = len(examples)
     self._unlabeled[split] = sum(not example.label for example in examples)
     if split == "train":
-      self._train_sha256 = writing.data_sha256(examples)
+      self._train_sha256 = files.data_sha256(examples)
     return examples
 
 
@@ -235,7 +230,7 @@ class TeacherSource(DatasetSource):
     if self._in_memory:
       return _rows(self._selected_answers())
     name = self._dataset.name
-    builder = verification.open_builder(_directory(name), name, split)
+    builder = files.open_builder(_directory(name), name, split)
     config = tfds.ReadConfig(
       shuffle_seed=seed, skip_prefetch=True, try_autocache=False
     )
@@ -275,11 +270,11 @@ class TeacherSource(DatasetSource):
 
 
 def _directory(family: str) -> str:
-  return os.path.join(root.cache_root(), family)
+  return os.path.join(lookup.cache_root(), family)
 
 
 def _entry(family: str) -> manifest.SplitEntry:
-  return verification.find_entry(_directory(family), family, "train")
+  return files.find_entry(_directory(family), family, "train")
 
 
 def _cache_content(family: str) -> dict[str, str]:
@@ -300,7 +295,7 @@ def read_cache(family: str, split: str) -> Sequence[records.Record]:
     UserError: The cache is absent or damaged.
   """
   directory = _directory(family)
-  entry = verification.verify(directory, family, split)
+  entry = files.verify(directory, family, split)
   return _read_cache(
     directory, family, split, tuple(shard.sha256 for shard in entry.shards)
   )
@@ -312,7 +307,7 @@ def _read_cache(
 ) -> Sequence[records.Record]:
   """Reads records once for several tasks; `contents` tells caches apart."""
   del contents
-  builder = verification.open_builder(directory, family, split)
+  builder = files.open_builder(directory, family, split)
   rows = tfds.as_numpy(builder.as_dataset(split=split, shuffle_files=False))
   return [records.Record.from_dict(row) for row in rows]
 

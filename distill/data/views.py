@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import seqio
 import tensorflow as tf
 
+from distill import loss_groups
 from distill.data.cache import records
-from distill.data.feature_converters import AddLossGroup
 from distill.teacher import prompts
 
 Row = dict[str, tf.Tensor]
@@ -244,6 +244,30 @@ def without_end(dataset: tf.data.Dataset) -> tf.data.Dataset:
   )
 
 
+@dataclass(frozen=True)
+class AddLossGroup:
+  """A preprocessor: marks all target tokens as of one group.
+
+  It comes last, so that the end of sequence is marked too.
+
+  Attributes:
+    group: The group.
+    view: In front of the features' names: '', or `loss_groups.SECOND`.
+  """
+
+  group: int
+  view: str = ""
+
+  def __call__(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Returns the examples with `loss_groups`, int32 of targets' shape."""
+
+    def mark(example: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+      groups = tf.fill(tf.shape(example[f"{self.view}targets"]), self.group)
+      return {**example, self.view + loss_groups.FEATURE: groups}
+
+    return dataset.map(mark, num_parallel_calls=tf.data.AUTOTUNE)
+
+
 def in_tokens(
   group: int, *to_text: Preprocessor, tokens: Sequence[Preprocessor] = ()
 ) -> Sequence[Preprocessor]:
@@ -273,3 +297,66 @@ def input_forms(provider: seqio.Task | seqio.Mixture) -> dict[str, str]:
         forms[f"{task.name}, label"] = f"{step.label_prefix}…"
         forms[f"{task.name}, rationale"] = f"{step.rationale_prefix}…"
   return forms
+
+
+@dataclass(frozen=True)
+class TargetsOfOthers:
+  """A preprocessor: each example gets the target of the one before it.
+
+  The first of every `window` examples gets that of the last.
+  """
+
+  window: int = 1000
+
+  def __call__(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Returns the examples in their order, with each other's targets."""
+
+    def roll(rows: Row) -> Row:
+      return {**rows, "targets": tf.roll(rows["targets"], shift=1, axis=0)}
+
+    return dataset.batch(self.window).map(roll).unbatch()
+
+
+@dataclass(frozen=True)
+class PermutedTokens:
+  """A preprocessor: target tokens in an order that only the `id` decides."""
+
+  def __call__(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Returns the examples, each with the tokens that it had."""
+
+    def permute(row: Row) -> Row:
+      number = tf.strings.to_hash_bucket_fast(row["id"], 2**31 - 1)
+      shuffle = tf.random.experimental.stateless_shuffle
+      targets = shuffle(row["targets"], seed=tf.stack([number, 0]))
+      return {**row, "targets": targets}
+
+    return dataset.map(permute, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def filler_tokens(
+  dataset: tf.data.Dataset, output_features: Mapping[str, seqio.Feature]
+) -> tf.data.Dataset:
+  """Returns the examples, each target token replaced by a full stop's."""
+  filler = output_features["targets"].vocabulary.encode(".")[-1]
+
+  def fill(row: Row) -> Row:
+    return {**row, "targets": tf.fill(tf.shape(row["targets"]), filler)}
+
+  return dataset.map(fill, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+@dataclass(frozen=True)
+class RepeatedLabel:
+  """A view: the label, as often as makes up the rationale's words."""
+
+  label: Targets
+
+  def __call__(self, record: Row) -> tf.Tensor:
+    """Returns [1] target, empty where there is no label or no rationale."""
+    label = tf.strings.reduce_join(self.label(record))
+    text = tf.strings.reduce_join(rationale(record))
+    words, each = (tf.size(tf.strings.split(t)) for t in (text, label))
+    times = tf.maximum(words // tf.maximum(each, 1), 1)
+    repeated = tf.strings.reduce_join(tf.fill([times], label), separator=" ")
+    missing = tf.equal(label, "") | tf.equal(text, "")
+    return tf.where(missing, "", repeated)[tf.newaxis]

@@ -7,15 +7,10 @@ import jax
 import numpy as np
 import seqio
 
-from distill import errors
-from distill.data import feature_converters, pipeline, views
+from distill import errors, loss_groups
+from distill.data import pipeline, views
 from distill.evaluation import prediction
 from distill.training.mesh import Partitioner
-
-_GROUPS = {
-  feature_converters.LABEL_GROUP: "label",
-  feature_converters.RATIONALE_GROUP: "rationale",
-}
 
 
 def outputs(provider: seqio.Task | seqio.Mixture) -> list[tuple[str, str]]:
@@ -30,8 +25,9 @@ def outputs(provider: seqio.Task | seqio.Mixture) -> list[tuple[str, str]]:
     for step in task.preprocessors:
       if isinstance(step, views.ToText):
         prefix = step.prefix
-      elif isinstance(step, feature_converters.AddLossGroup):
-        name = _GROUPS.get(step.group, name)
+      elif isinstance(step, views.AddLossGroup):
+        if step.group != loss_groups.UNLIKELIHOOD:
+          name = loss_groups.NAMES.get(step.group, name)
     found.append((name, prefix))
   return found
 

@@ -9,7 +9,7 @@ from typing import Any
 import seqio
 
 from distill.answers import completions, rules
-from distill.data import metrics, pipeline, postprocessors, registration
+from distill.data import metrics, pipeline, registration
 from distill.evaluation.evaluator import Evaluator
 from distill.teacher.builtin import explanations
 
@@ -78,7 +78,7 @@ def _best(rows: Sequence[Mapping[str, Any]]) -> dict[Any, str]:
 def reasoning(rule: rules.AnswerRule, output: str) -> str:
   """Returns the rationale of a chain of thought, all of one without answer."""
   before = output.rpartition(metrics.ANSWER_ARROW)[0]
-  after = output.partition(postprocessors.EXPLANATION)[2]
+  after = output.partition(metrics.EXPLANATION)[2]
   parsed = completions.parse_completion(output, rule)
   return before or after or parsed.rationale or output
 

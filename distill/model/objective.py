@@ -9,13 +9,9 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from distill import errors
+from distill import errors, loss_groups
 from distill.annotations import PositiveInt
 from distill.model import losses
-
-# Loss groups by number; tokens of no group have no metric of their own.
-GROUP_NAMES = {1: "label", 2: "rationale", 3: "unlikelihood"}
-UNLIKELIHOOD_GROUP = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,11 +70,11 @@ class Objective:
   def groups_apart(self) -> dict[int, str]:
     """Names of the groups that the loss does not merely pool, by number."""
     pooled = self.group_weights[1:3] == (1.0, 1.0)
-    unlikely = any(self.group_weights[UNLIKELIHOOD_GROUP:])
+    unlikely = any(self.group_weights[loss_groups.UNLIKELIHOOD :])
     return {
       group: name
-      for group, name in GROUP_NAMES.items()
-      if (unlikely if group == UNLIKELIHOOD_GROUP else not pooled)
+      for group, name in loss_groups.NAMES.items()
+      if (unlikely if group == loss_groups.UNLIKELIHOOD else not pooled)
     }
 
   def coefficients(
@@ -109,8 +105,8 @@ class Objective:
     each, z_losses = losses.token_losses(
       logits, targets, z_loss, label_smoothing
     )
-    if any(self.group_weights[UNLIKELIHOOD_GROUP:]):
-      unlikely = losses.token_groups(batch) == UNLIKELIHOOD_GROUP
+    if any(self.group_weights[loss_groups.UNLIKELIHOOD :]):
+      unlikely = losses.token_groups(batch) == loss_groups.UNLIKELIHOOD
       against = losses.unlikelihood_losses(logits, targets) + z_losses
       each = jnp.where(unlikely, against, each)
     return each, z_losses

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 from flax import linen as nn
 
-from distill.model.objective import GROUP_NAMES
+from distill import loss_groups
 from distill.training.mesh import Partitioner
 from distill.training.schedules import Schedule
 from distill.training.state import TrainState, shardings_of
@@ -155,7 +155,7 @@ def summarize(sums: Mapping[str, float], steps: int = 1) -> dict[str, float]:
   summary = {
     name: sums[name] / steps for name in ("loss", "grad_norm", "learning_rate")
   }
-  for group, name in GROUP_NAMES.items():
+  for group, name in loss_groups.NAMES.items():
     if sums.get(f"tokens/{group}"):
       summary[f"loss/{name}"] = sums[f"loss/{group}"] / sums[f"tokens/{group}"]
   return summary | {

@@ -13,7 +13,7 @@ import time
 import pytest
 
 from distill import cache_rationales, errors
-from distill.data.cache import verification
+from distill.data.cache import files
 from distill.errors import UserError
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -60,7 +60,7 @@ def test_killed_while_writing_and_run_again(tmp_path, uninterrupted, seen):
   directory = tmp_path / "last_letters"
   kill_when(directory, seen, *FLAGS)
   try:
-    verification.verify(str(directory), "last_letters", "train")
+    files.verify(str(directory), "last_letters", "train")
   except UserError as error:
     assert "unfinished" in error.found
     assert "distill cache_rationales --task=last_letters" in error.remedy
@@ -77,7 +77,7 @@ def test_killed_while_overwriting_keeps_what_was_there(tmp_path, uninterrupted):
   assert run("--task=last_letters", f"--output_dir={directory}") == 0
   before = hashes(directory)
   kill_when(directory, "incomplete.*-00009-*", *FLAGS, "--overwrite")
-  verification.verify(str(directory), "last_letters", "train")
+  files.verify(str(directory), "last_letters", "train")
   after = hashes(directory)
   assert {name: after[name] for name in before} == before
   assert run(*FLAGS, "--overwrite", f"--output_dir={directory}") == 0

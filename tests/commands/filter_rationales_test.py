@@ -7,7 +7,7 @@ import seqio
 import tensorflow_datasets as tfds
 
 from distill import cache_rationales, errors, filter_rationales
-from distill.data.cache import manifest, verification
+from distill.data.cache import files, manifest
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def test_the_same_again_changes_nothing_and_another_filter_is_refused(
   assert run(cache, *flags, "--agrees") == errors.USER_ERROR_EXIT
   assert "--overwrite" in capsys.readouterr().err
   assert run(cache, *flags, "--agrees", "--overwrite") == 0
-  verification.verify(str(tmp_path / "a"), "last_letters", "train")
+  files.verify(str(tmp_path / "a"), "last_letters", "train")
 
 
 def test_records_go_to_json_lines(cache, tmp_path):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from distill import errors, import_rationales
-from distill.data.cache import manifest, verification
+from distill.data.cache import files, manifest
 
 
 def run(*argv):
@@ -39,7 +39,7 @@ def test_files_become_a_cache_that_training_can_read(rows, tmp_path, capsys):
   assert "examples    1 in 1 shards" in said
   assert "agreement   1 of 2 (50.00%)" in said
   directory = str(tmp_path / "cache")
-  builder = verification.open_builder(directory, "last_letters", "train")
+  builder = files.open_builder(directory, "last_letters", "train")
   assert builder.info.splits["train"].num_examples == 1
   entry = manifest.read(directory).splits["train"]
   assert entry.teacher == "mine" and str(path) in entry.source
@@ -50,10 +50,10 @@ def test_files_become_a_cache_that_training_can_read(rows, tmp_path, capsys):
   shard = tmp_path / "cache" / entry.shards[0].file
   shard.write_bytes(shard.read_bytes() + b"x")
   with pytest.raises(errors.UserError) as error:
-    verification.verify(directory, "last_letters", "train")
+    files.verify(directory, "last_letters", "train")
   assert "distill import_rationales --task=last_letters" in error.value.remedy
   assert run(*flags, "--overwrite") == 0
-  verification.verify(directory, "last_letters", "train")
+  files.verify(directory, "last_letters", "train")
 
 
 def test_changed_files_do_not_replace_a_cache_unasked(rows, capsys):

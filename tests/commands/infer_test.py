@@ -6,7 +6,7 @@ import json
 import pytest
 
 from distill import errors, infer
-from distill.data.procedural.last_letters import LastLetters
+from distill.data.procedural.questions import LastLetters
 
 
 @pytest.fixture

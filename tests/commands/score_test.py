@@ -3,7 +3,7 @@
 import json
 
 from distill import errors, score
-from distill.data.procedural.last_letters import LastLetters
+from distill.data.procedural.questions import LastLetters
 
 
 def test_labels_of_a_mixture_are_scored(trained, small_flags, tmp_path, capfd):

@@ -10,7 +10,7 @@ import seqio
 
 from distill.answers.rules import TextAnswer
 from distill.data import registration
-from distill.data.cache import caching
+from distill.data.cache import building
 from distill.data.examples import Example
 from distill.teacher import styles
 from distill.teacher.collecting import Collection
@@ -76,7 +76,7 @@ def cache(
   **options,
 ):
   rule = TextAnswer()
-  return caching.build_cache(
+  return building.build_cache(
     dataset or ListDataset(),
     split,
     Collection(

@@ -5,11 +5,9 @@ import pytest
 import seqio
 import tensorflow as tf
 
-from distill.data import feature_converters
-from distill.data.feature_converters import (
-  AddLossGroup,
-  LossGroupFeatureConverter,
-)
+from distill import loss_groups
+from distill.data.feature_converters import LossGroupFeatureConverter
+from distill.data.views import AddLossGroup
 from distill.errors import UserError
 
 LENGTHS = {"inputs": 5, "targets": 7}
@@ -113,7 +111,7 @@ def test_its_arguments_are_seqio_s():
 def test_a_length_for_targets_is_needed():
   with pytest.raises(KeyError, match="targets"):
     convert(examples(1), {"inputs": 5})
-  assert feature_converters.NUM_GROUPS == 4
+  assert loss_groups.COUNT == 4
 
 
 PAIR = {"inputs": [7, 1], "targets": [3, 1], "loss_groups": [1, 1]}

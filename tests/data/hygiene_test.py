@@ -9,12 +9,7 @@ import pytest
 
 from distill.answers import rules
 from distill.answers.upstream import find_parser
-from distill.data import (
-  hygiene,
-  importing,
-  published_rationales,
-  registration,
-)
+from distill.data import hygiene, importing, published_rationales, registration
 from distill.data.cache import records
 
 REAL = pathlib.Path(os.environ.get("DISTILL_TEST_DATA", "nowhere"))

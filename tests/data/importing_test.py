@@ -11,7 +11,7 @@ import pytest
 from distill.answers import rules
 from distill.answers.upstream import find_parser
 from distill.data import importing, published_rationales, registration
-from distill.data.cache import records, writing
+from distill.data.cache import files, records
 from distill.data.examples import with_ids
 from distill.data.published_rationales import FORMATS, Answer
 from distill.errors import UserError
@@ -188,11 +188,11 @@ def test_an_import_is_a_cache_that_says_what_it_is_from(toy, tmp_path):
   ]
   write = {"command": "import_rationales", "flags": "", "overwrite": False}
   write |= {"family": "toy", "split": "train", "content": content}
-  entry = writing.write_records(str(tmp_path), source="s", **write)
+  entry = files.write_records(str(tmp_path), source="s", **write)
   assert (entry.examples, entry.agreeing, entry.teacher) == (1, 1, "x")
-  assert writing.write_records(str(tmp_path), source="s", **write) == entry
+  assert files.write_records(str(tmp_path), source="s", **write) == entry
   with pytest.raises(UserError, match="--overwrite"):
-    writing.write_records(str(tmp_path), source="t", **write)
+    files.write_records(str(tmp_path), source="t", **write)
 
 
 STORY = "Mary slid on ice and then on a carpet. Where is it smoother?"

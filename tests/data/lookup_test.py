@@ -1,72 +1,20 @@
 """Names of tasks and modules: what is found, and what is said otherwise."""
 
-import gin
 import pytest
 import seqio
 
 from distill.data import lookup, methods
 from distill.errors import UserError
 
-NAMES = ["lookup_both", "lookup_one"]
-MODULE = """
-import gin
-import seqio
-@gin.register("lookup_configurable")
-def configurable(): ...
-source = seqio.FunctionDataSource(lambda split, shuffle_files: None, ["train"])
-seqio.TaskRegistry.add("lookup_one", source, output_features={})
-seqio.MixtureRegistry.add("lookup_both", ["lookup_one"], default_rate=1.0)
-"""
 
-
-@pytest.fixture
-def package(tmp_path, monkeypatch):
-  """A user's package, one module of which registers a task and a mixture."""
-  folder = tmp_path / "lookup_package"
-  folder.mkdir()
-  (folder / "__init__.py").touch()
-  (folder / "tasks.py").write_text(MODULE)
-  monkeypatch.syspath_prepend(tmp_path)
-  yield "lookup_package"
-  for name in NAMES:
-    seqio.MixtureRegistry.remove(name)
-    seqio.TaskRegistry.remove(name)
-
-
-def test_a_name_is_found_once_its_module_is_named(package):
-  for name in NAMES:
-    with pytest.raises(UserError, match=f"no task or mixture '{name}'"):
-      lookup.get_mixture_or_task(name)
-  # As T5X leaves it; the module registers something of its own with gin.
-  gin.finalize()
-  for name in NAMES:
-    found = lookup.get_mixture_or_task(name, f"{package}.tasks")
-    assert found.name == name
-  assert gin.config_is_locked()
-  gin.clear_config()
-
-
-@pytest.mark.parametrize(
-  ("name", "expected", "near"),
-  [
-    ("svamp_step_by_stp", "svamp_step_by_step_paired, svamp", "svamp_step_by"),
-    ("svamq_cot", "a dataset of addsub, anli_r1", "svamp_cot"),
-    ("svamq_cot", "; a method of finetune, teacher_label", "svamp_cot"),
-  ],
-)
-def test_an_unknown_combination_names_what_can_be_combined(
-  name, expected, near
+def test_a_module_that_a_package_lacks_is_the_users_mistake(
+  tmp_path, monkeypatch
 ):
-  with pytest.raises(UserError) as error:
-    lookup.get_mixture_or_task(name, "tasks")
-  assert expected in error.value.expected
-  assert "cqa_cot" not in error.value.expected
-  assert f"did you mean {near}" in error.value.remedy
-
-
-def test_a_module_that_a_package_lacks_is_the_users_mistake(package):
-  with pytest.raises(UserError, match="'lookup_package.task'"):
-    lookup.import_registrations(f"{package}.task")
+  (tmp_path / "lookup_empty").mkdir()
+  (tmp_path / "lookup_empty" / "__init__.py").touch()
+  monkeypatch.syspath_prepend(tmp_path)
+  with pytest.raises(UserError, match="'lookup_empty.task'"):
+    lookup.import_registrations("lookup_empty.task")
 
 
 def test_the_nearest_names_come_first_and_all_names_in_order():

@@ -4,7 +4,8 @@ import gin
 import pytest
 import seqio
 
-from distill.data import feature_converters, loss_weights, registration
+from distill import loss_groups
+from distill.data import loss_weights, registration, views
 from distill.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("byte_vocabulary", "family")
@@ -15,9 +16,7 @@ def family(toy):
   """Registers 'toy', and a task of it that is unlearnt."""
   with toy.registered(toy.Dataset()):
     cot = seqio.TaskRegistry.get("toy_cot")
-    unlearn = feature_converters.AddLossGroup(
-      feature_converters.UNLIKELIHOOD_GROUP
-    )
+    unlearn = views.AddLossGroup(loss_groups.UNLIKELIHOOD)
     seqio.TaskRegistry.add(
       "toy_wrong",
       source=cot.source,

@@ -208,7 +208,7 @@ def test_records_under_other_ids_are_selected_by_their_input(toy, source):
       return others
 
   teacher = toy.Teacher({e.input: "So the answer is b." for e in others})
-  directory = sources.caching.cache_root() + "/toy"
+  directory = sources.lookup.cache_root() + "/toy"
   toy.cache(directory, Renamed(), teacher=teacher, overwrite=True)
   select(num_examples=3, seed=5)
   plain = sources.DatasetSource(seven(toy))

@@ -354,14 +354,14 @@ def test_the_commands_of_the_docs_run_as_they_stand(cloud, pasted):
 
 WRITE_CACHE = """
 import sys
-from distill.data.cache import records, writing
+from distill.data.cache import files, records
 rows = [
   records.Record(
     str(n), f"premise: {n} hypothesis: {n}", "neutral", ("So.",), ("neutral",),
     (1,), ("stop",), ("t",), (0,), (-1,))
   for n in range(64)
 ]
-writing.write_records(
+files.write_records(
   sys.argv[1], "esnli", "train", rows,
   command="import_rationales", source="", flags="", overwrite=False)
 """

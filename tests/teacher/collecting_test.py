@@ -13,7 +13,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 from distill import cache_rationales, errors, journal
-from distill.data.cache import answering
+from distill.data.cache import building
 
 ROOT = pathlib.Path(__file__).parents[2]
 PRICES = """
@@ -32,7 +32,7 @@ def entry_of(folder):
 
 
 def records_of(folder):
-  return list(answering.read(str(folder / "cache"), "coin_flip", "test"))
+  return list(building.read(str(folder / "cache"), "coin_flip", "test"))
 
 
 def test_only_new_requests_are_sent(run, server, tmp_path):

@@ -7,17 +7,12 @@ of different seeds) never meet, and a smaller size is a prefix of a larger.
 """
 
 import abc
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, TypeVar
 
-from distill.data.examples import (
-  Example,
-  check_split,
-  example_id,
-  hash_bucket,
-)
-from distill.data.procedural.permutation import Permutation
+from distill.data.examples import Example, check_split, example_id, hash_bucket
 from distill.errors import UserError
 
 T = TypeVar("T")
@@ -132,3 +127,37 @@ def check_number(what: str, value: int, least: int, most: int = 10**9) -> None:
     expected=f"a whole number from {least} to {most}",
     found=repr(value),
   )
+
+
+_ROUNDS = 4
+
+
+class Permutation:
+  """Maps each of 0 … size-1 to another one of them, by seed.
+
+  A Feistel network over the next power of four, walked until it comes back
+  into range: no memory, no repeats, any size.
+  """
+
+  def __init__(self, size: int, seed: int) -> None:
+    self._size = size
+    self._half_bits = max(1, ((size - 1).bit_length() + 1) // 2)
+    self._half_bytes = (self._half_bits + 7) // 8
+    self._mask = (1 << self._half_bits) - 1
+    self._keys = [f"{seed}/{turn}/".encode() for turn in range(_ROUNDS)]
+
+  def __getitem__(self, place: int) -> int:
+    """Returns what stands at `place`, both in [0, size)."""
+    while True:
+      place = self._mix(place)
+      if place < self._size:
+        return place
+
+  def _mix(self, value: int) -> int:
+    left, right = value >> self._half_bits, value & self._mask
+    for key in self._keys:
+      data = key + right.to_bytes(self._half_bytes, "little")
+      digest = hashlib.shake_128(data).digest(self._half_bytes)
+      noise = int.from_bytes(digest, "little") & self._mask
+      left, right = right, left ^ noise
+    return left << self._half_bits | right

@@ -1,15 +1,185 @@
-"""A published dataset: where its rows are, how they read, how they split."""
+"""A published dataset: where its rows are, how they read, how they split.
 
-from collections.abc import Mapping, Sequence
+Rows are in local files in the authors' form, or in TFDS.
+"""
+
+import pathlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar, Protocol
 
+from distill.data import raw_files
 from distill.data.examples import Example, check_split, hash_bucket, with_ids
-from distill.data.published import rows
-from distill.data.published.sources import Source
+from distill.data.published import forms
+from distill.data.published.forms import Row
 from distill.data.published.splits import Chooser
+from distill.errors import UserError
 
 _VALIDATION_PART = 10
+
+
+class Source(Protocol):
+  """Where rows are; `root` is a folder in place of $DISTILL_RAW_DATA_DIR."""
+
+  @property
+  def splits(self) -> Mapping[str, str]:
+    """The source's names of our splits."""
+
+  @property
+  def where(self) -> str:
+    """What it reads and who publishes it, for `distill list`."""
+
+  def is_there(self, split: str, root: str | None) -> bool:
+    """Returns whether a split can be read without a download."""
+
+  def rows(self, split: str, root: str | None) -> list[tuple[str, Row]]:
+    """Returns the rows with a name each, for messages.
+
+    Raises:
+      UserError: The rows are absent or malformed.
+    """
+
+
+@dataclass(frozen=True)
+class Files:
+  """Rows of JSON, JSON lines, CSV, TSV or XML files (raw_files.read_rows).
+
+  Attributes:
+    place: A path below the folder of raw data, with {} where their name of the
+      split goes; 'a+b' is b's rows after a's.
+    home: The address where the authors publish it, for the message if it is
+      absent; any word without a point in it, such as 'ourselves', for a file
+      of your own.
+    splits: Their names of our splits; by default one file has train and test.
+    prepare: What is done to the rows before a form sees them.
+  """
+
+  place: str
+  home: str
+  splits: Mapping[str, str] = field(
+    default_factory=lambda: {"train": "", "test": ""}
+  )
+  prepare: Callable[[Iterable[Row]], Iterable[Row]] = iter
+
+  @property
+  def where(self) -> str:
+    """The files with the names of splits, and their home."""
+    names = "|".join(dict.fromkeys(self.splits.values()))
+    return f"{self.place.replace('{}', '{' + names + '}')} of {self.home}"
+
+  def is_there(self, split: str, root: str | None) -> bool:
+    """Returns whether all files are in `root`."""
+    try:
+      return all(path.is_file() for path in self._paths(split, root))
+    except UserError:
+      return False
+
+  def rows(self, split: str, root: str | None) -> list[tuple[str, Row]]:
+    """Returns the rows; raises UserError if a file is absent or malformed."""
+    paths = self._paths(split, root)
+    for path in paths:
+      if not path.is_file():
+        published = "." in self.home
+        raise UserError(
+          f"{path} is absent.",
+          expected="the file as its authors publish it" * published,
+          remedy=(f"get it from {self.home}" if published else "put it there")
+          + ", or name the folder that has it by DISTILL_RAW_DATA_DIR"
+          " (docs/datasets.md)",
+        )
+    return [row for path in paths for row in self._prepared(path)]
+
+  def _prepared(self, path: pathlib.Path) -> Iterator[tuple[str, Row]]:
+    rows = raw_files.read_rows(path)
+    number = -1
+    try:
+      for number, row in enumerate(self.prepare(rows)):
+        yield f"Row {number} of {path}", row
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+      raise UserError(
+        f"{path} is malformed.",
+        expected="rows as its authors publish them",
+        found=f"after {number + 1} rows, {type(error).__name__}: {error}",
+        remedy="correct the file",
+      ) from error
+
+  def _paths(self, split: str, root: str | None) -> list[pathlib.Path]:
+    files = self.place.format(self.splits[split])
+    folder = pathlib.Path(root or raw_files.raw_folder(files))
+    return [folder / file for file in files.split("+")]
+
+
+@dataclass(frozen=True)
+class Tfds:
+  """Rows of a TFDS data set, as plain Python values.
+
+  TFDS is imported, and downloads and prepares the data, when a split is first
+  read. Rows come in the order of TFDS's shards.
+
+  Attributes:
+    name: TFDS's name, with a configuration: 'anli/r1'.
+    splits: TFDS's names of our splits.
+    data_dir: TFDS's folder, by default its own ($TFDS_DATA_DIR or
+      ~/tensorflow_datasets).
+  """
+
+  name: str
+  splits: Mapping[str, str] = field(
+    default_factory=lambda: {n: n for n in ("train", "validation", "test")}
+  )
+  data_dir: str | None = None
+
+  @property
+  def where(self) -> str:
+    """TFDS's name of the data set."""
+    return f"TFDS {self.name}"
+
+  def is_there(self, split: str, root: str | None) -> bool:
+    """Returns whether TFDS has prepared the data."""
+    return bool(self._builder().data_path.exists())
+
+  def rows(self, split: str, root: str | None) -> list[tuple[str, Row]]:
+    """Returns the rows; raises UserError if TFDS cannot prepare the data."""
+    import tensorflow_datasets as tfds
+
+    builder = self._builder()
+    try:
+      builder.download_and_prepare()
+    except Exception as error:  # Whatever a download or a disk may do.
+      raise UserError(
+        f"TFDS cannot prepare '{self.name}'.",
+        expected=f"its files in {builder.data_dir}, or a network to get them",
+        found=f"{type(error).__name__}: {error}",
+        remedy=f"set TFDS_DATA_DIR to where TFDS has prepared '{self.name}'",
+      ) from error
+    theirs, features = self.splits[split], builder.info.features
+    rows = tfds.as_numpy(builder.as_dataset(split=theirs, shuffle_files=False))
+    return [
+      (f"Row {number} of TFDS's {self.name}", _plain(features, row))
+      for number, row in enumerate(rows)
+    ]
+
+  def _builder(self) -> Any:
+    import tensorflow_datasets as tfds
+
+    return tfds.builder(self.name, data_dir=self.data_dir)
+
+
+def _plain(feature: Any, value: Any) -> Any:
+  """Returns a TFDS value as JSON has it: text, names of classes, lists."""
+  import tensorflow_datasets as tfds
+
+  if isinstance(feature, tfds.features.FeaturesDict):
+    return {key: _plain(inner, value[key]) for key, inner in feature.items()}
+  if isinstance(feature, tfds.features.Sequence):
+    inner = feature.feature
+    if isinstance(inner, tfds.features.FeaturesDict):
+      columns = inner.items()
+      return {key: [_plain(f, v) for v in value[key]] for key, f in columns}
+    return [_plain(inner, item) for item in value]
+  if isinstance(feature, tfds.features.ClassLabel):
+    return feature.names[value] if value >= 0 else ""
+  return value.decode() if isinstance(value, bytes) else value.item()
 
 
 @dataclass(frozen=True)
@@ -29,7 +199,7 @@ class Published:
   """
 
   name: str
-  form: rows.Form
+  form: forms.Form
   source: Source
   others: tuple[Source, ...] = ()
   choose: Mapping[str, Chooser] = field(default_factory=dict)
@@ -48,7 +218,7 @@ class Published:
     found = next(ready, sources[0]).rows(published, self.root)
     if published in self.choose:
       found = [found[i] for i in self.choose[published](len(found))]
-    pairs = rows.read(self.form, found)
+    pairs = forms.read(self.form, found)
     if published == "train":
       held_out = split == "validation"
       pairs = [pair for pair in pairs if self.held_out(pair[0]) == held_out]

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from distill.data.examples import normalise
-from distill.data.procedural.chained_arithmetic import ChainedArithmetic
-from distill.data.procedural.coin_flip import CoinFlip
-from distill.data.procedural.generation import Choices
-from distill.data.procedural.last_letters import LastLetters
-from distill.data.procedural.tracking_shuffled_objects import (
+from distill.data.procedural.generation import Choices, Permutation
+from distill.data.procedural.questions import (
+  ChainedArithmetic,
+  CoinFlip,
+  LastLetters,
   TrackingShuffledObjects,
 )
 from distill.errors import UserError
@@ -48,8 +48,8 @@ def test_no_example_comes_twice_and_a_smaller_size_is_a_prefix(dataset):
 
 PRINT_DIGEST = """
 import hashlib
-from distill.data.procedural.chained_arithmetic import ChainedArithmetic
-from distill.data.procedural.last_letters import LastLetters
+from distill.data.procedural.questions import ChainedArithmetic
+from distill.data.procedural.questions import LastLetters
 rows = LastLetters(seed=7).examples('test')[:50]
 rows = rows + ChainedArithmetic(seed=7).examples('test')[:50]
 print(hashlib.sha256(repr(rows).encode()).hexdigest())
@@ -126,3 +126,35 @@ def test_choices_read_each_point_once_and_measure_the_space(index):
     radix *= len(left)
     left.remove(person)
   assert rebuilt + number * radix == index
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 63, 64, 65, 1000])
+def test_a_permutation_hits_each_place_once(size):
+  order = Permutation(size, seed=3)
+  assert sorted(order[i] for i in range(size)) == list(range(size))
+
+
+def test_a_permutation_of_a_space_beyond_machine_words():
+  size = 9800**40
+  places = {Permutation(size, seed=0)[i] for i in range(200)}
+  assert len(places) == 200
+  # Spread over the space: some in its first and some in its last quarter.
+  assert min(places) < size // 4 and max(places) > 3 * size // 4
+
+
+@given(st.integers(2, 10**30), st.integers(0, 10**6), st.data())
+def test_two_places_never_meet(size, seed, data):
+  order = Permutation(size, seed)
+  one = data.draw(st.integers(0, size - 1))
+  other = data.draw(st.integers(0, size - 1).filter(lambda place: place != one))
+  assert order[one] != order[other]
+  assert 0 <= order[one] < size
+
+
+def test_seeds_give_orders_that_have_little_in_common():
+  orders = [
+    [Permutation(1000, seed)[i] for i in range(1000)] for seed in (1, 2)
+  ]
+  # Two random orders agree in one place on average; 12 is beyond chance.
+  assert sum(a == b for a, b in zip(*orders, strict=True)) < 12
+  assert orders[0] == [Permutation(1000, 1)[i] for i in range(1000)]

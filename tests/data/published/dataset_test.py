@@ -7,12 +7,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from distill.data.published import (
-  Files,
-  Published,
-  Tfds,
-  questions,
-)
+from distill.data.published import Files, Published, Tfds, forms
 from distill.errors import UserError
 
 
@@ -30,9 +25,7 @@ def put(path, content):
 
 def word_problems(*sources, **options):
   first, *others = sources
-  return Published(
-    "toy", questions.word_problem, first, tuple(others), **options
-  )
+  return Published("toy", forms.word_problem, first, tuple(others), **options)
 
 
 BOTH = {"train": "train", "test": "test"}
@@ -200,7 +193,7 @@ def test_separated_values_xml_and_wrapped_rows(raw):
     word_problems(Files("x.xml", "x")).examples("test")
 
 
-ESNLI = Published("esnli", questions.nli, Tfds("esnli"))
+ESNLI = Published("esnli", forms.nli, Tfds("esnli"))
 
 
 def test_tfds_values_become_plain_ones():
@@ -229,6 +222,6 @@ def test_data_that_tfds_cannot_prepare_is_one_clear_error(tmp_path):
   in_the_way.write_text("not a folder")
   source = Tfds("esnli", data_dir=str(in_the_way))
   with pytest.raises(UserError, match="TFDS cannot prepare 'esnli'") as error:
-    Published("esnli", questions.nli, source).examples("test")
+    Published("esnli", forms.nli, source).examples("test")
   assert str(in_the_way) in error.value.expected
   assert "TFDS_DATA_DIR" in error.value.remedy

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distill.data.procedural.chained_arithmetic import ChainedArithmetic
-from distill.data.procedural.coin_flip import CoinFlip
-from distill.data.procedural.last_letters import LastLetters
-from distill.data.procedural.tracking_shuffled_objects import (
+from distill.data.procedural.questions import (
+  ChainedArithmetic,
+  CoinFlip,
+  LastLetters,
   TrackingShuffledObjects,
 )
 from distill.teacher.builtin import explanations

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from distill import cache_rationales, teacher_flags
 from distill.answers.completions import ParsedCompletion, parse_completion
 from distill.answers.rules import NumberAnswer, TextAnswer, YesNoAnswer
-from distill.data.procedural.chained_arithmetic import ChainedArithmetic
-from distill.data.procedural.coin_flip import CoinFlip
-from distill.data.procedural.last_letters import LastLetters
-from distill.data.procedural.tracking_shuffled_objects import (
+from distill.data.procedural.questions import (
+  ChainedArithmetic,
+  CoinFlip,
+  LastLetters,
   TrackingShuffledObjects,
 )
 from distill.errors import UserError

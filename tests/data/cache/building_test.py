@@ -8,8 +8,8 @@ import pytest
 import seqio
 import tensorflow_datasets as tfds
 
-from distill.data.cache import records, shards
-from distill.data.procedural.last_letters import LastLetters
+from distill.data.cache import files, records
+from distill.data.procedural.questions import LastLetters
 from distill.errors import UserError
 
 
@@ -117,7 +117,7 @@ def test_shards_are_runs_of_the_records(toy, tmp_path):
   [(0, 1), (1, 1), (1000, 1), (1001, 2), (10**6, 128)],
 )
 def test_the_number_of_shards_follows_the_examples(examples, expected):
-  assert shards.default_num_shards(examples) == expected
+  assert files.default_num_shards(examples) == expected
 
 
 def test_the_same_question_is_not_paid_for_twice(toy, tmp_path):

@@ -1,0 +1,471 @@
+"""From a teacher's completions to records, and what they add up to."""
+
+import dataclasses
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from distill.answers.rules import AnswerRule, rule_for
+from distill.data.cache import files, manifest, records
+from distill.data.examples import (
+  Dataset,
+  Example,
+  in_order,
+  read_split,
+  share_size,
+)
+from distill.errors import UserError
+from distill.teacher import collecting
+from distill.teacher.attempts import Sample
+from distill.teacher.collecting import Collection, Ledger, Reading
+from distill.teacher.interface import AskingError
+from distill.teacher.parse_rate import ParseRate
+from distill.teacher.prices import Price
+
+_ORIGIN = ("teacher", "prompt", "prompt_sha256", "sampling")
+
+
+def sampling(collection: Collection) -> str:
+  """Returns how completions were drawn, for the manifest."""
+  drawn = {"samples": collection.samples, **vars(collection.sampling)}
+  again = collection.further
+  if again is not None:
+    drawn |= {"retry_wrong": len(again.retries), "hint_gold": bool(again.hint)}
+  if collection.judge is not None:
+    drawn["judge"] = collection.judge.teacher.name
+  return " ".join(f"{name}={value}" for name, value in drawn.items())
+
+
+def holds(
+  entry: manifest.SplitEntry, origin: Mapping[str, str], num_shards: int
+) -> bool:
+  """Returns whether a split has the answers of this origin already."""
+  if entry.data_sha256 != origin["data_sha256"]:
+    return False
+  return len(entry.shards) == num_shards and any(
+    all(getattr(row, key) == origin[key] for key in _ORIGIN)
+    for row in (entry, *entry.ledger)
+  )
+
+
+def read(directory: str, family: str, split: str) -> Iterator[records.Record]:
+  """Yields a split's records, in their order."""
+  builder = files.open_builder(directory, family, split)
+  config = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
+  rows = builder.as_dataset(split=split, read_config=config)
+  for row in tfds.as_numpy(rows):
+    yield records.Record.from_dict(row)
+
+
+class Answers:
+  """The records of a teacher's answers, to be iterated over once; then counts.
+
+  Args:
+    examples: Those that have any answer, in their order.
+    collection: Who was asked, and how.
+    rule: Compares answers with the gold labels.
+    split: Who uses the answers, for the journal: a name of this split alone.
+    before: Records of other origin, by id, that the answers are added to.
+    unread: Counts the answers that could be read, where nobody has yet.
+  """
+
+  def __init__(
+    self,
+    examples: Sequence[Example],
+    collection: Collection,
+    rule: AnswerRule,
+    split: str,
+    before: Mapping[str, records.Record],
+    unread: ParseRate | None = None,
+  ) -> None:
+    self._examples = examples
+    self._collection = collection
+    self._rule = rule
+    self._before = before
+    self._unread = unread
+    self._reading = Reading(examples, collection, split)
+    self._answers = self._parsed = self._agreeing = 0
+
+  def __iter__(self) -> Iterator[records.Record]:
+    teacher = self._collection.teacher.name
+    for example, found in zip(self._examples, self._reading, strict=True):
+      record = _record(example, found, self._rule, teacher)
+      if self._unread is not None:
+        for said in (answer.completion for answer in found):
+          self._unread.add(said.text, said.answer, said.finish_reason)
+      self._answers += len(found)
+      self._parsed += sum(map(bool, record.teacher_labels))
+      self._agreeing += record.agrees.count(records.AGREES)
+      yield _join(self._before.get(example.id), record)
+
+  def entry(
+    self,
+    origin: Mapping[str, str],
+    earlier: manifest.SplitEntry | None,
+    failed: int,
+    flags: str,
+    record_bytes: int,
+    staged: tuple[manifest.Shard, ...],
+    modules: Sequence[str],
+  ) -> manifest.SplitEntry:
+    """Returns the manifest's entry, with the sums of an earlier one in it."""
+    row = self._ledger_row(origin)
+    rows = [row, *self._judge_rows()]
+    entry = manifest.SplitEntry(
+      **origin,
+      examples=len(self._examples),
+      labeled=sum(bool(example.label) for example in self._examples),
+      answers=row.answers,
+      parsed=row.parsed,
+      agreeing=row.agreeing,
+      prompt_tokens=sum(row.prompt_tokens for row in rows),
+      completion_tokens=sum(row.completion_tokens for row in rows),
+      failed=failed,
+      flags=flags,
+      record_bytes=record_bytes,
+      shards=staged,
+      modules=tuple(modules),
+      ledger=tuple(rows),
+    )
+    if earlier is None:
+      return entry
+    summed = ["answers", "parsed", "agreeing", "failed"]
+    summed += ["prompt_tokens", "completion_tokens"]
+    return dataclasses.replace(
+      entry,
+      **{key: getattr(earlier, key) for key in _ORIGIN},
+      **{key: getattr(earlier, key) + getattr(entry, key) for key in summed},
+      flags=f"{earlier.flags} (and then --append {flags})",
+      ledger=(*earlier.ledger, *rows),
+    )
+
+  def _ledger_row(self, origin: Mapping[str, str]) -> manifest.LedgerRow:
+    return manifest.LedgerRow(
+      teacher=origin["teacher"],
+      prompt_sha256=origin["prompt_sha256"],
+      sampling=origin["sampling"],
+      prompt=origin["prompt"],
+      answers=self._answers,
+      parsed=self._parsed,
+      agreeing=self._agreeing,
+      **_cost(self._reading.ledger, self._collection.price),
+    )
+
+  def _judge_rows(self) -> list[manifest.LedgerRow]:
+    """Returns the judge's row, which has verdicts and no answers."""
+    judge = self._collection.judge
+    if judge is None:
+      return []
+    row = manifest.LedgerRow(
+      teacher=judge.teacher.name,
+      prompt=judge.template.name,
+      prompt_sha256=judge.template.sha256,
+      sampling="",
+      answers=0,
+      parsed=0,
+      agreeing=0,
+      **_cost(self._reading.judge_ledger, judge.price),
+    )
+    return [row]
+
+
+def _cost(ledger: Ledger, price: Price | None) -> dict[str, Any]:
+  """Returns the fields of a row that say what answers took."""
+  cost = None
+  if price is not None:
+    cost = round(price.cost(ledger.prompt_tokens, ledger.completion_tokens), 6)
+  source = price.reference if price else ""
+  return {**vars(ledger), "cost": cost, "price": source}
+
+
+def _record(
+  example: Example, found: Sequence[Sample], rule: AnswerRule, teacher: str
+) -> records.Record:
+  rule = rule_for(rule, example.input)
+  completions = [answer.completion for answer in found]
+  logprobs = [c.logprobs for c in completions if c.logprobs is not None]
+  return records.Record(
+    id=example.id,
+    input=example.input,
+    label=example.label,
+    rationales=tuple(c.rationale for c in completions),
+    teacher_labels=tuple(c.answer for c in completions),
+    agrees=tuple(_agrees(c.answer, example.label, rule) for c in completions),
+    finish_reasons=tuple(c.finish_reason for c in completions),
+    teachers=(teacher,) * len(found),
+    hinted=tuple(int(answer.hinted) for answer in found),
+    verdicts=tuple(answer.verdict for answer in found),
+    logprobs=tuple(map(sum, logprobs)) if len(logprobs) == len(found) else (),
+    completions=tuple(c.text for c in completions),
+  )
+
+
+def _agrees(answer: str, label: str, rule: AnswerRule) -> int:
+  if not label:
+    return records.NO_GOLD
+  agrees = bool(answer) and rule.equal(answer, label)
+  return records.AGREES if agrees else records.DISAGREES
+
+
+def _join(
+  before: records.Record | None, record: records.Record
+) -> records.Record:
+  """Returns a record with the answers of both."""
+  if before is None or not record.rationales:
+    return before or record
+  both: dict[str, Any] = {}
+  for field in dataclasses.fields(record):
+    first, second = getattr(before, field.name), getattr(record, field.name)
+    if isinstance(second, tuple):
+      # Log-probabilities and raw texts: of all answers, or of none.
+      both[field.name] = first + second if first and second else ()
+  return dataclasses.replace(record, **both)
+
+
+@dataclass(frozen=True)
+class Choice:
+  """Which examples of a split are asked about, and what may be missing.
+
+  Attributes:
+    fraction: The share of examples (Vöge et al. 2024 ask about a part). It is
+      the part that training takes by the same share and seed
+      (`selection.Selection`), and a larger share has all of a smaller one.
+    limit: The most examples, from the first; None: all of the share.
+    allow_failures: Leaves out what the teacher failed to answer.
+    seed: Of the order whose beginning is the share.
+    allow_unread: Writes the cache even if hardly any answer could be read.
+  """
+
+  fraction: float = 1.0
+  limit: int | None = None
+  allow_failures: bool = False
+  seed: int = 0
+  allow_unread: bool = False
+
+  def __post_init__(self) -> None:
+    if not 0 < self.fraction <= 1:
+      raise UserError(
+        "No such share of the examples can be asked about.",
+        expected="--fraction above 0, at most 1",
+        found=str(self.fraction),
+      )
+    if self.limit is not None and self.limit < 1:
+      raise UserError(
+        "So few examples cannot be asked about.",
+        expected="--limit=1 or more",
+        found=str(self.limit),
+      )
+
+  def examples(self, dataset: Dataset, split: str) -> Sequence[Example]:
+    """Returns the chosen examples, in their order.
+
+    Raises:
+      UserError: The split cannot be read, or its ids are not unique.
+    """
+    found = read_split(dataset, split)
+    if self.fraction < 1:
+      order = in_order([example.id for example in found], self.seed)
+      chosen = set(order[: share_size(self.fraction, len(found))])
+      found = [example for example in found if example.id in chosen]
+    return found[: self.limit]
+
+
+def build_cache(
+  dataset: Dataset,
+  split: str,
+  collection: Collection,
+  answer_rule: AnswerRule,
+  directory: str,
+  *,
+  choice: Choice | None = None,
+  num_shards: int | None = None,
+  overwrite: bool = False,
+  append: bool = False,
+  flags: str = "",
+  modules: Sequence[str] = (),
+  display: collecting.Display | None = None,
+  on_record: Callable[[int, int], None] | None = None,
+) -> tuple[manifest.SplitEntry, bool]:
+  """Asks the teacher about the examples of a split and caches its answers.
+
+  A split that is there already is left alone: if it came from the same
+  teacher, prompt and data it is verified and nobody is asked again, but for
+  what failed then.
+
+  Args:
+    dataset: Where the examples come from.
+    split: Which of them.
+    collection: Whom to ask, and how.
+    answer_rule: Compares answers with the gold labels.
+    directory: The family's folder, made where it does not exist.
+    choice: Which examples; None: all.
+    num_shards: None: `shards.default_num_shards`.
+    overwrite: Replaces a split of other origin, or a damaged one.
+    append: Adds the answers to those of a split of another origin.
+    flags: The command's flags for teacher, prompt and shards, for messages.
+    modules: What registers the family, but for `tasks`.
+    display: Shows the progress of asking.
+    on_record: Called with the number of records so far and their total.
+
+  Returns:
+    The split's entry in the manifest, and whether it was written now.
+
+  Raises:
+    UserError: The directory cannot be written or holds something else, the
+      split is there and is different, or damaged, or answers are missing.
+  """
+  choice = choice or Choice()
+  examples = choice.examples(dataset, split)
+  num_shards = num_shards or files.default_num_shards(len(examples))
+  origin = {
+    "teacher": collection.teacher.name,
+    "prompt": collection.style.name,
+    "prompt_sha256": collection.style.sha256,
+    "sampling": sampling(collection),
+    "data_sha256": files.data_sha256(examples),
+  }
+  with files.writing(directory):
+    tf.io.gfile.makedirs(directory)
+    known = files.open_cache(directory, dataset.name)
+  earlier = None if overwrite else known.splits.get(split)
+  if earlier is not None and holds(earlier, origin, num_shards):
+    if not earlier.failed or len(earlier.ledger) > 1:
+      return files.verify(directory, dataset.name, split), False
+    earlier = None  # Written again, with what failed then.
+  elif earlier is not None:
+    wanted = {"data_sha256": origin["data_sha256"]} if append else origin
+    files.check_same(directory, split, earlier, wanted, num_shards)
+  name = f"failed-{dataset.name}-{split}.jsonl"
+  unread = _unread(collection, choice)
+  failed = _ask(examples, collection, choice, name, display, unread)
+  before = {}
+  if earlier is not None:
+    old = read(directory, dataset.name, split)
+    before = {record.id: record for record in old}
+  found = [
+    example
+    for position, example in enumerate(examples)
+    if failed[position] < collection.samples or example.id in before
+  ]
+  place = directory if "://" in directory else os.path.abspath(directory)
+  user = f"{place}/{split}"
+  asked_now = unread if collection.journal is None else None
+  answers = Answers(found, collection, answer_rule, user, before, asked_now)
+  with files.writing(directory):
+    staged, size = files.stage(
+      directory,
+      dataset.name,
+      split,
+      _counted(answers, len(found), on_record),
+      num_shards,
+      len(found),
+    )
+    if asked_now is not None:
+      asked_now.check()
+    said = flags, size, staged, modules
+    entry = answers.entry(origin, earlier, failed.total(), *said)
+    files.commit(directory, split, entry)
+  if collection.journal is not None:
+    collection.journal.keep_uses(user, append=earlier is not None)
+  return entry, True
+
+
+def ask_shard(
+  dataset: Dataset,
+  split: str,
+  collection: Collection,
+  index: int,
+  num_shards: int,
+  *,
+  choice: Choice | None = None,
+  display: collecting.Display | None = None,
+) -> int:
+  """Asks about the examples of one shard, into the journal alone.
+
+  `build_cache` with the journals of all shards asks nobody any more, and
+  writes what a single run would have written.
+
+  Returns:
+    The number of examples.
+
+  Raises:
+    UserError: There is no such shard, or answers are missing.
+  """
+  if not 0 <= index < num_shards:
+    raise UserError(
+      "There is no such shard.",
+      expected=f"--shard_index from 0 to {num_shards - 1}, of --num_shards",
+      found=str(index),
+    )
+  choice = choice or Choice()
+  examples = choice.examples(dataset, split)
+  first, end = (i * len(examples) // num_shards for i in (index, index + 1))
+  name = f"failed-{dataset.name}-{split}-{index}.jsonl"
+  unread = _unread(collection, choice)
+  _ask(examples[first:end], collection, choice, name, display, unread)
+  return end - first
+
+
+def _unread(collection: Collection, choice: Choice) -> ParseRate:
+  return ParseRate(
+    collection.style.form,
+    "reword the prompt (--prompt), or give another --style or --model, or a"
+    " higher --max_tokens where answers are cut short; --allow_unread writes"
+    " the cache all the same, and what was answered is not asked again",
+    choice.allow_unread,
+  )
+
+
+def _ask(
+  examples: Sequence[Example],
+  collection: Collection,
+  choice: Choice,
+  name: str,
+  display: collecting.Display | None,
+  unread: ParseRate,
+) -> collecting.Failures:
+  """Returns the samples that have no answer.
+
+  Those are described in the file `name` in the journal's folder.
+
+  Raises:
+    UserError: Asking stopped, hardly any answer could be read, or samples are
+      missing that may not be.
+  """
+  try:
+    failed = collecting.ask_all(examples, collection, name, display, unread)
+  except AskingError as error:
+    raise UserError(
+      "Asking the teacher stopped before its end.",
+      expected="what is answered so far is kept, and is not asked again",
+      found=str(error),
+      remedy=AskingError.KINDS[error.kind],
+    ) from None
+  if collection.journal is None:
+    return failed
+  unread.check()
+  if failed and not choice.allow_failures:
+    [(reason, _)] = failed.reasons.most_common(1)
+    raise UserError(
+      f"{failed.total():,} of {len(examples) * collection.samples:,} samples"
+      " have no answer, so that no cache was written.",
+      expected="an answer to each, or --allow_failures to leave them out",
+      found=f"{reason} (all are in {collection.journal.folder / name})",
+      remedy="run the same command again: only these are asked",
+    )
+  return failed
+
+
+def _counted(
+  answers: Iterable[records.Record],
+  total: int,
+  on_record: Callable[[int, int], None] | None,
+) -> Iterator[records.Record]:
+  for done, record in enumerate(answers, start=1):
+    if on_record is not None:
+      on_record(done, total)
+    yield record
