@@ -182,7 +182,7 @@ class Budget:
     self._price = price
     if self.purse.max_cost is not None and price is None:
       raise UserError(
-        "--max_cost cannot be kept: the price of a model is not known.",
+        "--max_cost cannot be kept: a model's price is not known.",
         expected=f"the model in {TABLE.name}, in a table of yours or by flags",
         remedy="give --price_in and --price_out (for a judge"
         " --verify_price_in and --verify_price_out), or a table by --prices",

@@ -26,7 +26,14 @@ _STEPS = "\n---\n"
 class Sampling:
   """How completions are sampled: the fields of `Request` with these names.
 
-  `stop` None leaves it to the style; () lets nothing stop a completion.
+  Attributes:
+    temperature: Sampling temperature; 0 is greedy.
+    max_tokens: The most tokens of a completion.
+    stop: Strings before which a completion ends. None leaves them to the style;
+      () is no string.
+    top_p: The share of probability that sampling draws from.
+    seed: Seeds the sampling of the teacher.
+    logprobs: Whether to keep the log-probabilities of tokens.
   """
 
   temperature: float = 0.0
