@@ -119,7 +119,7 @@ class Asker:
   def __init__(
     self,
     teacher: Teacher,
-    journal: Journal | None = None,
+    journal: Journal,
     limits: Limits | None = None,
     policy: RetryPolicy | None = None,
     budget: Budget | None = None,
@@ -198,7 +198,7 @@ class Asker:
   async def _answer(self, request: Request, key: str, *older: str) -> Response:
     """Returns a stored response, or a new one once it is stored."""
     journal = self._journal
-    found = await journal.begin(key, *older) if journal else None
+    found = await journal.begin(key, *older)
     if isinstance(found, AskingError):
       raise found
     if found is not None:
@@ -210,14 +210,13 @@ class Asker:
     except AskingError as error:
       if error.fatal:
         self.stop(error)
-      if journal and error.kind == "unsupported":
+      if error.kind == "unsupported":
         # So that a style falls back in the same way in every run.
         await journal.store(key, content, error)
-      elif journal:
+      else:
         await journal.release(key)
       raise
-    if journal:
-      await journal.store(key, content, response)
+    await journal.store(key, content, response)
     self.tally.answered += 1
     self.tally.prompt_tokens += response.prompt_tokens
     self.tally.completion_tokens += response.completion_tokens

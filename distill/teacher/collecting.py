@@ -204,6 +204,7 @@ def ask_all(
     _run_jobs(
       questions,
       collection,
+      journal,
       (budget, judge_budget),
       display or (lambda *_: contextlib.nullcontext()),
       on_result=on_result,
@@ -225,6 +226,7 @@ def ask_all(
 async def _run_jobs(
   questions: Sequence[Question],
   collection: Collection,
+  journal: Journal,
   budgets: tuple[Budget, Budget],
   display: Display,
   **callbacks: Callable[[int, Any], None],
@@ -236,7 +238,7 @@ async def _run_jobs(
   """
   asker_of = functools.partial(
     Asker,
-    journal=collection.journal,
+    journal=journal,
     limits=collection.limits,
     policy=collection.policy,
   )

@@ -4,7 +4,7 @@ import datetime
 
 from distill.answers.rules import NumberAnswer
 from distill.data.examples import Example
-from distill.teacher import asking, collecting, planning, prices, styles
+from distill.teacher import collecting, planning, prices, styles
 from distill.teacher.collecting import Collection
 from distill.teacher.interface import Response
 from distill.teacher.journal import Journal
@@ -73,4 +73,4 @@ def test_an_unknown_price_is_not_zero():
   assert "low unknown, expected unknown, high unknown" in text
   assert "$" not in text and prices.dollars(None) == "unknown"
   assert prices.find_price("nobody-s-model") is None
-  assert asking.Asker(Silent()).budget.spent is None
+  assert prices.Budget(None).spent is None
