@@ -22,7 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from distill import convert, errors, gin_flags, gin_loading
+from distill import errors, gin_flags, gin_loading
+from distill.commands import convert
 
 
 def main(argv: Sequence[str]) -> None:

@@ -1,36 +1,49 @@
-"""The dispatcher: `distill <command>` runs `distill.<command>`."""
+"""The console: `distill <command>` runs a module of `distill.commands`."""
 
 import importlib
+import shlex
 import sys
 from collections.abc import Sequence
 
 import distill
 from distill import errors
 
-# Command, and what it does in one line; each is the module of that name.
+# Command → what it does. `cache ask` is the module `cache_ask`.
 COMMANDS = {
-  "list": "print every dataset, method and experiment, and what each needs",
-  "cache_rationales": "ask a teacher for rationales and cache its answers",
-  "import_rationales": "cache rationales that others published",
-  "report_rationales": "say how far cached rationales can be trusted",
-  "filter_rationales": "copy the answers that are fit to learn from",
-  "journal": "look after the answers that were paid for",
-  "train": "train a student from gin files",
-  "evaluate": "score a checkpoint on the test split",
-  "infer": "write a checkpoint's predictions as JSONL, or answer a terminal",
-  "convert": "write weights in the format of T5X or Hugging Face",
-  "compare": "run a grid of students and say who does better",
-  "score": "write log-likelihoods of given targets as JSONL",
+  "list": "print the datasets, methods and experiments, and what they need",
+  "cache ask": "ask a teacher model for rationales and cache them",
+  "cache import": "cache rationales from files that others published",
+  "cache report": "measure the quality of cached rationales",
+  "cache filter": "copy the cached rationales that pass filters",
+  "cache journal": "inspect or clean the journal of a teacher's responses",
+  "train": "train a student",
+  "evaluate": "evaluate a checkpoint on the test split",
+  "infer": "write predictions or log-likelihoods, or answer typed inputs",
+  "convert": "convert a checkpoint to T5X's or Hugging Face's format",
+  "compare": "train and test a grid of students and compare the results",
+}
+# Former command → the present one.
+_FORMER = {
+  "cache_rationales": ("cache", "ask"),
+  "import_rationales": ("cache", "import"),
+  "report_rationales": ("cache", "report"),
+  "filter_rationales": ("cache", "filter"),
+  "journal": ("cache", "journal"),
+  "score": ("infer", "--gin.MODE=score"),
 }
 
 
-def usage() -> str:
-  """Returns the text of `distill --help`."""
-  width = max(map(len, COMMANDS))
-  rows = [f"  {name:<{width}}  {what}" for name, what in COMMANDS.items()]
+def usage(prefix: str = "") -> str:
+  """Returns the text of `distill --help`, or of `distill cache --help`.
+
+  Args:
+    prefix: 'cache ' for its subcommands alone.
+  """
+  rows = {n: what for n, what in COMMANDS.items() if n.startswith(prefix)}
+  width = max(map(len, rows))
   return "\n".join(
-    ["usage: distill <command> [flags]", "", "commands:"]
-    + rows
+    [f"usage: distill {prefix}<command> [flags]", "", "commands:"]
+    + [f"  {name:<{width}}  {what}" for name, what in rows.items()]
     + [
       "",
       "`distill <command> --help` lists the flags of one command.",
@@ -39,29 +52,56 @@ def usage() -> str:
   )
 
 
+def present(argv: Sequence[str]) -> list[str]:
+  """Returns a command line with the present name of its command.
+
+  A former name is followed by one line on stderr that shows the present one.
+  """
+  if not argv or argv[0] not in _FORMER:
+    return list(argv)
+  line = [*_FORMER[argv[0]], *argv[1:]]
+  print(
+    f"`distill {argv[0]}` is now: {shlex.join(['distill', *line])}",
+    file=sys.stderr,
+  )
+  return line
+
+
 def dispatch(argv: Sequence[str]) -> int:
-  """Runs the command named first in `argv` and returns its exit code."""
-  if not argv or argv[0] in ("-h", "--help", "help"):
-    print(usage())
+  """Runs the command named first in `argv` and returns its exit code.
+
+  Raises:
+    UserError: There is no such command.
+  """
+  words = present(argv) or ["--help"]
+  prefix = "cache " if words[0] == "cache" else ""
+  if prefix:
+    del words[0]
+  command, *rest = words or ["--help"]
+  if command in ("-h", "--help", "help"):
+    print(usage(prefix))
     return 0
-  command, *rest = argv
-  if command in ("-V", "--version", "version"):
+  if not prefix and command in ("-V", "--version", "version"):
     print(f"distill {distill.__version__}")
     return 0
-  if command not in COMMANDS:
-    import difflib  # not at the start of each command
+  name = prefix + command
+  if name not in COMMANDS:
+    raise _unknown(name)
+  module = name.replace(" ", "_")
+  return importlib.import_module(f"distill.commands.{module}").main(rest) or 0
 
-    names, typed = [*COMMANDS, "--help", "--version"], command.lower()
-    close = [name for name in names if name.startswith(typed)]
-    close += difflib.get_close_matches(typed, names, n=1)
-    raise errors.UserError(
-      f"There is no command '{command}'.",
-      expected="one of " + ", ".join(COMMANDS),
-      remedy=(f"did you mean '{close[0]}'? " if close else "")
-      + "`distill --help` says what each does",
-    )
-  module = importlib.import_module(f"distill.{command}")
-  return module.main(rest) or 0
+
+def _unknown(name: str) -> errors.UserError:
+  """Returns the error for an unknown command, with the nearest one."""
+  names = [*COMMANDS, "--help", "--version"]
+  begun = [n for n in names if n.startswith(name.lower())]
+  close = (begun or [errors.nearest(name.lower(), names, cutoff=0.6)])[0]
+  return errors.UserError(
+    f"There is no command '{name}'.",
+    expected="one of " + ", ".join(COMMANDS),
+    remedy=(f"did you mean '{close}'? " if close else "")
+    + "`distill --help` lists the commands",
+  )
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import importlib
 import os
 import pathlib
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import distill
 from distill import (
@@ -25,6 +25,7 @@ from distill import (
   quick_checks,
   startup,
 )
+from distill.flags import Parser
 
 # Each command's own half of the configuration.
 RUN_FILES = {
@@ -38,20 +39,10 @@ _INTERACTIVE = ("infer.interactive=True", "INFER_OUTPUT_DIR=''")
 GIN_CONFIGS = pathlib.Path(distill.__file__).parent.parent / "gin_configs"
 
 
-class _Parser(argparse.ArgumentParser):
-  """argparse whose complaints are user errors."""
-
-  def error(self, message: str) -> NoReturn:
-    raise errors.UserError(
-      f"Bad flag: {message}.", remedy=f"run `{self.prog} --help`"
-    )
-
-
-def _parser(command: str) -> _Parser:
-  parser = _Parser(
-    prog=f"python -m distill.{command}",
+def _parser(command: str) -> Parser:
+  parser = Parser(
+    f"distill {command}",
     usage="%(prog)s --gin_file=experiments/X.gin --gin.NAME=VALUE …",
-    allow_abbrev=False,
     add_help=False,
   )
   add = parser.add_argument
@@ -131,15 +122,10 @@ def parse_flags(
         binding = f"{binding}={_value(argument, next(arguments, None))}"
       argument = f"--gin_bindings={binding}"
     rewritten.append(argument)
-  flags, unknown = parser.parse_known_args(rewritten)
-  if unknown and not allow_unknown:
-    known = [flag for a in parser._actions for flag in a.option_strings]
-    close = gin_survey.nearest(unknown[0].partition("=")[0], known)
-    raise errors.UserError(
-      f"There is no flag '{unknown[0]}'.",
-      expected="one of " + ", ".join(known),
-      remedy=f"did you mean '{close}'?",
-    )
+  if allow_unknown:
+    flags, _ = parser.parse_known_args(rewritten)
+  else:
+    flags = parser.parse(rewritten)
   if getattr(flags, "interactive", False):
     flags.gin_bindings += _INTERACTIVE
   flags.search_path = search_path(

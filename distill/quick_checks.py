@@ -74,7 +74,7 @@ def check_cache(folder: str) -> None:
       f"There is no cache of rationales in '{folder}'.",
       expected=path,
       found="no such file" if os.path.isdir(folder) else "no such folder",
-      remedy="make it with `distill cache_rationales`, or correct the folder",
+      remedy="make it with `distill cache ask`, or correct the folder",
     )
 
 

@@ -11,7 +11,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from distill import compare, errors
+from distill import errors
+from distill.commands import compare
 
 
 def main(argv: Sequence[str]) -> None:

@@ -32,7 +32,8 @@ def test_help_lists_every_command():
     ("trian", "'train'"),
     ("comparee", "'compare'"),
     ("Evaluate", "'evaluate'"),
-    ("cache", "'cache_rationales'"),
+    ("ca", "'cache ask'"),
+    ("report", "'cache report'"),
     ("--verison", "'--version'"),
   ],
 )
@@ -60,7 +61,55 @@ def test_the_version_is_the_package_s():
 
 @pytest.mark.parametrize("command", cli.COMMANDS)
 def test_every_command_is_a_module(command):
-  assert importlib.util.find_spec(f"distill.{command}") is not None
+  assert importlib.util.find_spec(
+    f"distill.commands.{command.replace(' ', '_')}"
+  )
+
+
+def test_the_console_has_seven_commands():
+  assert {command.split()[0] for command in cli.COMMANDS} == {
+    *("list", "cache", "train", "evaluate", "infer", "convert", "compare")
+  }
+
+
+def test_cache_lists_its_subcommands_and_names_the_nearest(capsys):
+  for argv in (["cache"], ["cache", "--help"]):
+    assert cli.dispatch(argv) == 0
+    out = capsys.readouterr().out
+    assert "cache ask" in out and "evaluate" not in out
+  with pytest.raises(errors.UserError, match="did you mean 'cache filter'"):
+    cli.dispatch(["cache", "filtre"])
+
+
+@pytest.mark.parametrize(
+  ("former", "present"),
+  [
+    ("cache_rationales", "distill cache ask"),
+    ("import_rationales", "distill cache import"),
+    ("report_rationales", "distill cache report"),
+    ("filter_rationales", "distill cache filter"),
+    ("journal", "distill cache journal"),
+    ("score", "distill infer --gin.MODE=score"),
+  ],
+)
+def test_a_former_command_runs_and_shows_the_present_line(
+  former, present, capsys
+):
+  try:
+    cli.dispatch([former, "--help"])
+  except SystemExit as end:
+    assert end.code == 0
+  written = capsys.readouterr()
+  assert written.err == f"`distill {former}` is now: {present} --help\n"
+  assert "usage: " + present.partition(" --")[0] in written.out
+
+
+@pytest.mark.parametrize("command", cli.COMMANDS)
+def test_a_wrong_flag_is_one_kind_of_error(command):
+  with pytest.raises(errors.UserError) as caught:
+    cli.dispatch([*command.split(), "--gin_flie=x"])
+  assert caught.value.what == "There is no flag '--gin_flie'."
+  assert "did you mean '--" in caught.value.remedy
 
 
 def test_importing_the_package_and_the_teacher_is_light():

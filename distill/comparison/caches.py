@@ -12,7 +12,13 @@ from distill.comparison import flags as cell_flags
 from distill.comparison.grid import Grid
 from distill.comparison.results import Teacher
 
-_COMMANDS = ("cache_rationales", "import_rationales")
+# What a grid may name, and the module of `distill.commands` that it is.
+_COMMANDS = {
+  "cache_rationales": "cache_ask",
+  "import_rationales": "cache_import",
+  "cache ask": "cache_ask",
+  "cache import": "cache_import",
+}
 
 
 def folder_of(folder: pathlib.Path, grid: Grid, teacher: str) -> str:
@@ -34,6 +40,8 @@ def make(
   modules = cell_flags.modules_of_family(grid, family)
   for command in filter(None, grid.teachers[teacher].split(";")):
     words = shlex.split(command.replace("{family}", family))
+    if words[:1] == ["cache"]:
+      words[:2] = [" ".join(words[:2])]
     name, *flags = map(os.path.expandvars, words)
     if name not in _COMMANDS:
       raise errors.UserError(
@@ -41,7 +49,7 @@ def make(
         expected=" or ".join(_COMMANDS) + ", then its flags",
         remedy="mend TEACHERS",
       )
-    main = importlib.import_module(f"distill.{name}").main
+    main = importlib.import_module(f"distill.commands.{_COMMANDS[name]}").main
     for module in modules:
       if f"--module={module}" not in flags:
         flags.append(f"--module={module}")

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from distill import teacher_flags
+from distill.commands import cache_flags
 from distill.data import registration
 from distill.data.examples import Example
 from distill.errors import UserError, printable
@@ -126,9 +126,9 @@ def _ask_part(
 ) -> None:
   """Asks on a worker about its part, within its share of the limits."""
   family = registration.find_family(options.task, options.module)
-  whole = teacher_flags.collection(
+  whole = cache_flags.collection(
     options,
-    teacher_flags.create_teacher(options),
+    cache_flags.create_teacher(options),
     family.answer_rule,
     family.prompt,
   )

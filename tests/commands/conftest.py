@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from distill import cache_rationales
+from distill.commands import cache_ask
 
 EXPERIMENT = "--gin_file=experiments/last_letters_tiny_step_by_step.gin"
 # So small that a start of Python takes longest.
@@ -26,7 +26,7 @@ def data_dir(tmp_path_factory):
   folder = tmp_path_factory.mktemp("data")
   with pytest.MonkeyPatch.context() as patch:
     patch.setenv("DISTILL_DATA_DIR", str(folder))
-    cache_rationales.main(["--task=last_letters"])
+    cache_ask.main(["--task=last_letters"])
     yield folder
 
 

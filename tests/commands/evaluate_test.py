@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from distill import errors, evaluate
+from distill import errors
+from distill.commands import evaluate
 from distill.data import registration
 
 

@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from distill import errors, infer
+from distill import errors
+from distill.commands import infer
 from distill.data.procedural.questions import LastLetters
 
 
@@ -97,3 +98,31 @@ def test_the_time_left_is_that_of_the_batches_left(capsys, monkeypatch):
   assert lines[:3] == [f"riddles: {n}/100" for n in (10, 20, 30)]
   assert lines[3] == "riddles: 40/100  ETA 10 s"
   assert lines[-1] == "riddles: 100/100  ETA 0 s"
+
+
+def test_labels_of_a_mixture_are_scored(trained, small_flags, tmp_path, capfd):
+  model_dir, _ = trained
+  flags = [
+    *small_flags,
+    "--gin.MODE=score",
+    "--gin.BATCH_SIZE=128",
+    "--gin.EVAL_SPLIT=validation",
+    f"--gin.CHECKPOINT_PATH={model_dir}",
+    f"--gin.INFER_OUTPUT_DIR={tmp_path}",
+  ]
+  assert errors.run_command(infer.main, flags) == 0
+  [path] = tmp_path.iterdir()
+  assert path.name == "last_letters_label-score.jsonl"
+  lines = [json.loads(line) for line in path.read_text().splitlines()]
+  examples = LastLetters().examples("validation")
+  assert [line["targets"] for line in lines] == [e.label for e in examples]
+  for line in lines:
+    # Bytes, and the end.
+    assert line["tokens"] == len(line["targets"]) + 1
+    assert -12 * line["tokens"] < line["score"] < 0
+  # 200 steps have taught it what labels look like: far above chance.
+  mean = sum(line["score"] / line["tokens"] for line in lines) / len(lines)
+  assert mean > -5.9, "a uniform guess of 384 tokens"
+  capfd.readouterr()
+  assert errors.run_command(infer.main, flags) == errors.USER_ERROR_EXIT
+  assert "INFER_OUTPUT_DIR" in capfd.readouterr().err

@@ -4,7 +4,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 from distill import cli, errors, gin_flags
-from distill import list as list_command
+from distill.commands import list as list_command
 from distill.data.methods import METHODS
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import orbax.checkpoint as ocp
 import pytest
 
-from distill import errors, gin_flags, train
+from distill import errors, gin_flags
+from distill.commands import train
 
 
 def run(*flags):

@@ -2,7 +2,8 @@
 
 import pytest
 
-from distill import compare, errors, gin_flags, gin_survey
+from distill import errors, gin_flags, gin_survey
+from distill.commands import compare
 from distill.comparison import flags
 from distill.comparison import grid as grid_lib
 

@@ -155,7 +155,7 @@ def start_compare(folder, *flags, path=(), **streams):
   paths = [*path, *filter(None, sys.path)]
   return subprocess.Popen(
     [
-      *(sys.executable, "-m", "distill.compare", *flags),
+      *(sys.executable, "-m", "distill", "compare", *flags),
       f"--output_dir={folder}/out",
     ],
     **{"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **streams},

@@ -2,7 +2,8 @@
 
 import pytest
 
-from distill import cache_rationales, errors
+from distill import errors
+from distill.commands import cache_ask
 
 BEAM = ("--runner=beam", "--", "--runner=DirectRunner")
 
@@ -21,7 +22,7 @@ def run(server, tmp_path, monkeypatch, capsys):
     argv += ["--style=zero_shot_two_step", "--temperature=1", "--seed=1"]
     argv += ["--num_shards=2", f"--output_dir={tmp_path / folder}"]
     argv += ["--allow_unread", *flags]
-    code = errors.run_command(cache_rationales.main, argv)
+    code = errors.run_command(cache_ask.main, argv)
     captured = capsys.readouterr()
     return code, captured.out + captured.err
 

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 import seqio
 
-from distill import cache_rationales, errors
+from distill import errors
 from distill.answers.rules import TextAnswer
+from distill.commands import cache_ask
 from distill.data import feature_converters, registration
 from distill.data.cache import manifest
 from distill.data.feature_converters import LossGroupFeatureConverter
@@ -447,7 +448,7 @@ def test_commands_record_the_module_and_do_without_the_flag(home, tmp_path):
   (code / "blocks_module.py").write_text(FAMILY.format(name="blocks"))
   (code / "blocks_teacher.py").write_text(TEACHER)
   asked = errors.run_command(
-    cache_rationales.main,
+    cache_ask.main,
     [
       *("--task=blocks", "--module=blocks_module", "--no_report"),
       "--teacher=blocks_teacher:Teacher",
@@ -458,7 +459,7 @@ def test_commands_record_the_module_and_do_without_the_flag(home, tmp_path):
   assert written.modules == ("blocks_module",)
   done = subprocess.run(
     [
-      *(sys.executable, "-m", "distill.filter_rationales", "--task=blocks"),
+      *(sys.executable, "-m", "distill", "cache", "filter", "--task=blocks"),
       f"--input_dir={tmp_path}/blocks",
       *(f"--output_dir={tmp_path}/right", "--agrees"),
     ],

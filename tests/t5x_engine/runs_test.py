@@ -11,7 +11,8 @@ import tempfile
 import gin
 import pytest
 
-from distill import cache_rationales, errors, gin_flags, gin_survey
+from distill import errors, gin_flags, gin_survey
+from distill.commands import cache_ask
 
 pytestmark = pytest.mark.t5x
 pytest.importorskip("t5x", reason="T5X cannot be imported: docs/t5x.md")
@@ -96,7 +97,7 @@ def finish(started, code=0):
 @pytest.mark.long
 def test_two_hosts_train_and_others_evaluate_and_infer(tmp_path, monkeypatch):
   monkeypatch.setenv("DISTILL_DATA_DIR", str(tmp_path / "data"))
-  cache_rationales.main(["--task=last_letters"])
+  cache_ask.main(["--task=last_letters"])
   with socket.socket() as free:
     free.bind(("127.0.0.1", 0))
     address = f"127.0.0.1:{free.getsockname()[1]}"

@@ -12,7 +12,8 @@ import time
 import pytest
 import tensorflow_datasets as tfds
 
-from distill import cache_rationales, errors, journal
+from distill import errors
+from distill.commands import cache_ask, cache_journal
 from distill.data.cache import building
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -78,7 +79,7 @@ def test_two_teachers_in_one_cache(run, tmp_path, capsys):
     flags = ["--limit=5", "--append", "--request_timeout=1"]
     assert run(*flags, model="faulty")[0] == 0
   # The split uses the answers of both.
-  assert journal.main(["gc", f"{tmp_path}/cache/journal"]) == 0
+  assert cache_journal.main(["gc", f"{tmp_path}/cache/journal"]) == 0
   assert "0 answers deleted" in capsys.readouterr().out
   names = ("openai(steady,chat)", "openai(faulty,chat)")
   assert [r.teachers for r in records_of(tmp_path)] == [names] * 5
@@ -226,13 +227,13 @@ def test_an_interrupt_keeps_requests_in_flight(start_server, tmp_path):
     assert process.poll() is None
     time.sleep(0.01)
   collect_garbage = ["gc", f"{tmp_path}/cache/journal"]
-  assert journal.main(collect_garbage) == 0
+  assert cache_journal.main(collect_garbage) == 0
   process.terminate()
   _, said = process.communicate(timeout=60)
   assert process.returncode == errors.USER_ERROR_EXIT and "SIGTERM" in said
   answered = slow.stats()["answered"]
   # No split uses these answers yet: they are not garbage, now or before.
-  assert journal.main(collect_garbage) == 0
+  assert cache_journal.main(collect_garbage) == 0
   [path] = (tmp_path / "cache/journal").glob("*.sqlite")
   with contextlib.closing(sqlite3.connect(path)) as connection:
     [kept] = connection.execute("SELECT count(*) FROM answers").fetchone()
@@ -265,7 +266,7 @@ def test_the_documented_custom_teacher(tmp_path, monkeypatch, capsys):
   argv = ["--task=coin_flip", "--teacher=my_teacher:Parrot", "--limit=3"]
   argv += [f"--output_dir={tmp_path}/cache", "--split=test"]
   for said in ("written", "already complete"):
-    assert errors.run_command(cache_rationales.main, argv) == 0
+    assert errors.run_command(cache_ask.main, argv) == 0
     assert said in capsys.readouterr().out
   assert records_of(tmp_path)[0].teachers == ("parrot",)
   assert list((tmp_path / "cache/journal").glob("*.sqlite"))
@@ -274,7 +275,7 @@ def test_the_documented_custom_teacher(tmp_path, monkeypatch, capsys):
 def test_the_journal_command(run, server, tmp_path, capsys):
   def look(*argv):
     code = errors.run_command(
-      journal.main, [argv[0], f"{tmp_path}/cache/journal", *argv[1:]]
+      cache_journal.main, [argv[0], f"{tmp_path}/cache/journal", *argv[1:]]
     )
     return code, capsys.readouterr().out
 

@@ -9,7 +9,8 @@ import urllib.request
 
 import pytest
 
-from distill import cache_rationales, errors
+from distill import errors
+from distill.commands import cache_ask
 
 SERVER = pathlib.Path(__file__).parent / "fault_server.py"
 
@@ -75,7 +76,7 @@ def run(server, tmp_path, monkeypatch, capsys, key):
     }
     argv = [f"--{name}={value}" for name, value in given.items()]
     argv += [*unread, *flags]
-    code = errors.run_command(cache_rationales.main, argv)
+    code = errors.run_command(cache_ask.main, argv)
     captured = capsys.readouterr()
     return code, captured.out + captured.err
 

@@ -16,8 +16,8 @@ import time
 
 import pytest
 
-from distill import journal as journal_command
 from distill.answers.rules import NumberAnswer
+from distill.commands import cache_journal as journal_command
 from distill.data.examples import Example
 from distill.errors import UserError
 from distill.teacher import asking, collecting, prompts, styles

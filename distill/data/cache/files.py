@@ -30,7 +30,7 @@ def find_entry(directory: str, family: str, split: str) -> manifest.SplitEntry:
   raise UserError(
     f"There is no cached '{split}' split of '{family}' in {directory}.",
     expected=f"a {manifest.FILE_NAME} with this split, which a finished"
-    " `distill cache_rationales` leaves",
+    " `distill cache ask` leaves",
     found=_what_is_there(directory, family, split),
     remedy=f"run `{manifest.build_command(directory, family, split)}`, or set"
     " DISTILL_DATA_DIR to the folder of your caches (now"

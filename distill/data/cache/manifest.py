@@ -133,12 +133,20 @@ class Manifest:
     return dataclasses.replace(self, splits=dict(sorted(splits.items())))
 
 
+# The names of commands in manifests, and on the console.
+_COMMANDS = {
+  "cache_rationales": "cache ask",
+  "import_rationales": "cache import",
+  "filter_rationales": "cache filter",
+}
+
+
 def build_command(
   directory: str, family: str, split: str, command: str = "cache_rationales"
 ) -> str:
   """Returns the command that caches a split into its directory."""
   return (
-    f"distill {command} --task={family} --split={split}"
+    f"distill {_COMMANDS.get(command, command)} --task={family} --split={split}"
     f" --output_dir={directory}"
   )
 
@@ -166,7 +174,7 @@ def read(directory: str) -> Manifest | None:
     expected=f"one of schema version {records.SCHEMA_VERSION}",
     found=str(found),
     remedy=f"move {directory} away and cache its splits again with"
-    " `distill cache_rationales`",
+    " `distill cache ask`",
   )
 
 

@@ -57,7 +57,7 @@ def test_a_damaged_shard_is_named_and_can_be_rebuilt(toy, cached, damage):
   assert f"{size} bytes" in error.value.expected
   assert found in error.value.found
   assert error.value.remedy == (
-    "run `distill cache_rationales --task=toy --split=train"
+    "run `distill cache ask --task=toy --split=train"
     f" --output_dir={cached} --teacher=list --overwrite`"
   )
   toy.cache(cached, num_shards=2, overwrite=True)
@@ -122,7 +122,7 @@ def test_no_cache_names_folder_variable_and_command(toy, tmp_path, monkeypatch):
     read(toy)
   assert str(tmp_path / "none" / "toy") in error.value.what
   assert error.value.found == "no such directory"
-  assert "distill cache_rationales --task=toy" in error.value.remedy
+  assert "distill cache ask --task=toy" in error.value.remedy
   assert "DISTILL_DATA_DIR" in error.value.remedy
   monkeypatch.delenv("DISTILL_DATA_DIR")
   with pytest.raises(UserError, match="DISTILL_DATA_DIR is not set"):

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distill import cache_rationales, teacher_flags
 from distill.answers.completions import ParsedCompletion, parse_completion
 from distill.answers.rules import NumberAnswer, TextAnswer, YesNoAnswer
+from distill.commands import cache_ask, cache_flags
 from distill.data.procedural.questions import (
   ChainedArithmetic,
   CoinFlip,
@@ -249,13 +249,13 @@ def test_the_name_says_what_changes_answers(options, name):
 
 
 def test_the_options_are_flags_that_decide_the_content():
-  parser = cache_rationales.make_parser()
+  parser = cache_ask.make_parser()
   flags = ["--error_rate=0.5", "--flaw=irrelevant", "--verbosity=terse"]
   options = parser.parse_args(["--task=coin_flip", *flags])
-  assert teacher_flags.create_teacher(options) == (
+  assert cache_flags.create_teacher(options) == (
     BuiltinTeacher(0.5, verbosity="terse", flaw="irrelevant")
   )
-  assert set(flags) < set(teacher_flags.content_flags(options, parser).split())
+  assert set(flags) < set(cache_flags.content_flags(options, parser).split())
 
 
 @pytest.mark.parametrize(

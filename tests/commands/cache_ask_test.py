@@ -12,7 +12,8 @@ import time
 
 import pytest
 
-from distill import cache_rationales, errors
+from distill import errors
+from distill.commands import cache_ask
 from distill.data.cache import files
 from distill.errors import UserError
 
@@ -30,7 +31,7 @@ def hashes(directory):
 
 
 def run(*argv):
-  return errors.run_command(cache_rationales.main, argv)
+  return errors.run_command(cache_ask.main, argv)
 
 
 @pytest.fixture(scope="module")
@@ -206,7 +207,7 @@ def test_what_is_wrong_is_said(flags, said, monkeypatch, tmp_path, capsys):
 def test_progress_is_one_line_on_a_terminal(terminal, lines, last):
   stream = io.StringIO()
   stream.isatty = lambda: terminal
-  progress = cache_rationales.ProgressLine(stream, "asked")
+  progress = cache_ask.ProgressLine(stream, "asked")
   for done in range(1, 4001):
     progress(done, 4000)
   written = stream.getvalue()

@@ -5,9 +5,10 @@ import os
 import pathlib
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from distill import console, errors
+from distill.flags import Parser
 
 if TYPE_CHECKING:
   from distill.checkpoint_formats import model_card
@@ -17,22 +18,12 @@ if TYPE_CHECKING:
 FORMATS = ("huggingface", "t5x", "native")
 
 
-class _Parser(argparse.ArgumentParser):
-  """argparse whose complaints are user errors."""
-
-  def error(self, message: str) -> NoReturn:
-    raise errors.UserError(
-      f"Bad flag: {message}.", remedy="run `distill convert --help`"
-    )
-
-
 def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
   """Returns the flags."""
-  parser = _Parser(
-    prog="distill convert",
+  parser = Parser(
+    "distill convert",
     description="Writes a checkpoint in another format (docs/checkpoints.md). "
     "The network is told from names and shapes.",
-    allow_abbrev=False,
   )
   add = parser.add_argument
   add("--input", required=True, help="a checkpoint of any format, a MODEL_DIR")
@@ -63,7 +54,7 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     "answered on one core in float32 and int8, for the model card; needs the "
     "extra [huggingface]",
   )
-  return parser.parse_args(argv)
+  return parser.parse(argv)
 
 
 def main(argv: Sequence[str]) -> None:
@@ -174,7 +165,3 @@ def _activations(
     file=sys.stderr,
   )
   return assumed
-
-
-if __name__ == "__main__":
-  sys.exit(errors.run_command(main))

@@ -10,6 +10,7 @@ import sys
 
 from distill.answers.rules import AnswerRule
 from distill.errors import UserError
+from distill.flags import Parser
 from distill.teacher import attempts, interface, prices, prompts, styles
 from distill.teacher.collecting import Collection
 from distill.teacher.interface import Teacher
@@ -39,7 +40,7 @@ _CONTENT = (
 )
 
 
-def add_flags(parser: argparse.ArgumentParser) -> None:
+def add_flags(parser: Parser) -> None:
   """Adds the flags."""
   add = parser.add_argument_group("whom to ask").add_argument
   add(
@@ -283,9 +284,7 @@ def open_journal(
   return Journal(folder)
 
 
-def content_flags(
-  options: argparse.Namespace, parser: argparse.ArgumentParser
-) -> str:
+def content_flags(options: argparse.Namespace, parser: Parser) -> str:
   """Returns, for a message, the flags that decide what a split holds."""
   flags = [f"--teacher={options.teacher}"]
   for name in _CONTENT[1:]:

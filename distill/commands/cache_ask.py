@@ -1,4 +1,4 @@
-"""`distill cache_rationales`: asks a teacher and caches its answers."""
+"""`distill cache ask`: asks a teacher and caches its answers."""
 
 from __future__ import annotations
 
@@ -13,14 +13,10 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from distill import (
-  errors,
-  quick_checks,
-  report_rationales,
-  startup,
-  teacher_flags,
-)
+from distill import errors, quick_checks, startup
+from distill.commands import cache_flags, cache_report
 from distill.data import lookup
+from distill.flags import Parser
 from distill.teacher import planning, prices, status
 
 if TYPE_CHECKING:
@@ -65,13 +61,12 @@ class ProgressLine:
     self._stream.flush()
 
 
-def make_parser() -> argparse.ArgumentParser:
+def make_parser() -> Parser:
   """Returns the parser of the flags."""
-  parser = argparse.ArgumentParser(
-    prog="distill cache_rationales",
+  parser = Parser(
+    "distill cache ask",
     description="Asks a teacher about every example of a split and caches its"
     " rationales as a TFDS dataset (docs/cache.md, docs/teachers.md).",
-    allow_abbrev=False,
   )
   add = parser.add_argument
   add("--task", required=True, help="a registered family, e.g. last_letters")
@@ -105,7 +100,7 @@ def make_parser() -> argparse.ArgumentParser:
     action="store_true",
     help="do not say, when done, how far the answers can be trusted",
   )
-  teacher_flags.add_flags(parser)
+  cache_flags.add_flags(parser)
   add = parser.add_argument_group(
     "on Apache Beam", "what stands after -- goes to Beam"
   ).add_argument
@@ -119,7 +114,7 @@ def main(argv: Sequence[str]) -> None:
   """Writes the cache of one split and prints what is in it."""
   parser = make_parser()
   options, beam_flags = _parse(parser, argv)
-  teacher = teacher_flags.create_teacher(options)
+  teacher = cache_flags.create_teacher(options)
   directory = options.output_dir or os.path.join(
     lookup.cache_root(), options.task
   )
@@ -143,14 +138,14 @@ def main(argv: Sequence[str]) -> None:
   )
   examples = choice.examples(family.dataset, options.split)
   # Says what is wrong with the flags before a journal is made.
-  collection = teacher_flags.collection(
+  collection = cache_flags.collection(
     options, teacher, family.answer_rule, family.prompt
   )
   what = family.dataset, options.split
   title = f"{options.task}/{options.split}"
   display = functools.partial(status.display_on, sys.stderr, title)
   with contextlib.ExitStack() as stack:
-    journal = teacher_flags.open_journal(options, teacher, directory)
+    journal = cache_flags.open_journal(options, teacher, directory)
     if journal is not None:
       stack.enter_context(journal)
     helper = _beam_helper(options, beam_flags)
@@ -172,22 +167,22 @@ def main(argv: Sequence[str]) -> None:
       num_shards=options.num_shards,
       overwrite=options.overwrite,
       append=options.append,
-      flags=teacher_flags.content_flags(options, parser),
+      flags=cache_flags.content_flags(options, parser),
       modules=options.module,
       display=display(),
       on_record=ProgressLine(sys.stderr, title),
     )
   _print_entry(directory, entry, written)
   if not options.no_report:
-    report_rationales.after_run(directory, family, options.split, entry.answers)
+    cache_report.after_run(directory, family, options.split, entry.answers)
 
 
 def _parse(
-  parser: argparse.ArgumentParser, argv: Sequence[str]
+  parser: Parser, argv: Sequence[str]
 ) -> tuple[argparse.Namespace, Sequence[str]]:
   """Returns our flags, and Beam's."""
   ours = list(itertools.takewhile(lambda flag: flag != "--", argv))
-  options = parser.parse_args(ours)
+  options = parser.parse(ours)
   if len(ours) < len(argv) and options.runner != "beam":
     parser.error("only --runner=beam passes on what stands after --")
   if options.num_shards is not None and options.num_shards < 1:
@@ -234,7 +229,3 @@ def _print_entry(directory: str, entry: SplitEntry, written: bool) -> None:
 def _share(part: int, whole: int) -> str:
   percent = 100 * part / whole if whole else 0.0
   return f"{part:,} of {whole:,} ({percent:.1f}%)"
-
-
-if __name__ == "__main__":
-  sys.exit(errors.run_command(main))

@@ -6,7 +6,8 @@ import pytest
 import seqio
 import tensorflow_datasets as tfds
 
-from distill import cache_rationales, errors, filter_rationales
+from distill import errors
+from distill.commands import cache_ask, cache_filter
 from distill.data.cache import files, manifest
 
 
@@ -18,13 +19,13 @@ def cache(tmp_path_factory):
     "--error_rate=0.2",
     f"--output_dir={directory}",
   ]
-  assert errors.run_command(cache_rationales.main, flags) == 0
+  assert errors.run_command(cache_ask.main, flags) == 0
   return directory
 
 
 def run(cache, *argv):
   argv = ("--task=last_letters", f"--input_dir={cache}", *argv)
-  return errors.run_command(filter_rationales.main, argv)
+  return errors.run_command(cache_filter.main, argv)
 
 
 def test_training_reads_what_is_left(cache, tmp_path, capsys, monkeypatch):

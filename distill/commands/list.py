@@ -1,12 +1,11 @@
 """`distill list`: every dataset, method and experiment, and what each needs."""
 
-import argparse
 import re
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 
 from distill import errors, gin_flags, gin_survey, startup
 from distill.data import methods
+from distill.flags import Parser
 
 
 def main(argv: Sequence[str]) -> None:
@@ -16,9 +15,7 @@ def main(argv: Sequence[str]) -> None:
     "methods": _methods,
     "experiments": _experiments,
   }
-  parser = argparse.ArgumentParser(
-    prog="distill list", description=__doc__, allow_abbrev=False
-  )
+  parser = Parser("distill list", description=__doc__)
   parser.add_argument(
     "what", nargs="*", help=", ".join(lists) + "; default all"
   )
@@ -28,7 +25,7 @@ def main(argv: Sequence[str]) -> None:
     default=[],
     help="a module that registers datasets of your own; repeatable",
   )
-  options = parser.parse_args(argv)
+  options = parser.parse(argv)
   if unknown := set(options.what) - lists.keys():
     raise errors.UserError(
       f"There is no list of '{min(unknown)}'.", expected=", ".join(lists)
@@ -91,7 +88,3 @@ def _purpose(text: str) -> str:
   found = re.search(r"^# Purpose: +((?:.+\n#  )*.+)$", text, re.MULTILINE)
   words = re.sub(r"\n#\s+", " ", found[1]) if found else ""
   return re.split(r"(?<! al)[.;:](?= |$)|, in the setting", words)[0]
-
-
-if __name__ == "__main__":
-  sys.exit(errors.run_command(main))

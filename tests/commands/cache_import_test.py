@@ -4,12 +4,13 @@ import json
 
 import pytest
 
-from distill import errors, import_rationales
+from distill import errors
+from distill.commands import cache_import
 from distill.data.cache import files, manifest
 
 
 def run(*argv):
-  return errors.run_command(import_rationales.main, argv)
+  return errors.run_command(cache_import.main, argv)
 
 
 @pytest.fixture

@@ -1,14 +1,13 @@
-"""`distill journal`: what a journal holds, if it is whole, and its waste."""
+"""`distill cache journal`: inspects and cleans a journal of responses."""
 
-import argparse
 import contextlib
 import pathlib
 import sqlite3
-import sys
 from collections import Counter
 from collections.abc import Sequence
 
 from distill import errors
+from distill.flags import Parser
 from distill.teacher import journal_rows
 from distill.teacher.interface import AskingError
 from distill.teacher.journal import Journal
@@ -76,16 +75,15 @@ def collect_garbage(connection: sqlite3.Connection) -> list[str]:
 
 def main(argv: Sequence[str]) -> int:
   """Prints what was asked for; returns 1 if something is damaged."""
-  parser = argparse.ArgumentParser(
-    prog="distill journal",
+  parser = Parser(
+    "distill cache journal",
     description="Looks after the journal of a cache (docs/teachers.md).",
-    allow_abbrev=False,
   )
   add = parser.add_argument
   add("action", choices=["stats", "verify", "gc"])
   add("folder", type=pathlib.Path, help="<cache>/journal")
   add("--repair", action="store_true", help="verify: delete what is damaged")
-  options = parser.parse_args(argv)
+  options = parser.parse(argv)
   if not options.folder.is_dir():
     raise errors.UserError(
       f"There is no journal in {options.folder}.",
@@ -113,7 +111,3 @@ def main(argv: Sequence[str]) -> int:
       return 1 if lines and not options.repair else 0
   print("\n".join(lines))
   return 0
-
-
-if __name__ == "__main__":
-  sys.exit(errors.run_command(main))

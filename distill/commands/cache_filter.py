@@ -1,14 +1,14 @@
-"""`distill filter_rationales`: the answers of a cache that are fit to learn."""
+"""`distill cache filter`: the answers of a cache that are fit to learn."""
 
 import argparse
 import json
 import shlex
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from distill import errors, quick_checks, startup
 from distill.data import lookup
+from distill.flags import Parser
 
 if TYPE_CHECKING:
   from distill.data.cache import records
@@ -16,11 +16,10 @@ if TYPE_CHECKING:
 
 def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
   """Returns the flags."""
-  parser = argparse.ArgumentParser(
-    prog="distill filter_rationales",
+  parser = Parser(
+    "distill cache filter",
     description="Copies the answers of a cache that pass the given filters to"
     " a cache of their own, or to JSON lines. Nobody is asked again.",
-    allow_abbrev=False,
   )
   add = parser.add_argument
   add("--task", required=True, help="a registered family, e.g. cqa")
@@ -72,7 +71,7 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
   add("--num_shards", type=int, help="default: one for 1,000 examples")
   add("--module", action="append", default=[], help="registers your family")
   add("--overwrite", action="store_true", help="replace a split that differs")
-  return parser.parse_args(argv)
+  return parser.parse(argv)
 
 
 def main(argv: Sequence[str]) -> None:
@@ -161,7 +160,3 @@ def _said(flags: argparse.Namespace) -> str:
     if name not in apart and value and value != default:
       said.append(f"--{name}" if value is True else f"--{name}={value}")
   return shlex.join(said + [f"--module={name}" for name in flags.module])
-
-
-if __name__ == "__main__":
-  sys.exit(errors.run_command(main))

@@ -4,7 +4,6 @@ import argparse
 import dataclasses
 import pathlib
 import shlex
-import sys
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -13,23 +12,22 @@ from distill import (
   console,
   errors,
   gin_flags,
-  gin_survey,
   interrupts,
   quick_checks,
 )
+from distill.flags import Parser
 
 if TYPE_CHECKING:
   from distill.comparison.grid import Grid
 
 
-def make_parser() -> argparse.ArgumentParser:
+def make_parser() -> Parser:
   """Returns the parser of the flags that are not gin's."""
-  parser = argparse.ArgumentParser(
-    prog="distill compare",
+  parser = Parser(
+    "distill compare",
     description="Trains and tests every student of a grid, skips what is done,"
     " and writes results.json, a report and a figure. Macros of the grid are"
     " flags: --gin.SEEDS='(0, 1, 2)'.",
-    allow_abbrev=False,
   )
   add = parser.add_argument
   add("--gin_file", help="the grid, such as grids/last_letters.gin")
@@ -70,7 +68,9 @@ def make_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str]) -> None:
   """Runs what is left of a grid and prints its tables."""
-  options, rest = make_parser().parse_known_args(argv)
+  parser = make_parser()
+  parser.check_names(argv, ["--gin.", "--gin_bindings"])
+  options, rest = parser.parse_known_args(argv)
   if options.claims:
     from distill.comparison import claims
 
@@ -106,7 +106,7 @@ def _read(
     field.name: getattr(options, field.name)
     for field in dataclasses.fields(grid_lib.Flags)
   }
-  bindings = _bindings(rest)
+  bindings = list(gin_flags.parse_flags("train", rest).gin_bindings)
   folders = filter(None, options.gin_search_paths.split(","))
   grid = grid_lib.read_grid(
     options.gin_file,
@@ -121,27 +121,3 @@ def _read(
   own += grid.flags.argv() + [f"--gin.{text}" for text in bindings]
   command = shlex.join(["distill", "compare", *own])
   return grid, folder, command
-
-
-def _bindings(argv: Sequence[str]) -> list[str]:
-  """Returns the macros that a command line gives.
-
-  Raises:
-    UserError: It has a flag that cells would not be given.
-  """
-  known = [flag for a in make_parser()._actions for flag in a.option_strings]
-  for argument in argv:
-    name = argument.partition("=")[0]
-    if name.startswith("--") and not name.startswith("--gin"):
-      close = gin_survey.nearest(name, known)
-      raise errors.UserError(
-        f"`distill compare` has no flag '{name}'.",
-        expected="one of " + ", ".join(known) + ", --gin.NAME",
-        remedy=f"did you mean '{close}'?",
-      )
-  flags = gin_flags.parse_flags("train", argv)
-  return list(flags.gin_bindings)
-
-
-if __name__ == "__main__":
-  sys.exit(errors.run_command(main))

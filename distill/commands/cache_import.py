@@ -1,4 +1,4 @@
-"""`distill import_rationales`: others' published rationales, as a cache."""
+"""`distill cache import`: others' published rationales, as a cache."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from distill import errors, quick_checks, startup
 from distill.data import lookup
+from distill.flags import Parser
 from distill.teacher.parse_rate import ParseRate
 
 if TYPE_CHECKING:
@@ -26,11 +27,10 @@ _FIELDS = (
 
 def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
   """Returns the flags."""
-  parser = argparse.ArgumentParser(
-    prog="distill import_rationales",
+  parser = Parser(
+    "distill cache import",
     description="Reads published rationale files into the cache of a dataset"
-    " family, as `cache_rationales` would have written it (docs/cache.md).",
-    allow_abbrev=False,
+    " family, as `distill cache ask` would have written it (docs/cache.md).",
   )
   add = parser.add_argument
   add("--format", required=True, choices=_FORMATS)
@@ -61,7 +61,7 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     help="write the cache even if under a tenth of the first answers can be"
     " read; they should end in 'So the answer is X.', or be as --parser reads",
   )
-  return parser.parse_args(argv)
+  return parser.parse(argv)
 
 
 def main(argv: Sequence[str]) -> None:
@@ -183,7 +183,3 @@ def _said(flags: argparse.Namespace) -> str:
 
 def _share(part: int, whole: int) -> str:
   return f"{part:,} of {whole:,} ({100 * part / max(1, whole):.2f}%)"
-
-
-if __name__ == "__main__":
-  sys.exit(errors.run_command(main))

@@ -1,4 +1,4 @@
-"""`distill report_rationales`: what is wrong with a cache, before training."""
+"""`distill cache report`: what is wrong with a cache, before training."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from distill import errors, quick_checks, startup
 from distill.data import lookup
+from distill.flags import Parser
 
 if TYPE_CHECKING:
   from distill.data.registration import Family
@@ -22,11 +23,10 @@ _MOST_ANSWERS = 50_000
 
 def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
   """Returns the flags."""
-  parser = argparse.ArgumentParser(
-    prog="distill report_rationales",
+  parser = Parser(
+    "distill cache report",
     description="Says how far a cache's rationales and labels can be trusted,"
     " and shows some of them (docs/cache.md).",
-    allow_abbrev=False,
   )
   add = parser.add_argument
   add("--task", required=True, help="a registered family, e.g. cqa")
@@ -36,7 +36,7 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
   add("--samples", type=int, default=20, help="answers to show")
   add("--seed", type=int, default=0, help="chooses them")
   add("--module", action="append", default=[], help="registers your family")
-  return parser.parse_args(argv)
+  return parser.parse(argv)
 
 
 def survey(
@@ -75,7 +75,7 @@ def after_run(directory: str, family: Family, split: str, answers: int) -> None:
     if answers > _MOST_ANSWERS:
       print(f"No report, for over {_MOST_ANSWERS:,} answers take long. Run:")
       print(
-        f"  distill report_rationales --task={name} --split={split}"
+        f"  distill cache report --task={name} --split={split}"
         f" --input_dir={directory}"
       )
       return
@@ -108,7 +108,3 @@ def main(argv: Sequence[str]) -> None:
   if flags.json:
     text = json.dumps(report, indent=2, ensure_ascii=False)
     pathlib.Path(flags.json).write_text(text + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-  sys.exit(errors.run_command(main))

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from distill import cache_rationales, errors, report_rationales
+from distill import errors
+from distill.commands import cache_ask, cache_report
 
 
 @pytest.fixture(scope="module")
@@ -15,13 +16,13 @@ def cache(tmp_path_factory):
     "--error_rate=0.2",
     f"--output_dir={directory}",
   ]
-  assert errors.run_command(cache_rationales.main, flags) == 0
+  assert errors.run_command(cache_ask.main, flags) == 0
   return directory
 
 
 def run(*argv):
   argv = ("--task=last_letters", *argv)
-  return errors.run_command(report_rationales.main, argv)
+  return errors.run_command(cache_report.main, argv)
 
 
 def test_the_report_is_text_and_json(cache, tmp_path, capsys):
@@ -46,7 +47,7 @@ def test_a_split_that_is_not_there_is_said_with_its_command(cache, capsys):
 def test_the_report_of_another_split_s_content_goes(tmp_path, capsys):
   def cache(*flags):
     argv = ["--task=coin_flip", "--split=test", f"--output_dir={tmp_path}/c"]
-    assert errors.run_command(cache_rationales.main, [*argv, *flags]) == 0
+    assert errors.run_command(cache_ask.main, [*argv, *flags]) == 0
     return capsys.readouterr().out
 
   path = tmp_path / "c" / "hygiene-test.json"
@@ -60,10 +61,10 @@ def test_the_report_of_another_split_s_content_goes(tmp_path, capsys):
 
 
 def test_of_too_many_answers_there_is_none(cache, capsys, monkeypatch):
-  monkeypatch.setattr(report_rationales, "_MOST_ANSWERS", 499)
+  monkeypatch.setattr(cache_report, "_MOST_ANSWERS", 499)
   (cache / "hygiene-train.json").unlink()
   flags = ["--task=last_letters", "--error_rate=0.2", f"--output_dir={cache}"]
-  assert errors.run_command(cache_rationales.main, flags) == 0
+  assert errors.run_command(cache_ask.main, flags) == 0
   said = capsys.readouterr().out
   assert f"--split=train --input_dir={cache}" in said
   assert not (cache / "hygiene-train.json").exists()

@@ -1,0 +1,1 @@
+"""The commands of the console, a module each: flags, then one call."""
