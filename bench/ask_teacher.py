@@ -2,7 +2,7 @@
 
 `python bench/ask_teacher.py` starts the tests' server (50 ms per response, 256
 requests at a time) in another process and asks it through the journal, as
-`distill cache_rationales` does. With `--slots` below `--concurrency` it also
+`distill cache ask` does. With `--slots` below `--concurrency` it also
 measures the server's own limit: plain aiohttp with that number of concurrent
 requests. With `--openai_python=PATH` it also measures the openai SDK, run by a
 Python that has it; the SDK is not a dependency of this project.

@@ -37,21 +37,21 @@ def survey(text):
       + ["--gin.EVAL_OUTPUT_DIR=out"],
       ["no checkpoint", "nowhere"],
     ),
-    (["cache_rationales", "--task=last_leters"], ["did you mean last_letters"]),
+    (["cache", "ask", "--task=last_leters"], ["did you mean last_letters"]),
     (
-      ["cache_rationales", "--task=cqa", "--output_dir=file/x"],
+      ["cache", "ask", "--task=cqa", "--output_dir=file/x"],
       ["--output_dir", "file/x"],
     ),
     (
-      ["report_rationales", "--task=cqa", "--input_dir=nowhere"],
+      ["cache", "report", "--task=cqa", "--input_dir=nowhere"],
       ["nowhere/manifest.json"],
     ),
     (
-      ["filter_rationales", "--task=sqa", "--input_dir=.", "--output_dir=x"],
+      ["cache", "filter", "--task=sqa", "--input_dir=.", "--output_dir=x"],
       ["'sqa'"],
     ),
     (
-      ["import_rationales", "--task=cqa", "--format=jsonl", "--input_dir=none"]
+      ["cache", "import", "--task=cqa", "--format=jsonl", "--input_dir=none"]
       + ["--field=input=q", "--field=completion=a", "--output_dir=x"],
       ["'none'", "--input_dir"],
     ),

@@ -15,7 +15,7 @@ HOLDS, FAILS, OPEN = "holds", "does not hold", "cannot be told"
 _INTRODUCTION = """\
 # The papers' claims, tested here
 
-`python -m distill.compare --claims` writes this page from the result files in
+`distill compare --claims` writes this page from the result files in
 [docs/results](results). A test fails if the page and the files differ. Figures
 are test accuracies in percent, mean ± standard error over the seeds. Intervals
 are 95% intervals of a bootstrap over seeds and test examples, paired.

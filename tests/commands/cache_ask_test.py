@@ -64,7 +64,7 @@ def test_killed_while_writing_and_run_again(tmp_path, uninterrupted, seen):
     files.verify(str(directory), "last_letters", "train")
   except UserError as error:
     assert "unfinished" in error.found
-    assert "distill cache_rationales --task=last_letters" in error.remedy
+    assert "distill cache ask --task=last_letters" in error.remedy
   else:
     # The command was quicker than the kill: all but its report must be there.
     whole = {**uninterrupted, **hashes(directory)}

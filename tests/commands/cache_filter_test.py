@@ -73,7 +73,7 @@ def test_records_go_to_json_lines(cache, tmp_path):
     ((), "--output_jsonl"),
     (("--output_dir=a", "--output_jsonl=b"), "--output_jsonl"),
     (("--output_jsonl=b", "--min_words=1000"), "length took 500"),
-    (("--output_jsonl=b", "--split=test"), "cache_rationales"),
+    (("--output_jsonl=b", "--split=test"), "cache ask"),
     (("--output_jsonl=/no/where", "--pick=1"), "/no/where"),
   ],
 )

@@ -52,7 +52,7 @@ def test_files_become_a_cache_that_training_can_read(rows, tmp_path, capsys):
   shard.write_bytes(shard.read_bytes() + b"x")
   with pytest.raises(errors.UserError) as error:
     files.verify(directory, "last_letters", "train")
-  assert "distill import_rationales --task=last_letters" in error.value.remedy
+  assert "distill cache import --task=last_letters" in error.value.remedy
   assert run(*flags, "--overwrite") == 0
   files.verify(directory, "last_letters", "train")
 

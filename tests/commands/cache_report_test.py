@@ -41,7 +41,7 @@ def test_the_report_is_text_and_json(cache, tmp_path, capsys):
 
 def test_a_split_that_is_not_there_is_said_with_its_command(cache, capsys):
   assert run(f"--input_dir={cache}", "--split=test") == errors.USER_ERROR_EXIT
-  assert "distill cache_rationales" in capsys.readouterr().err
+  assert "distill cache ask" in capsys.readouterr().err
 
 
 def test_the_report_of_another_split_s_content_goes(tmp_path, capsys):

@@ -107,7 +107,7 @@ def test_the_written_configuration_resumes_the_run(trained, tmp_path, capfd):
   ("flag", "words"),
   [
     ("--gin.MIXTURE_OR_TASK_NAME=last_leters_cot", ["last_letters_cot"]),
-    ("--gin.MIXTURE_OR_TASK_NAME=coin_flip_cot", ["cache_rationales"]),
+    ("--gin.MIXTURE_OR_TASK_NAME=coin_flip_cot", ["cache ask"]),
     ("--gin.MIXTURE_OR_TASK_MODULE=taks", ["'taks'", "PYTHONPATH"]),
     (
       "--gin.TASK_FEATURE_LENGTHS={'inputs': 64, 'targets': 20}",

@@ -26,7 +26,7 @@ from distill.teacher.interface import AskingError, Request, Response
 from distill.teacher.journal import Journal
 
 QUESTIONS = 200
-# What `distill cache_rationales` does before TensorFlow's turn comes.
+# What `distill cache ask` does before TensorFlow's turn comes.
 SCRIPT = """
 import json, sys
 from distill.data.examples import Example
@@ -247,7 +247,7 @@ def test_a_process_that_writes_shards_does_not_block_another(tmp_path):
 
 
 def garbage(folder, capsys):
-  """Returns what `distill journal gc` says."""
+  """Returns what `distill cache journal gc` says."""
   assert journal_command.main(["gc", str(folder)]) == 0
   return capsys.readouterr().out
 
