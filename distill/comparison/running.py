@@ -61,9 +61,8 @@ def run(grid: Grid, folder: pathlib.Path, jobs: int, command: str) -> Results:
     except process.BrokenProcessPool as error:
       raise errors.UserError(
         "A worker process died.",
-        found=f"perhaps too little memory; it said: {folder}/workers.txt",
-        remedy="run the same command again, perhaps with --jobs=1; it goes on"
-        " where it was",
+        found=f"perhaps too little memory; its output: {folder}/workers.txt",
+        remedy="run the same command again, perhaps with --jobs=1; it resumes",
       ) from error
 
 
@@ -190,8 +189,8 @@ class _Run:
       home = student.home_of(self.folder, cell)
       raise errors.UserError(
         f"{len(failed)} cells failed, of which {cell.name}:\n{cause}",
-        remedy="mend that and run the same command again; it goes on where it"
-        f" was. All that was said is in {home}/log.txt",
+        remedy="fix the cause and run the same command again; finished cells"
+        f" are kept. The log is {home}/log.txt",
       ) from cause
 
   def _measure(self, cell: Cell, seconds: float) -> None:

@@ -46,7 +46,7 @@ def position_buckets(
   exact = count // 2
   growing = count - exact
   starts = exact * (MAX_DISTANCE / exact) ** (np.arange(1, growing) / growing)
-  # Distances are whole, so the margin only mends rounding of an exact start.
+  # Distances are integers, so the margin only corrects rounding at the start.
   beyond = exact + np.searchsorted(starts - 1e-6, distance, side="right")
   return first + np.where(distance < exact, distance, beyond)
 

@@ -337,7 +337,7 @@ def writing(directory: str) -> Iterator[None]:
       f"The cache cannot be written to {directory}.",
       expected="a folder that can be made and written",
       found=str(error),
-      remedy="give another --output_dir, or mend its permissions or space",
+      remedy="give another --output_dir, or fix its permissions or free space",
     ) from error
 
 
