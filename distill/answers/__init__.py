@@ -1,1 +1,1 @@
-"""Answers: what a text says, for teacher, data and evaluation alike."""
+"""Reads answers out of text, for the teacher, the data and the evaluation."""

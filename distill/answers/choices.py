@@ -1,4 +1,4 @@
-"""Choices: which one a line names, by its letter or by its text."""
+"""Finds the choice in a line, by its letter or by its text."""
 
 import re
 from collections.abc import Sequence
@@ -45,8 +45,8 @@ _NOT = re.compile(
 def listed(input: str) -> tuple[str, ...]:
   """Returns the choices that an input lists, () where it lists none.
 
-  They are lettered from a or A on, two at least, in lines ('(a) bank',
-  'A. bank') or in one ('(A) bank, (B) sky').
+  There are at least two, with letters from a or A on, in separate lines ('(a)
+  bank', 'A. bank') or in one ('(A) bank, (B) sky').
   """
   in_lines = _run([(m[1], m[2]) for m in _LINES.finditer(input)])
   if in_lines:
@@ -73,25 +73,25 @@ def _run(lettered: Sequence[tuple[str, str]]) -> tuple[str, ...]:
 
 
 def folded(text: str) -> str:
-  """Returns a text without case, article, spare spaces and end marks."""
+  """Returns a text without case, article, extra spaces and end marks."""
   text = " ".join(text.casefold().split()).strip(" .,;:!\"'")
   return _ARTICLE.sub("", text)
 
 
 def without_letters(line: str) -> str:
-  """Returns a line without the letters of choices in front of it."""
+  """Returns a line without the letters of choices at its start."""
   while (letters := _LETTERS.match(line)) and letters.end() < len(line):
     line = line[letters.end() :]
   return line
 
 
 def find(line: str, letters: Sequence[str], texts: Sequence[str]) -> int | None:
-  """Returns the place of the one choice that a line names, None if not one.
+  """Returns the index of the choice in a line, None unless there is one.
 
   Args:
     line: An answer without its wrappers.
-    letters: The choices' letters, in lower case.
-    texts: The choices' texts; () where only letters are to be read.
+    letters: The letters of the choices, in lower case.
+    texts: The texts of the choices, () to read only letters.
   """
   exact = _exact(line, texts)
   if exact is not None:
@@ -118,7 +118,7 @@ def _exact(line: str, texts: Sequence[str]) -> int | None:
 
 
 def _letters(line: str) -> set[str]:
-  """Returns the letters that a line names, in lower case."""
+  """Returns the letters of choices in a line, in lower case."""
   start = _AT_START.match(line)
   if start:
     found = {(start[1] or start[2] or start[3]).lower()}
@@ -126,7 +126,7 @@ def _letters(line: str) -> set[str]:
     another = _ANOTHER.match(line, after)
     if another:
       found.add(another[0].strip("()[] ")[-1].lower())
-    # Reasons may speak of other choices.
+    # Reasons may mention other choices.
     named = _REASONS.split(line, maxsplit=1)[0]
     return found | {
       match[1].lower()
@@ -145,7 +145,7 @@ def _letters(line: str) -> set[str]:
 
 
 def _mentioned(line: str, texts: Sequence[str]) -> int | None:
-  """Returns the place of the only text in a line that is not denied."""
+  """Returns the index of the only text in a line that is not negated."""
   rest = f" {' '.join(line.casefold().split())} "
   places = set()
   by_length = sorted(range(len(texts)), key=lambda p: -len(folded(texts[p])))
@@ -157,6 +157,6 @@ def _mentioned(line: str, texts: Sequence[str]) -> int | None:
     for match in pattern.finditer(rest):
       if not _NOT.search(rest[: match.start()]):
         places.add(place)
-    # 'river bank' names no 'bank' beside it.
+    # 'river bank' does not count as 'bank', too.
     rest = pattern.sub("\0", rest)
   return places.pop() if len(places) == 1 else None

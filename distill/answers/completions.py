@@ -1,8 +1,8 @@
-"""From a completion to a rationale and an answer.
+"""Parses a completion into a rationale and an answer.
 
-The form that the prompt asked for is tried first, then the others. Of several
-statements of an answer the last that can be read counts. The caller keeps the
-raw text. No text raises or takes more than milliseconds.
+The form that the prompt asks for is tried first, then the other forms. If there
+are several statements of an answer, the last that the rule can read counts. No
+text raises an error or takes more than milliseconds.
 """
 
 import itertools
@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from distill.answers import choices, wrappers
 from distill.answers.rules import AnswerRule
 
-# A longer completion is no rationale; what is beyond is not read.
+# Text beyond this length is not read.
 _LONGEST_TEXT = 32_000
-# Looser announcements count only near the end, where conclusions are.
+# Less explicit statements count only near the end, where conclusions are.
 _CONCLUSION = 2000
 _MOST_STATEMENTS = 32
 _LONGEST_FINAL_LINE = 100
@@ -41,11 +41,11 @@ _REVERSED = re.compile(
   re.IGNORECASE,
 )
 _BOX = re.compile(r"\\(?:boxed|fbox)\s?\{$", re.IGNORECASE)
-# Between 'Final answer:' and 'The answer is $' nothing is said.
+# Characters between two triggers of one answer: 'Final answer: The answer is'.
 _NOTHING_SAID = re.compile(r"[\s*_#>`:$\[\]()\\.]*")
-# Left at the end of a rationale, where the answer's own marks begin.
+# Marks at the end of a rationale that belong to the answer after it.
 _OPEN_MARKS = "*_#>`$ \n\t"
-# Models go on to invent the next question of the few-shot prompt.
+# Models invent the next question of the few-shot prompt.
 _NEXT_QUESTION = re.compile(
   r"(?:^|\s)Q:|\nPremise:|\n\n(?:Question|Human|User):"
 )
@@ -66,10 +66,10 @@ _LETTER = re.compile(r"\(?[A-Za-z][).:]?")
 
 @dataclass(frozen=True)
 class ParsedCompletion:
-  """The two halves of a completion, each '' where it could not be read.
+  """The rationale and the answer, each '' where it could not be read.
 
-  `said` is the text that stood in the answer's place, read or not: it tells
-  an answer that is missing from one that the rule does not know.
+  `said` is the text in the answer's place. It distinguishes a missing answer
+  from one that the rule cannot read.
   """
 
   rationale: str
@@ -78,16 +78,16 @@ class ParsedCompletion:
 
 
 _NOTHING = ParsedCompletion("", "")
-# A rationale, and the text in its answer's place.
+# A rationale, and the text in the answer's place.
 Statement = tuple[str, str]
 
 
 def split_thinking(text: str) -> tuple[str, str]:
-  """Returns what a text thinks between `<think>` tags, and what it says.
+  """Returns the text between `<think>` tags, and the text outside of them.
 
-  A part that was never closed was cut short: all that follows is thought. Some
-  chat templates open it themselves, so that a closing tag without an opening
-  one ends thinking that began with the text. Doubled tags count once.
+  A tag that is never closed was cut short: all text after it is thinking. Some
+  chat templates open the tag themselves, so a closing tag without an opening
+  one ends thinking that began with the text. Repeated tags count once.
   """
   folded = text.lower()
   if "think" not in folded and "thought" not in folded:
@@ -113,15 +113,15 @@ def parse_completion(
   """Returns the rationale and the answer of a completion.
 
   Args:
-    text: The completion. A `<think>` part is not read.
+    text: The completion. Its `<think>` part is not read.
     rule: Reads the answer.
-    form: Which of `FORMS` the prompt asked for. It is tried first, then the
-      others, until one gives an answer.
+    form: The one of `FORMS` that the prompt asks for. It is tried first, then
+      the other forms, until one has an answer.
 
   Returns:
-    Both halves; the answer alone is '' where the rationale is clear but `rule`
-    cannot read the answer. Both are '' where nothing says where the reasoning
-    ended (a refusal, a completion cut short).
+    Both parts. Only the answer is '' where `rule` cannot read it. Both are ''
+    where the end of the reasoning is not marked (a refusal, a completion that
+    was cut short).
   """
   said = wrappers.own_turn(split_thinking(text)[1][:_LONGEST_TEXT])
   first = _NOTHING
@@ -138,9 +138,9 @@ def parse_completion(
 
 
 def read_answer(text: str, rule: AnswerRule) -> str:
-  """Returns what a text answers that may be an answer alone; '' if nothing.
+  """Returns the answer of a text that may be only an answer, '' if none.
 
-  A statement such as 'The answer is …' comes before the rest of the text.
+  A statement such as 'The answer is …' has priority over the rest of the text.
   """
   said = split_thinking(text)[1]
   return parse_completion(said, rule).answer or rule.parse(said) or ""
@@ -149,7 +149,7 @@ def read_answer(text: str, rule: AnswerRule) -> str:
 def _own(rationale: str) -> str:
   # Some models repeat the prompt's 'A:'.
   rationale = rationale.strip().removeprefix("A:").strip()
-  # The marks around an answer open before it.
+  # Marks around the answer open before it.
   for opened in (r"\[", r"\("):
     rationale = rationale.rstrip(_OPEN_MARKS).removesuffix(opened)
   return rationale.rstrip(_OPEN_MARKS)
@@ -158,10 +158,10 @@ def _own(rationale: str) -> str:
 def _sentence(text: str, rule: AnswerRule) -> Iterator[Statement]:
   """Yields each statement of an answer, the last first.
 
-  It is the form of few-shot prompts, 'So the answer is …' (Hsieh et al. 2023,
-  3.1), before an invented 'Q:'; near the end also 'Therefore, the answer is',
-  'Answer:', '####', a box, '-->', and a final line that is an answer and
-  nothing else ('8', 'Thus (b).').
+  The form of few-shot prompts is 'So the answer is …' (Hsieh et al. 2023, 3.1),
+  before an invented 'Q:'. Near the end, 'Therefore, the answer is', 'Answer:',
+  '####', a box, '-->' and a final line that is only an answer ('8', 'Thus
+  (b).') count too.
   """
   text = _NEXT_QUESTION.split(text, maxsplit=1)[0]
   near_end = max(0, len(text) - _CONCLUSION)
@@ -184,7 +184,7 @@ def _sentence(text: str, rule: AnswerRule) -> Iterator[Statement]:
     if _BOX.search(text, start, after):
       said = wrappers.boxed(text, after)[0]
     for earlier, stated in reversed(found[:place]):
-      # 'Final answer: the answer is' announces one answer twice.
+      # 'Final answer: the answer is' precedes a single answer.
       if stated <= start and not _NOTHING_SAID.fullmatch(text, stated, start):
         break
       start = min(start, earlier)
@@ -196,9 +196,9 @@ def _reads_any_text(rule: AnswerRule) -> bool:
 
 
 def _final_line(text: str, rule: AnswerRule) -> int | None:
-  """Returns the place of a last line that is an answer and nothing else.
+  """Returns the position of a last line that is only an answer, or None.
 
-  That can be told of rules that do not read every text as an answer.
+  None, too, for rules that read any text as an answer.
   """
   before, _, line = text.rstrip().rpartition("\n")
   place = len(before) + bool(before)
@@ -214,7 +214,7 @@ def _final_line(text: str, rule: AnswerRule) -> int | None:
   if alone == answer.casefold() or _LETTER.fullmatch(said):
     return place
   text = choices.without_letters(said)
-  # One of several lines that list the choices concludes nothing.
+  # A line in a list of the choices is not a conclusion.
   last_line = wrappers.first_line(before.rpartition("\n")[2])
   if choices.without_letters(last_line) != last_line:
     return None
@@ -255,7 +255,7 @@ def _json(text: str, rule: AnswerRule) -> Iterator[Statement]:
   yield from reversed(found)
 
 
-# A reader of each form: its (rationale, answer), the likeliest first.
+# Each form yields its (rationale, answer), the likeliest first.
 FORMS: dict[str, Callable[[str, AnswerRule], Iterator[Statement]]] = {
   "sentence": _sentence,
   "tags": _tags,

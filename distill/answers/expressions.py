@@ -1,8 +1,8 @@
 """Arithmetic in text: found and evaluated safely, with exact fractions.
 
-The paper's code runs `eval` on model output. Here a syntax tree of numbers
-and + - * / ** is walked, with limits on its length, depth and magnitude, so
-that no text runs code, raises or takes long.
+The paper's code runs `eval` on model output. This module walks a syntax tree of
+numbers and + - * / ** with limits on its length, depth and magnitude. No text
+runs code, raises an error or takes long.
 """
 
 import ast
@@ -23,7 +23,7 @@ _HIGHEST_POWER = 16
 
 _ARITHMETIC = re.compile(r"[0-9.+\-*/() ]+")
 _WRITTEN = re.compile(r"[0-9.+\-*/^()% $]+")
-# Half of 'some - 8' or of '8 - some': the other half is no arithmetic.
+# An incomplete expression, as in 'some - 8' or '8 - some'.
 _HALF = re.compile(r"^[+*/]|^- |[-+*/]$")
 # '√2', '5x', '10:30', '3 or 5'.
 _UNKNOWN = re.compile(
@@ -45,15 +45,15 @@ _OPERATORS: dict[type[ast.operator], _Operation] = {
 
 
 class _NoValueError(Exception):
-  """The tree is no arithmetic, or goes beyond a limit."""
+  """The tree is not arithmetic, or exceeds a limit."""
 
 
 def find(text: str) -> str | None:
   """Returns the first expression in `text` that has a value, or None.
 
-  It is as written, but for spare whitespace, currencies, separators of
-  thousands and typographic signs; a percentage within it is a hundredth. What
-  words are a part of ('some bags + 4', '3 apples + 4 apples') has no value.
+  It is as written, without extra whitespace, currencies, separators of
+  thousands and typographic signs. A percentage within it is divided by 100. An
+  expression with words ('some bags + 4', '3 apples + 4 apples') has no value.
   """
   text = notation.normalized(" ".join(text[:_LONGEST_TEXT].split()))
   found = (
@@ -80,17 +80,17 @@ def find(text: str) -> str | None:
 def evaluate(expression: str) -> Fraction | None:
   """Returns the exact value of an expression, None if it has none.
 
-  None stands for what is not arithmetic, division by zero, and numbers beyond
-  256 bits in numerator or denominator.
+  There is none for text that is not arithmetic, for a division by zero, and for
+  numbers beyond 256 bits in numerator or denominator.
   """
   return _evaluate(expression, Fraction)
 
 
 def evaluate_in_floats(expression: str) -> float | None:
-  """Returns the value that Python's own arithmetic gives, None if none.
+  """Returns the value by Python's floating-point arithmetic, None if none.
 
-  With its noise, 0.1 + 0.2, and with '3 and 4', which is 4: the published
-  figures count what `eval` makes of such answers.
+  The published figures use `eval`. So rounding errors (0.1 + 0.2) are kept, and
+  '3 and 4' is 4.
   """
   return _evaluate(expression, float)
 
@@ -99,7 +99,7 @@ def _evaluate(expression: str, number: type[_Number]) -> _Number | None:
   expression = expression.strip()
   if len(expression) > _LONGEST_EXPRESSION:
     return None
-  # Letters, quotes, commas: not arithmetic, and never seen by the parser.
+  # Letters, quotes and commas are not arithmetic and never reach the parser.
   allowed = expression.replace(" and ", "  ") if number is float else expression
   if not _ARITHMETIC.fullmatch(allowed):
     return None
@@ -147,7 +147,7 @@ def _power(base: _Number, exponent: _Number) -> _Number:
 
 
 def _limited(value: _Number) -> _Number:
-  # A float that is beyond all bounds raises an OverflowError here.
+  # An infinite float raises an OverflowError here.
   exact = Fraction(value)
   if isinstance(value, Fraction) or abs(value) > 1:
     widest = max(exact.numerator.bit_length(), exact.denominator.bit_length())

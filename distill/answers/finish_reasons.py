@@ -1,8 +1,8 @@
-"""Why a completion ended: the one definition of a whole answer.
+"""Finish reasons: why a completion ended, and whether it is complete.
 
-Servers spell the same ending in different ways, in any case. Only an ending
-that is known to be the model's own is whole. All others, known or not, are cut
-short, and what was cut short is no rationale.
+Servers spell the same reason differently. A completion is complete only if the
+reason is known to be the model's own end. Otherwise it was cut short and has no
+rationale.
 """
 
 import re
@@ -11,7 +11,7 @@ UNKNOWN = "unknown"
 LENGTH = "length"
 STOP = "stop"
 
-# Without case and separators. Servers that give no reason send whole answers.
+# Without case and separators. Servers without reasons send whole answers.
 _NONE = ("", "none", "null", UNKNOWN)
 _WHOLE = (
   *(*_NONE, STOP, "stopped", "stopsequence", "finishreasonstop"),
@@ -29,22 +29,23 @@ def _plain(reason: str) -> str:
 
 
 def is_whole(reason: str) -> bool:
-  """Returns whether a completion that ended so is all that was to be said."""
+  """Returns whether a completion with this reason is complete."""
   return _plain(reason) in _WHOLE
 
 
 def is_filtered(reason: str) -> bool:
-  """Returns whether the server withheld the completion or its end."""
+  """Returns whether the server withheld the completion or a part of it."""
   return _plain(reason) in _FILTERED
 
 
 def is_error(reason: str) -> bool:
-  """Returns whether the server failed in the middle of the completion."""
+  """Returns whether the server failed during the completion."""
   return _plain(reason) == "error"
 
 
 def joined(reasons: list[str]) -> str:
-  """Returns the reason of several steps: the first that is not whole, or the
-  last one's.
+  """Returns the reason of several steps.
+
+  It is that of the first step which was cut short, or else of the last.
   """
   return next((r for r in reasons if not is_whole(r)), reasons[-1])

@@ -1,4 +1,4 @@
-"""How numbers are written: every notation, as plain digits and ASCII signs."""
+"""Notations of numbers, converted to plain digits and ASCII signs."""
 
 import re
 import unicodedata
@@ -7,7 +7,7 @@ from fractions import Fraction
 _LONGEST_NUMBER = 64
 _MOST_DECIMALS = 12
 
-# Never from the middle of one, which would take quadratic time.
+# Never from the middle of a number, which would take quadratic time.
 _NUMBER = r"(?<![0-9.])(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)"
 _SPACES = " \u00a0\u2007\u2009\u202f"
 _DIGITS = (
@@ -123,7 +123,7 @@ def _power(match: re.Match[str]) -> str:
 
 
 def written(value: Fraction) -> str:
-  """Returns a value as a decimal where it has one, else as a fraction 'a/b'."""
+  """Returns a value as a decimal if it has one, or else as 'a/b'."""
   scaled = value * 10**_MOST_DECIMALS
   if scaled.denominator != 1:
     return f"{value.numerator}/{value.denominator}"

@@ -1,9 +1,9 @@
-r"""Numbers in text: their value, or none; never another number.
+r"""Numbers in text, with their values.
 
-'1,250', '1 250' and '1.250,00' are the same; '3 1/2', '½', '1.5e3', '2 × 10³',
-'1 million' and '5 - 8 = –3' have a value. Dates, times, ratios, ranges, '2x',
-'√2' and '1,2,3' have none. A percent sign and a currency are units: '12 %' is
-12; only within arithmetic is '12 %' a hundredth of that.
+'1,250', '1 250' and '1.250,00' are the same number. '3 1/2', '½', '1.5e3', '2 ×
+10³', '1 million' and '5 - 8 = –3' have a value. Dates, times, ratios, ranges,
+'2x', '√2' and '1,2,3' have none. A percent sign and a currency are units: '12
+%' is 12, except within arithmetic, where it is 12/100.
 """
 
 import re
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from distill.answers import expressions, notation
 
 _LONGEST_NUMBER = 64
-# A number and all arithmetic that goes on from it.
+# A number and the arithmetic that continues it.
 _CHUNK = re.compile(
   r"(?<![\w.])(?<![a-zA-Z]-)[-+($ ]{0,6}(?:[0-9]|\.[0-9])"
   r"(?:[0-9$%]|[.,:'](?=[0-9])|\s*(?:\*\*|[-+*/^=])[\s(]*|\)|\((?=[0-9])"
@@ -23,7 +23,7 @@ _HUNDREDTHS = re.compile(
   r"(?<![0-9.])([0-9]+(?:\.[0-9]+)?|\.[0-9]+)\s?%(?!\s?[0-9(])"
 )
 _DATE = re.compile(r"[0-9][-/][0-9]+[-/][0-9]|(?<![0-9.])0[0-9]")
-# What makes the number beside it a part of something else.
+# Text that makes the number beside it a part of something else.
 _POISON_BEFORE = re.compile(
   r"(?:[√±][({]?|[—―]|\b(?:log|ln|sin|cos|tan|between) )$"
 )
@@ -36,10 +36,10 @@ _POISON_AFTER = re.compile(
 
 
 def find(text: str) -> Iterator[str | None]:
-  """Yields each number in a text, None for one whose value is not clear.
+  """Yields each number in a text, None for one whose value is unclear.
 
-  A number is as it is written, without separators and units; what has to be
-  worked out ('3 1/2', '5 - 8 = -3') is its value.
+  A number is as it is written, without separators and units. An expression ('3
+  1/2', '5 - 8 = -3') is replaced by its value.
   """
   text = notation.normalized(text)
   for match in _CHUNK.finditer(text):
@@ -48,7 +48,7 @@ def find(text: str) -> Iterator[str | None]:
     clear = not (
       _POISON_BEFORE.search(before)
       or _POISON_AFTER.match(text, match.end())
-      # 'f(3) = 9' says what it is, 'sin(30)' does not.
+      # 'f(3) = 9' has a value, 'sin(30)' does not.
       or (_CALL_BEFORE.search(before) and "=" not in match[0])
     )
     yield _value(match[0].strip()) if clear else None
@@ -60,7 +60,7 @@ def starts(text: str) -> bool:
 
 
 def _value(chunk: str) -> str | None:
-  """Returns the number that a piece of arithmetic comes to, None if none."""
+  """Returns the value of a piece of arithmetic, None if it has none."""
   if re.match(r"[-+]\s", chunk):  # A dash between words, or a minus.
     return None
   chunk = re.split(r"(?<=[0-9%]) \(", chunk.rsplit("=", 1)[-1])[0].strip()
@@ -73,7 +73,7 @@ def _value(chunk: str) -> str | None:
     return None
   chunk = _HUNDREDTHS.sub(r"(\1/100)", chunk).replace("^", "**")
   value = expressions.evaluate(chunk)
-  # '3-5' is a range; who subtracts says what comes to less than nothing.
+  # '3-5' is a range. A subtraction with a negative result states the result.
   if value is None or (value < 0 and re.search(r"[0-9] ?- ?[0-9]", chunk)):
     return None
   return notation.written(value)

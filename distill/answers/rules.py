@@ -1,8 +1,8 @@
-"""Answer rules: how a dataset's answers are read and compared.
+"""Answer rules: how the answers of a dataset are read and compared.
 
-The teacher's agreement, filters and the student's metric use the same rule.
-Wrappers are no part of an answer (wrappers.py). No rule raises or takes long
-on any text, and none evaluates it.
+The teacher's agreement, the filters and the student's metric use the same rule.
+Wrappers (wrappers.py) are not part of an answer. No rule raises an error, takes
+long, or runs code, whatever the text.
 """
 
 import dataclasses
@@ -23,7 +23,7 @@ _SENTENCE_END = re.compile(
   r"(?<=[.!?])\s+(?=[A-Z\"'(])"
 )
 _LEADING_YES_NO = re.compile(r"(yes|no|true|false)\b")
-# What may stand before a number where others follow it.
+# Words that may precede a number which other numbers follow.
 _HEDGE = re.compile(
   r"\W*(?:(?:about|approx|approximately|around|roughly|nearly|almost|exactly"
   r"|only|just|still|now|that|there (?:are|were)|a total of|in total|at least"
@@ -39,10 +39,10 @@ class AnswerRule(Protocol):
   """Reads an answer out of text and compares two answers."""
 
   def parse(self, text: str) -> str | None:
-    """Returns the answer in `text`, None where there is none."""
+    """Returns the answer in `text`, None if there is none."""
 
   def equal(self, a: str, b: str) -> bool:
-    """Returns whether two answers are the same; no answer equals none."""
+    """Returns whether two answers are the same; missing ones never are."""
 
 
 @dataclass(frozen=True)
@@ -78,10 +78,10 @@ def rule_for(rule: AnswerRule, input: str) -> AnswerRule:
 
 @dataclass(frozen=True)
 class TextAnswer:
-  """The first line that says something, without wrappers around it.
+  """The first line with text, without wrappers.
 
-  Answers are compared without case unless `match_case` (the paper's code
-  compares exactly, Hsieh et al. 2023, and so counts 'French' ≠ 'french').
+  Case is ignored unless `match_case` is set. (The code of Hsieh et al. 2023
+  compares exactly: 'French' ≠ 'french'.)
   """
 
   match_case: bool = False
@@ -91,7 +91,7 @@ class TextAnswer:
     return wrappers.first_line(text) or None
 
   def equal(self, a: str, b: str) -> bool:
-    """Returns whether both lines say the same and say something."""
+    """Returns whether both lines are equal and not blank."""
     left, right = self.parse(a) or "", self.parse(b) or ""
     if not self.match_case:
       left, right = left.casefold(), right.casefold()
@@ -102,11 +102,11 @@ class TextAnswer:
 class NumberAnswer:
   """The first number in the first sentence, or the last one with `last`.
 
-  '$1,250.', '1250.0 boxes' and '1250' are equal; numbers.py says what is read
-  and what has no value. Where the first number has no value there is no
-  answer, nor where a sentence of words has several. After a trigger the first
-  number is the answer (Ho et al. 2023, B.2); `last` suits text without one.
-  Numbers are compared exactly, within an absolute `tolerance`.
+  '$1,250.', '1250.0 boxes' and '1250' are equal; numbers.py defines which
+  numbers have a value. There is no answer where the first number has no value,
+  or where a sentence has several numbers. After a trigger the first number is
+  the answer (Ho et al. 2023, B.2); `last` is for text without a trigger.
+  Numbers are compared as exact fractions, within an absolute `tolerance`.
   """
 
   last: bool = False
@@ -132,7 +132,7 @@ class NumberAnswer:
     return found[0] if found else None
 
   def equal(self, a: str, b: str) -> bool:
-    """Returns whether both hold a number and the two differ by no more."""
+    """Returns whether both have a number, within the tolerance."""
     left, right = self.parse(a), self.parse(b)
     if left is None or right is None:
       return False
@@ -141,14 +141,14 @@ class NumberAnswer:
 
 @dataclass(frozen=True)
 class YesNoAnswer:
-  """'yes' or 'no' in any case: the first word, else the one that concludes."""
+  """'yes' or 'no' in any case: the first word, or else the concluding one."""
 
   def form(self) -> AnswerForm:
     """Returns how prompts describe the answer."""
     return AnswerForm("yes or no", " (yes or no)", ("yes", "no"))
 
   def parse(self, text: str) -> str | None:
-    """Returns 'yes' or 'no', None unless it is clear which."""
+    """Returns 'yes' or 'no', None if neither or both are said."""
     line = wrappers.first_line(text).lower()
     if _BOTH.search(line):
       return None
@@ -163,7 +163,7 @@ class YesNoAnswer:
     return later.pop() if len(later) == 1 else None
 
   def equal(self, a: str, b: str) -> bool:
-    """Returns whether both say the same."""
+    """Returns whether both are the same."""
     return self.parse(a) == self.parse(b) is not None
 
 
@@ -171,21 +171,21 @@ class YesNoAnswer:
 class ChoiceAnswer:
   """One of fixed choices, by its text or its letter, in any case.
 
-  The text may be the whole answer, or the only choice that the answer
-  mentions; '(b)', 'b', 'B, because …', 'option B' and '(b) anything' name the
-  second choice, and the letter wins over the text after it.
+  The text may be the whole answer, or the only choice in it. '(b)', 'b', 'B,
+  because …', 'option B' and '(b) anything' are the second choice: a letter has
+  priority over the text after it.
 
   Attributes:
-    choices: What answers are read as. Single letters are named by themselves,
-      in capitals, in brackets or alone.
-    texts: What each choice stands for where `choices` are letters.
+    choices: The values of answers. Where they are single letters, an answer
+      has the letter as a capital, in brackets, or as its only text.
+    texts: The text of each choice, where `choices` are letters.
   """
 
   choices: tuple[str, ...]
   texts: tuple[str, ...] = ()
 
   def for_input(self, input: str) -> AnswerRule:
-    """Returns the rule that knows what this input's letters stand for."""
+    """Returns the rule with the texts of the choices in the input."""
     listed = choice_reading.listed(input)
     if self._lettered and len(listed) == len(self.choices):
       return dataclasses.replace(self, texts=listed)
@@ -205,11 +205,11 @@ class ChoiceAnswer:
     )
 
   def parse(self, text: str) -> str | None:
-    """Returns the choice as `choices` spells it, None if not exactly one."""
+    """Returns one of `choices`, None unless there is exactly one."""
     line = wrappers.first_line(text)
     if line in self.choices:
       return line
-    # Without texts letters are all there is to read.
+    # Without texts only letters are read.
     texts: Sequence[str] = self.texts or (
       () if self._lettered else self.choices
     )
@@ -222,19 +222,20 @@ class ChoiceAnswer:
     return None if place is None else self.choices[place]
 
   def equal(self, a: str, b: str) -> bool:
-    """Returns whether both name the same choice."""
+    """Returns whether both are the same choice."""
     return self.parse(a) == self.parse(b) is not None
 
 
 @dataclass(frozen=True)
 class ListedChoiceAnswer:
-  """One of the choices that the input lists: '(a) bank', a line each or in one.
+  """One of the choices that the input lists, such as '(a) bank'.
 
-  By itself it compares choices by their text; `for_input` reads answers.
+  The choices are in separate lines or in one. This rule compares choices by
+  their text; the rule of `for_input` reads answers.
   """
 
   def for_input(self, input: str) -> AnswerRule:
-    """Returns the rule that knows this input's choices."""
+    """Returns the rule with the choices of the input."""
     listed = choice_reading.listed(input)
     return ChoiceAnswer(listed) if listed else self
 
@@ -244,11 +245,11 @@ class ListedChoiceAnswer:
     return AnswerForm(text, " (the letter of one choice)")
 
   def parse(self, text: str) -> str | None:
-    """Returns the first line without the letters in front, None if blank."""
+    """Returns the first line without its letter, None if it is blank."""
     return choice_reading.without_letters(wrappers.first_line(text)) or None
 
   def equal(self, a: str, b: str) -> bool:
-    """Returns whether both are the same text, but for case and article."""
+    """Returns whether both are the same text up to case and article."""
     left, right = (
       choice_reading.folded(self.parse(text) or "") for text in (a, b)
     )
@@ -259,8 +260,8 @@ class ListedChoiceAnswer:
 class ExpressionAnswer:
   """An arithmetic expression such as '( 84.0 / 2.0 )', equal by its value.
 
-  Values are exact fractions, within an absolute `tolerance`; an expression
-  that has no value (1/0, too large) equals nothing, not even itself.
+  Values are exact fractions, compared within an absolute `tolerance`. An
+  expression without a value (1/0, too large) is not equal to anything.
   """
 
   tolerance: float = 1e-6
@@ -276,7 +277,7 @@ class ExpressionAnswer:
     return expressions.find(wrappers.first_line(text))
 
   def equal(self, a: str, b: str) -> bool:
-    """Returns whether both have a value and the two differ by no more."""
+    """Returns whether both have a value, within the tolerance."""
     left, right = (expressions.evaluate(self.parse(x) or "") for x in (a, b))
     if left is None or right is None:
       return False

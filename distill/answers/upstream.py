@@ -1,9 +1,9 @@
-"""The exact reading rules of the seed systems, by name.
+"""The parsers of published systems, by name.
 
-A parser reads a raw completion and compares answers as the published code did,
-so that published figures can be had again. Two things differ: a failure is ''
-where upstream has ' ', and equations are walked, never given to `eval`.
-Our own rules are `completions.parse_completion` with a dataset's answer rule.
+A parser reads a raw completion and compares answers as the published code does,
+so that published figures can be reproduced. Two things differ: a failure is ''
+where upstream has ' ', and equations are evaluated without `eval`. This
+project's own parser is `completions.parse_completion`, with a dataset's rule.
 """
 
 import functools
@@ -22,7 +22,7 @@ _LONGEST_TEXT = 20_000
 
 @dataclass(frozen=True)
 class Parser:
-  """One published system's reading of completions, and of equal answers."""
+  """How one published system parses completions and compares answers."""
 
   parse: Callable[[str], ParsedCompletion]
   equal: Callable[[str, str], bool]
@@ -32,9 +32,9 @@ class Parser:
 
 
 def _split(text: str, trigger: str, following: str) -> tuple[str, str]:
-  """Returns what is before and after the trigger; ('', '') unless it is once.
+  """Returns the text before and after a single trigger, or else ('', '').
 
-  What comes from `following` on is the next question, which the model invents.
+  From `following` on, the text is the next question, which the model invents.
   """
   pieces = text[:_LONGEST_TEXT].split(following, 1)[0].split(trigger)
   return (
@@ -78,7 +78,7 @@ def _equal_equations(a: str, b: str) -> bool:
   return left is not None and left == right
 
 
-# Fine-tune-CoT (Ho et al. 2023): what is taken for an answer's candidates.
+# Fine-tune-CoT (Ho et al. 2023): the candidates for an answer.
 
 _THEREFORE = "\nTherefore, the answer is"
 _YES_NO_BLANKS = re.compile(r"[\"'\s.:,]")
@@ -136,18 +136,18 @@ _DATASETS: dict[str, tuple[_Candidates, Callable[[str, str], bool]]] = {
   "coin_flip": (_yes_no, operator.eq),
   "last_letter_concatenation": (_whole, operator.eq),
 }
-# What stands before the answer, by the name of the prompt's template.
+# The text before the answer, by the name of the prompt's template.
 _PREFIXES = {"fs_cot": "The answer is", "ft_cot_token": "-->"}
 
 
 def _fine_tune_cot(
   text: str, candidates: _Candidates, prefix: str
 ) -> ParsedCompletion:
-  """Reads the first candidate after the prefix; without one, the last of all.
+  """Reads the first candidate after the prefix, or else the last of all.
 
-  Without a table entry (the two zero-shot steps joined by 'Therefore, the
-  answer is') it is the first of the second step: the first step may use the
-  same words, so the last prefix counts.
+  For the two zero-shot steps, joined by 'Therefore, the answer is', it is the
+  first candidate of the second step. The first step may have the same words, so
+  the last prefix counts.
   """
   text = text[:_LONGEST_TEXT]
   rationale, found, said = text.partition(prefix)
@@ -198,32 +198,32 @@ def find_parser(name: str) -> Parser:
   )
 
 
-# As answer rules, for `rules=` of a family whose published rule is flawed:
-# exact text, floats without a tolerance, any capital letter.
+# These are answer rules for `rules=` of a family whose published rule is
+# flawed: exact text, floats without a tolerance, any capital letter.
 
 
 @dataclass(frozen=True)
 class UpstreamAnswer:
-  """A published system's reading and comparison of a student's answer.
+  """How a published system reads and compares the answers of a student.
 
   Attributes:
-    parser: Its name in `PARSERS`.
-    before: What that parser expects in front of an answer. None: the system
-      compares the student's text as it is.
+    parser: The name of its parser in `PARSERS`.
+    before: The text that the parser expects before an answer. None: the system
+      compares the student's text unchanged.
   """
 
   parser: str
   before: str | None = None
 
   def parse(self, text: str) -> str | None:
-    """Returns the answer as that code reads it, None if there is none."""
+    """Returns the answer by that parser, None if there is none."""
     if self.before is not None:
       parser = find_parser(self.parser)
       text = parser.parse(f"{self.before} {text}").answer
     return text or None
 
   def equal(self, a: str, b: str) -> bool:
-    """Returns whether that code counts `a` as the gold label `b`."""
+    """Returns whether the system counts `a` as the gold label `b`."""
     return find_parser(self.parser).equal(a, b)
 
 

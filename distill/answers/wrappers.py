@@ -1,14 +1,14 @@
-r"""What stands around an answer and is no part of it.
+r"""Removes wrappers: what is around an answer and not part of it.
 
-Quotation marks, Markdown, LaTeX, the tokens of chat templates, and words such
-as 'The answer is'. Every answer rule reads text without them.
+Wrappers are quotation marks, Markdown, LaTeX, the tokens of chat templates, and
+words such as 'The answer is'. Every answer rule reads text without them.
 """
 
 import re
 
-# An answer stands at the start of what follows its announcement.
+# An answer is at the start of the text after its trigger.
 _LONGEST_TEXT = 1000
-# Wrappers within wrappers; text that is deeper says nothing.
+# The most levels of wrappers; deeper text is not read.
 _DEEPEST = 12
 
 # '<|eot_id|>', '<｜end▁of▁sentence｜>', '</s>', '<end_of_turn>', '[/INST]'.
@@ -82,9 +82,9 @@ _BECAUSE = re.compile(r"\s*(?:[,;]|\s[-–—])\s*(?:because|since)\b.*$", re.I)
 
 
 def own_turn(text: str) -> str:
-  """Returns a text without a chat template's tokens, up to the first that ends.
+  """Returns a text without a chat template's tokens, up to the end of the turn.
 
-  What follows it is the next turn, which the model makes up.
+  The text after it is the next turn, which the model has invented.
   """
   text = _OPENING_TOKENS.sub("", text, count=1)
   ended = _ANY_TOKEN.search(text)
@@ -92,15 +92,15 @@ def own_turn(text: str) -> str:
 
 
 def boxed(text: str, start: int) -> tuple[str, int]:
-  r"""Returns what is in braces, and where that ends.
+  r"""Returns the content of braces, and where it ends.
 
   Args:
-    text: Holds `\boxed{…}`.
-    start: The place after its opening brace.
+    text: Contains `\boxed{…}`.
+    start: The position after the opening brace.
 
   Returns:
-    The content, up to the brace that balances the first (the end of the text
-    where none does), and the place after that brace.
+    The content up to the matching brace (the end of the text if there is
+    none), and the position after that brace.
   """
   depth = 1
   for place in range(start, min(len(text), start + _LONGEST_TEXT)):
@@ -111,7 +111,7 @@ def boxed(text: str, start: int) -> tuple[str, int]:
 
 
 def without_latex(text: str) -> str:
-  """Returns a text with LaTeX's commands as the characters that they print."""
+  """Returns a text with LaTeX commands replaced by the printed characters."""
   for _ in range(_DEEPEST):
     before = text
     text = _DEGREES.sub("°", _WIDE_SPACE.sub(" ", _SPACING.sub("", text)))
@@ -135,10 +135,10 @@ def _fraction(match: re.Match[str]) -> str:
 
 
 def first_line(text: str) -> str:
-  r"""Returns the first line that says something, without its wrappers.
+  r"""Returns the first line with text, without its wrappers.
 
-  What `\boxed{…}` holds is all that is said. A line that ends in a colon
-  announces the next one. '' where nothing is said.
+  If there is a `\boxed{…}`, only its content is read. A line that ends in a
+  colon introduces the next one. '' if there is no text.
   """
   text = text[:_LONGEST_TEXT]
   for _ in range(_DEEPEST):
@@ -167,7 +167,7 @@ def _first_line(text: str) -> str:
 
 
 def _bare(line: str) -> str:
-  """Returns a line without marks, quotation marks and emphasis around it."""
+  """Returns a line without marks, quotation marks and emphasis."""
   for _ in range(_DEEPEST):
     before = line
     line = _LINE_MARK.sub("", " ".join(line.split()))
