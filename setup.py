@@ -78,6 +78,8 @@ setuptools.setup(
     "uvloop",
   ],
   extras_require={
+    # For completion of commands and flags in the shell: `distill --help`.
+    "completion": ["argcomplete"],
     # For --runner=beam (docs/teachers.md): it holds protobuf below 7, pillow
     # below 13, pyarrow below 26 and python-dateutil below 3. It reads and
     # writes TFRecords with google-crc32c, and does not say so.
@@ -99,6 +101,7 @@ setuptools.setup(
       "jaxtyping",
     ],
     "test": [
+      "argcomplete",
       "build",
       "hypothesis",
       "mypy",

@@ -1,12 +1,14 @@
 """The console: `distill <command>` runs a module of `distill.commands`."""
 
 import importlib
+import os
 import shlex
 import sys
 from collections.abc import Sequence
 
 import distill
 from distill import errors
+from distill.flags import Parser
 
 # Command → what it does. `cache ask` is the module `cache_ask`.
 COMMANDS = {
@@ -48,6 +50,8 @@ def usage(prefix: str = "") -> str:
       "",
       "`distill <command> --help` lists the flags of one command.",
       "`distill --version` prints the version.",
+      "Shell completion: pip install argcomplete, then"
+      ' eval "$(register-python-argcomplete distill)"',
     ]
   )
 
@@ -104,6 +108,27 @@ def _unknown(name: str) -> errors.UserError:
   )
 
 
+def complete() -> None:
+  """Writes completions of the command line that argcomplete gives, and exits.
+
+  The parser of a command that stands in the line completes its flags.
+  """
+  line = os.environ["COMP_LINE"][: int(os.environ["COMP_POINT"])]
+  words = f"{line}.".split()[1:-1]  # Without the one that is being typed.
+  size = next((n for n in (2, 1) if " ".join(words[:n]) in COMMANDS), 0)
+  if size:
+    os.environ["_ARGCOMPLETE"] = str(size + 1)
+    dispatch(words[:size])
+  parser = Parser("distill")
+  prefix = "cache " if words == ["cache"] else ""
+  names = [n.removeprefix(prefix) for n in COMMANDS if n.startswith(prefix)]
+  os.environ["_ARGCOMPLETE"] = str(len(words) + 1)
+  parser.add_argument("command", choices=[n.partition(" ")[0] for n in names])
+  parser.complete()
+
+
 def main() -> None:
   """Entry point of the `distill` script."""
+  if "_ARGCOMPLETE" in os.environ:
+    complete()
   sys.exit(errors.run_command(dispatch))

@@ -2,10 +2,14 @@
 
 import argparse
 import itertools
+import os
+import pathlib
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from distill import errors
+
+_GIN_CONFIGS = pathlib.Path(__file__).parent.parent / "gin_configs"
 
 
 class Parser(argparse.ArgumentParser):
@@ -48,6 +52,7 @@ class Parser(argparse.ArgumentParser):
     Raises:
       UserError: A flag is unknown; the nearest one is named.
     """
+    self.complete()
     known = [*self._option_string_actions, *others]
     prefixes = tuple(name for name in others if name.endswith("."))
     for word in itertools.takewhile(lambda word: word != "--", argv):
@@ -58,6 +63,25 @@ class Parser(argparse.ArgumentParser):
         and not (prefixes and name.startswith(prefixes))
       ):
         raise errors.unknown("flag", name, known, f"run `{self.prog} --help`")
+
+  def complete(self) -> None:
+    """Writes completions for the shell and exits, if argcomplete asks."""
+    if "_ARGCOMPLETE" not in os.environ:
+      return
+    import argcomplete
+
+    files = argcomplete.FilesCompleter()
+
+    def values(prefix: str, action: argparse.Action, **rest: Any) -> list[str]:
+      found = list(files(prefix, action=action, **rest))
+      if action.dest == "gin_file":
+        shipped = _GIN_CONFIGS.glob("[eg]*/*.gin")  # experiments and grids
+        found += [p.relative_to(_GIN_CONFIGS).as_posix() for p in shipped]
+      return found
+
+    argcomplete.autocomplete(
+      self, always_complete_options="long", default_completer=values
+    )
 
   def common_flags(self, split: bool = True) -> None:
     """Adds the flags that name a family, a split and the user's modules."""

@@ -1,6 +1,7 @@
 """The dispatcher, as a user types it."""
 
 import importlib.util
+import os
 import subprocess
 import sys
 
@@ -17,6 +18,38 @@ def run(*argv):
     text=True,
     check=False,
   )
+
+
+@pytest.mark.parametrize(
+  ("line", "found", "not_found"),
+  [
+    ("distill ", {"train", "cache", "compare"}, {"ask"}),
+    ("distill cache ", {"ask", "journal"}, {"train"}),
+    ("distill cache ask --tea", {"--teacher"}, {"--task"}),
+    ("distill train --gin_f", {"--gin_file"}, {"--gin_bindings"}),
+    ("distill compare --gin_file grids/de", {"grids/demo.gin"}, set()),
+  ],
+)
+def test_a_shell_completes_commands_flags_and_gin_files(
+  line, found, not_found, tmp_path
+):
+  pytest.importorskip("argcomplete")
+  written = tmp_path / "completions"
+  subprocess.run(
+    [sys.executable, "-c", "from distill import cli; cli.main()"],
+    env={
+      **os.environ,
+      "_ARGCOMPLETE": "1",
+      "_ARGCOMPLETE_IFS": "\n",
+      "_ARGCOMPLETE_STDOUT_FILENAME": str(written),
+      "COMP_LINE": line,
+      "COMP_POINT": str(len(line)),
+    },
+    check=True,
+  )
+  names = {name.strip() for name in written.read_text().split("\n")}
+  assert found <= names
+  assert not not_found & names
 
 
 def test_help_lists_every_command():
