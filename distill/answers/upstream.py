@@ -12,9 +12,9 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from distill import errors
 from distill.answers import expressions
 from distill.answers.completions import ParsedCompletion
-from distill.errors import UserError
 
 # Upstream has no bound; its completions end after 256 tokens.
 _LONGEST_TEXT = 20_000
@@ -191,11 +191,9 @@ for _data, (_read, _equal) in _DATASETS.items():
 
 def find_parser(name: str) -> Parser:
   """Returns a published system's parser; raises UserError for another name."""
-  if name in PARSERS:
-    return PARSERS[name]
-  raise UserError(
-    f"There is no parser '{name}'.", expected="one of " + ", ".join(PARSERS)
-  )
+  if name not in PARSERS:
+    raise errors.unknown("parser", name, PARSERS)
+  return PARSERS[name]
 
 
 # These are answer rules for `rules=` of a family whose published rule is

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from distill.errors import UserError, printable
+from distill import errors
+from distill.errors import printable
 from distill.teacher import http
 from distill.teacher.interface import Request, Response
 from distill.teacher.openai_replies import (
@@ -58,15 +59,12 @@ class OpenAITeacher:
 
   def __post_init__(self) -> None:
     if not self.model:
-      raise UserError(
+      raise errors.UserError(
         "No model is given.",
         expected="--model=NAME, as the server at --base_url knows it",
       )
     if self.endpoint not in _PATHS:
-      raise UserError(
-        f"There is no endpoint '{self.endpoint}'.",
-        expected="chat or completion",
-      )
+      raise errors.unknown("endpoint", self.endpoint, _PATHS)
     if not self.api_key_env and self.base_url.rstrip("/") == OPENAI_URL:
       self.api_key_env = "OPENAI_API_KEY"
     self.client = http.Client(self.base_url, self.api_key_env)
@@ -194,14 +192,14 @@ def _read_extra_body(text: str) -> dict[str, Any]:
   except (ValueError, RecursionError):
     found = None
   if not isinstance(found, dict):
-    raise UserError(
+    raise errors.UserError(
       "--extra_body is not a JSON object.",
       expected="""such as --extra_body='{"reasoning_effort": "low"}'""",
       found=printable(text),
     )
   fixed = [name for name in _FIXED if name in found]
   if fixed:
-    raise UserError(
+    raise errors.UserError(
       f"--extra_body must not set '{fixed[0]}'.",
       expected="fields other than " + ", ".join(_FIXED),
       found=printable(text),

@@ -6,8 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from distill.answers import upstream
 from distill.answers.completions import FORMS, parse_completion
-from distill.answers.rules import ChoiceAnswer, NumberAnswer, TextAnswer
+from distill.answers.rules import (
+  ChoiceAnswer,
+  ExpressionAnswer,
+  ListedChoiceAnswer,
+  NumberAnswer,
+  TextAnswer,
+)
 from distill.answers.upstream import PARSERS, find_parser
 from distill.errors import UserError
 
@@ -142,3 +149,35 @@ def test_no_text_takes_long(text):
 
     # The best of three: a collection of garbage may fall into one.
     assert min(seconds() for _ in range(3)) < 0.02, name
+
+
+def right(rule, said, gold):
+  answer = rule.parse(said)
+  return answer is not None and rule.equal(answer, gold)
+
+
+@pytest.mark.parametrize(
+  "theirs, ours, said, gold, verdicts",
+  [
+    # Exact text, case and all.
+    ("dss cqa", ListedChoiceAnswer(), "French fries", "french fries", (0, 1)),
+    ("dss cqa", ListedChoiceAnswer(), "bank", "bank", (1, 1)),
+    # Floats compared without a tolerance.
+    ("dss svamp", ExpressionAnswer(), "0.1 + 0.2", "( 0.3 )", (0, 1)),
+    ("dss svamp", ExpressionAnswer(), "( 4 / 2 )", "( 1 + 1 )", (1, 1)),
+    # Digits as text for two sets, numbers for the others.
+    ("cot multiarith", NumberAnswer(), "70.00", "70", (0, 1)),
+    ("cot single_eq", NumberAnswer(), "70.00", "70", (1, 1)),
+    ("cot gsm8k", NumberAnswer(), "$1,000", "1,000", (1, 1)),
+    # Any capital letter, also within a word.
+    ("cot aqua", ChoiceAnswer(tuple("ABCDE")), "Certainly (A)", "C", (1, 0)),
+    ("cot aqua", ChoiceAnswer(tuple("ABCDE")), "(b)", "B", (0, 1)),
+    ("cot aqua", ChoiceAnswer(tuple("ABCDE")), "B", "B", (1, 1)),
+  ],
+)
+def test_published_rules_and_ours(theirs, ours, said, gold, verdicts):
+  paper, data = theirs.split()
+  make = {"dss": upstream.step_by_step, "cot": upstream.fine_tune_cot}[paper]
+  rule = make(data)["upstream"]
+  assert (right(rule, said, gold), right(ours, said, gold)) == verdicts
+  assert not right(rule, "", gold)

@@ -222,7 +222,7 @@ def test_an_interrupt_stops_the_judge_too(start_server, tmp_path):
   run.send_signal(signal.SIGINT)
   _, said = run.communicate(timeout=60)
   assert "interrupted: by SIGINT" in said
-  # What was under way is waited for; as many may just have been sent.
+  # Requests in flight are waited for; as many may just have been sent.
   assert server.stats()["requests"] <= sent + 4
   assert not (tmp_path / "failed.jsonl").exists()
 

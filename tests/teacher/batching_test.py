@@ -158,7 +158,7 @@ def test_an_empty_answer_in_a_batch_is_a_failure(server, tmp_path):
     for _ in range(2):
       failed = collecting.ask_all(QUESTIONS, collection, "failed.jsonl")
       assert 0 < failed.total() < 20
-  # The second run asks for these alone.
+  # The second run requests only these.
   assert server.stats()["requests"] == 20 + failed.total()
 
 

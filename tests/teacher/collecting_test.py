@@ -308,7 +308,7 @@ def test_the_journal_command(run, server, tmp_path, capsys):
     (["--base_url=http://me:pass@host/v1"], "more than an address"),
     (["--api_key_env=sk-123abc"], "never a key"),
     (["--api_key_env=NOT_SET"], "NOT_SET"),
-    (["--endpoint=responses"], "chat or completion"),
+    (["--endpoint=responses"], "chat, completion"),
     (["--fraction=0"], "--fraction above 0"),
     (["--top_p=2"], "at most 1"),
     (["--samples=0"], "--samples"),

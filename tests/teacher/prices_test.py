@@ -60,7 +60,7 @@ def test_both_flags_of_a_price_are_needed(pair):
 
 
 def test_an_empty_purse_does_not_wait():
-  # Sums of floats leave a residue, which looked like a request under way.
+  # Sums of floats leave a residue, which looked like a request in flight.
   async def spend():
     purse = prices.Purse(50.0)
     rng = random.Random(0)

@@ -1,1 +1,1 @@
-"""The built-in teacher: solves procedural questions from the prompt alone."""
+"""The built-in teacher: solves procedural questions from the prompt only."""
