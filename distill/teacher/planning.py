@@ -10,26 +10,11 @@ from distill.teacher.collecting import Collection
 from distill.teacher.interface import AskingError, Request, Response
 from distill.teacher.prices import dollars
 
-# Characters a token: of dense text, English, and very plain text.
-_DENSE, _USUAL, _PLAIN = 2.5, 4.0, 5.5
+# Characters for each token: of very plain text, of English, of dense text.
+_CHARACTERS = (5.5, 4.0, 2.5)
+# The share of `max_tokens` that a completion has: least, expected, most.
+_SHARES = (0.1, 0.4, 1.0)
 _BAR = 40
-
-
-@dataclass
-class Estimate:
-  """Tokens of the requests to send: the least, the expected, the most."""
-
-  prompt: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
-  completion: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
-
-  def add(self, request: Request) -> int:
-    """Adds a request; returns the expected tokens of its prompt."""
-    length = len(request.prompt)
-    for index, characters in enumerate((_PLAIN, _USUAL, _DENSE)):
-      self.prompt[index] += length / characters
-    for index, share in enumerate((0.1, 0.4, 1.0)):
-      self.completion[index] += share * request.max_tokens
-    return round(length / _USUAL)
 
 
 @dataclass
@@ -41,7 +26,8 @@ class Plan:
     requests: Requests to send, identical ones counted once.
     repeated: Requests that are identical to another.
     cached: Requests whose response the journal has.
-    estimate: Tokens of the requests to send.
+    characters: Characters in the prompts of the requests to send.
+    max_tokens: The most tokens in their completions.
     histogram: Requests by the power of two that their prompt's tokens reach.
   """
 
@@ -49,10 +35,19 @@ class Plan:
   requests: int = 0
   repeated: int = 0
   cached: int = 0
-  estimate: Estimate = field(default_factory=Estimate)
+  characters: int = 0
+  max_tokens: int = 0
   histogram: collections.Counter[int] = field(
     default_factory=collections.Counter
   )
+
+  def add(self, request: Request) -> None:
+    """Adds a request to send."""
+    self.requests += 1
+    self.characters += len(request.prompt)
+    self.max_tokens += request.max_tokens
+    tokens = round(len(request.prompt) / _CHARACTERS[1])
+    self.histogram[tokens.bit_length()] += 1
 
 
 def make_plan(questions: Sequence[Question], collection: Collection) -> Plan:
@@ -75,14 +70,12 @@ async def _make_plan(
     elif found is not None:
       plan.cached += 1
     else:
-      plan.requests += 1
-      tokens = plan.estimate.add(request)
-      plan.histogram[tokens.bit_length()] += 1
+      plan.add(request)
     seen.add(short)
     if isinstance(found, AskingError):
       raise found
     # Text of the expected length leads to the style's next step.
-    words = "word " * round(0.4 * request.max_tokens)
+    words = "word " * round(_SHARES[1] * request.max_tokens)
     return found or Response(words, "stop", 0, 0)
 
   for question in questions:
@@ -96,7 +89,8 @@ async def _make_plan(
 
 def report(plan: Plan, collection: Collection) -> str:
   """Returns a plan as text."""
-  prompt, completion = plan.estimate.prompt, plan.estimate.completion
+  prompt = [plan.characters / each for each in _CHARACTERS]
+  completion = [plan.max_tokens * share for share in _SHARES]
   price = collection.price
   costs = [
     price.cost(read, written) if price else None
