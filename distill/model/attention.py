@@ -1,7 +1,8 @@
-"""T5's attention: relative position bias, masks, heads.
+"""T5's attention, with its masks and its relative position bias.
 
-Shapes in names: B batch, H heads, Q and K query and key positions, D width of
-a head. Keys and values are heads-first, so that a cache is read as it lies.
+Suffixes of names are shapes: B batch, H heads, Q and K query and key positions,
+D width of a head. In keys and values, the heads come before the length, so that
+a cache is read without a transpose.
 """
 
 import functools
@@ -17,12 +18,12 @@ from distill.model.config import T5Config
 
 NUM_BUCKETS = 32
 MAX_DISTANCE = 128
-# T5X's bias of a masked position; finite, so that an all-masked row is no NaN.
+# T5X's bias of a masked position. It is finite to avoid NaN in masked rows.
 _MASKED = -1e10
 
 
 class KeysValues(NamedTuple):
-  """What is attended to: two arrays [batch, heads, length, head_dim]."""
+  """Keys and values, each [batch, heads, length, head_dim]."""
 
   keys: jax.Array
   values: jax.Array
@@ -33,8 +34,8 @@ def position_buckets(
 ) -> np.ndarray:
   """Returns T5's bucket of each relative position (key minus query).
 
-  Half of the buckets hold one distance each; the others grow by a constant
-  factor up to `MAX_DISTANCE`, and the last holds everything beyond.
+  Half of the buckets have one distance each. The others grow by a constant
+  factor up to `MAX_DISTANCE`. The last has all greater distances.
   """
   count = NUM_BUCKETS
   first = np.zeros_like(relative)
@@ -52,7 +53,7 @@ def position_buckets(
 
 
 class RelativePositionBias(nn.Module):
-  """A learnt bias of attention logits for each head and distance bucket."""
+  """A learned bias of attention logits for each head and bucket."""
 
   num_heads: int
   bidirectional: bool
@@ -71,8 +72,8 @@ class RelativePositionBias(nn.Module):
     """Returns the biases [1, heads, length, length] of whole sequences."""
     bias = self._by_relative_position(length)
     width = bias.shape[-1]
-    # Rows one longer than read shift by one each: out[q, j] = bias[j - q].
-    # That needs no gather, whose gradient would be a slow scatter.
+    # Padding each row by one shifts row q by q: out[q, j] = bias[j - q]. The
+    # gradient of a gather would be a slow scatter.
     rows = jnp.broadcast_to(bias[:, None], (self.num_heads, length, width))
     flat = jnp.pad(rows, ((0, 0), (0, 0), (0, 1))).reshape(self.num_heads, -1)
     skewed = flat[:, : length * width].reshape(self.num_heads, length, width)
@@ -87,32 +88,32 @@ class RelativePositionBias(nn.Module):
     ]
 
   def _by_relative_position(self, length: int) -> jax.Array:
-    """Returns [heads, 2·length - 1], from the key farthest back onwards."""
+    """Returns [heads, 2·length - 1] by relative position, ascending."""
     relative = np.arange(1 - length, length)
     buckets = position_buckets(relative, bidirectional=self.bidirectional)
     return jnp.take(self.rel_embedding, buckets, axis=1)
 
 
 def key_mask(tokens: jax.Array) -> jax.Array:
-  """Returns [batch, 1, 1, length]: which keys are no padding."""
+  """Returns [batch, 1, 1, length], False for keys that are padding."""
   return (tokens > 0)[:, None, None, :]
 
 
 def causal_mask(length: int) -> jax.Array:
-  """Returns [1, 1, length, length]: which keys are not after the query."""
+  """Returns [1, 1, length, length], False for keys after the query."""
   return jnp.tril(jnp.ones((length, length), jnp.bool_))[None, None]
 
 
 def segment_mask(query_ids: jax.Array, key_ids: jax.Array) -> jax.Array:
-  """Returns [batch, 1, Q, K]: which keys are of the query's packed example."""
+  """Returns [batch, 1, Q, K], True for keys of the query's example."""
   return (query_ids[:, :, None] == key_ids[:, None, :])[:, None]
 
 
 class Attention(nn.Module):
   """Multi-head attention with T5's unscaled logits.
 
-  The factor 1/√head_dim is in the query's initialiser, which under Adafactor
-  is the same.
+  The query's initialiser has the factor 1/√head_dim instead, which is
+  equivalent with Adafactor.
   """
 
   config: T5Config
@@ -141,7 +142,7 @@ class Attention(nn.Module):
     self.dropout = layers.dropout(cfg)
 
   def keys_values(self, inputs: jax.Array) -> KeysValues:
-    """Projects [batch, length, embed] to what queries attend to."""
+    """Projects [batch, length, embed] to keys and values."""
     return KeysValues(
       self._split_heads(self.key(inputs)), self._split_heads(self.value(inputs))
     )
@@ -157,7 +158,8 @@ class Attention(nn.Module):
   ) -> jax.Array:
     """Attends from `inputs` [batch, Q, embed] and returns that shape.
 
-    `mask` (True where seen) and `bias` broadcast to [batch, heads, Q, K].
+    `mask` (False for hidden keys) and `bias` broadcast to
+    [batch, heads, Q, K].
     """
     cfg = self.config
     query_BxHxQxD = self._split_heads(self.query(inputs))

@@ -1,4 +1,7 @@
-"""The shape of a T5 network, with T5X's field names and no JAX."""
+"""The configuration of a T5 network, with T5X's field names.
+
+This module does not import JAX.
+"""
 
 import dataclasses
 
@@ -6,7 +9,7 @@ from distill import errors
 from distill.annotations import PositiveInt
 
 DTYPES = ("float32", "bfloat16")
-# Names of functions in flax.linen; 'linear' is the ungated branch.
+# Names of functions in flax.linen, and 'linear', the identity.
 ACTIVATIONS = ("linear", "relu", "gelu", "silu", "swish", "tanh", "sigmoid")
 
 _COUNTS = (
@@ -25,26 +28,27 @@ class T5Config:
   """Hyperparameters of an encoder-decoder T5.
 
   Attributes:
-    vocab_size: Rows of the embedding; a little above the vocabulary's size is
-      usual, so that it divides by the devices.
-    dtype: Of the computation, 'float32' or 'bfloat16'. Parameters, softmax and
-      output logits are float32.
-    emb_dim: Width of the residual stream.
-    num_heads: Attention heads.
-    num_encoder_layers: Layers of the encoder.
-    num_decoder_layers: Layers of the decoder.
-    head_dim: Width of one head; heads need not tile `emb_dim`.
-    mlp_dim: Width of the feed-forward layer.
-    mlp_activations: One branch each, multiplied: ('gelu', 'linear') is T5.1.1,
-      ('relu',) is T5.1.0.
-    dropout_rate: Probability that a unit is dropped in training.
-    logits_via_embedding: Whether the embedding is the output layer too, as in
+    vocab_size: The number of rows of the embedding. It is usually rounded up
+      from the vocabulary's size, so that it divides by the number of devices.
+    dtype: The type of the computation, 'float32' or 'bfloat16'. Parameters,
+      softmax and output logits are float32.
+    emb_dim: The width of the residual stream.
+    num_heads: The number of attention heads.
+    num_encoder_layers: The number of layers of the encoder.
+    num_decoder_layers: The number of layers of the decoder.
+    head_dim: The width of one head; `num_heads * head_dim` may differ from
+      `emb_dim`.
+    mlp_dim: The width of the feed-forward layer.
+    mlp_activations: The activations of the branches, which are multiplied:
+      ('gelu', 'linear') in T5.1.1, ('relu',) in T5.1.0.
+    dropout_rate: The probability that a unit is dropped in training.
+    logits_via_embedding: Whether the embedding is also the output layer, as in
       T5.1.0.
     float32_attention_logits: Whether attention logits and their softmax are
       float32 under bfloat16. T5X's default is False.
 
   Raises:
-    UserError: A field has a value that no network can be built from.
+    UserError: A field has an invalid value.
   """
 
   vocab_size: PositiveInt
@@ -61,33 +65,25 @@ class T5Config:
   float32_attention_logits: bool = True
 
   def __post_init__(self) -> None:
-    for name in _COUNTS:
-      value = getattr(self, name)
-      if not isinstance(value, int) or value < 1:
-        raise _unusable(name, "a whole number of at least 1", value)
-    if self.dtype not in DTYPES:
-      raise _unusable("dtype", "one of " + ", ".join(DTYPES), self.dtype)
-    if not 0.0 <= self.dropout_rate < 1.0:
-      raise _unusable("dropout_rate", "at least 0, below 1", self.dropout_rate)
-    activations = self.mlp_activations
-    if (
-      isinstance(activations, str)
-      or not activations
-      or not set(activations) <= set(ACTIVATIONS)
-    ):
-      raise _unusable(
-        "mlp_activations",
+    names = self.mlp_activations
+    counts = {name: getattr(self, name) for name in _COUNTS}
+    checks = {
+      name: (isinstance(count, int) and count >= 1, "a whole number, 1 or more")
+      for name, count in counts.items()
+    } | {
+      "dtype": (self.dtype in DTYPES, "one of " + ", ".join(DTYPES)),
+      "dropout_rate": (0.0 <= self.dropout_rate < 1.0, "at least 0, below 1"),
+      "mlp_activations": (
+        not isinstance(names, str)
+        and bool(names)
+        and set(names) <= set(ACTIVATIONS),
         "a tuple of names out of " + ", ".join(ACTIVATIONS),
-        activations,
+      ),
+    }
+    for name, (ok, expected) in checks.items():
+      remedy = f"bind `T5Config.{name}` in the model's gin file"
+      errors.require(
+        f"T5Config.{name}", getattr(self, name), ok, expected, remedy
       )
-    # gin may hand over a list, and a configuration must be hashable.
-    object.__setattr__(self, "mlp_activations", tuple(activations))
-
-
-def _unusable(name: str, expected: str, found: object) -> errors.UserError:
-  return errors.UserError(
-    f"T5Config.{name} cannot be used.",
-    expected=expected,
-    found=repr(found),
-    remedy=f"bind `T5Config.{name}` in the model's gin file",
-  )
+    # gin may bind a list, but a configuration must be hashable.
+    object.__setattr__(self, "mlp_activations", tuple(names))

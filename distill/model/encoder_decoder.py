@@ -1,4 +1,4 @@
-"""An encoder-decoder student: its network, its loss and its predictions."""
+"""The student model: its network, its loss and its predictions."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -9,10 +9,10 @@ import jax.numpy as jnp
 
 from distill import errors
 from distill.model import losses
-from distill.model.decoder import DecodingCache
 from distill.model.decoding import Decodes, Decoding, reorder_rows
 from distill.model.network import Transformer
 from distill.model.objective import Objective
+from distill.model.stacks import DecodingCache
 
 Params = Any
 
@@ -23,12 +23,15 @@ class EncoderDecoderModel:
 
   Attributes:
     module: The network.
-    input_vocabulary: Vocabulary of the inputs; opaque here.
-    output_vocabulary: Vocabulary of the targets; opaque here.
-    z_loss: Coefficient of the z-loss in each token's loss.
-    label_smoothing: Probability spread over the wrong tokens, below 1.
-    objective: How the losses of tokens make up the loss.
-    decoding: How predictions are decoded.
+    input_vocabulary: The vocabulary of the inputs; not used here.
+    output_vocabulary: The vocabulary of the targets; not used here.
+    z_loss: The coefficient of the z-loss in each token's loss.
+    label_smoothing: The probability spread over the wrong tokens, below 1.
+    objective: The loss as a function of the losses of tokens.
+    decoding: The decoding method.
+
+  Raises:
+    UserError: `label_smoothing` is out of range.
   """
 
   module: Transformer
@@ -40,13 +43,13 @@ class EncoderDecoderModel:
   decoding: Decoding = Decoding()
 
   def __post_init__(self) -> None:
-    if not 0.0 <= self.label_smoothing < 1.0:
-      raise errors.UserError(
-        "The label smoothing is no probability.",
-        expected="at least 0, below 1",
-        found=repr(self.label_smoothing),
-        remedy="set the macro LABEL_SMOOTHING",
-      )
+    errors.require(
+      "LABEL_SMOOTHING",
+      self.label_smoothing,
+      0.0 <= self.label_smoothing < 1.0,
+      "at least 0, below 1",
+      "set the macro LABEL_SMOOTHING",
+    )
 
   def init(
     self, rng: jax.Array, batch_shapes: Mapping[str, Sequence[int]]
@@ -54,9 +57,9 @@ class EncoderDecoderModel:
     """Returns `{'params': …}` in float32, boxed with logical axis names.
 
     Args:
-      rng: Key of the random weights.
+      rng: The key of the random weights.
       batch_shapes: `(batch, length)` of each feature. The parameters do not
-        depend on them, but a mesh may want the batch to divide.
+        depend on it, but a mesh may need a batch that its devices divide.
     """
 
     def ones(feature: str) -> jax.Array:
@@ -85,13 +88,13 @@ class EncoderDecoderModel:
   ) -> tuple[jax.Array, dict[str, jax.Array]]:
     """Returns `Objective.loss` and the sums of `losses.loss_sums`.
 
-    Both add up over microbatches.
+    Both are sums over rows, so that microbatches can be added.
 
     Args:
       params: The network's parameters.
       batch: The rows of the global batch to sum over.
-      coefficients: c of these rows, [batch, length].
-      dropout_rng: Key of the dropout; None turns it off.
+      coefficients: The coefficients c of these rows, [batch, length].
+      dropout_rng: The key of the dropout; None turns it off.
     """
     logits = self._logits(params, batch, dropout_rng)
     token_losses, z_losses = self.objective.token_losses(
@@ -103,14 +106,14 @@ class EncoderDecoderModel:
     return self.objective.loss(batch, coefficients, token_losses), sums
 
   def decode_batch(self, params: Params, batch: losses.Batch) -> Decodes:
-    """Decodes as `decoding` says, encoding each input once.
+    """Decodes a batch by `decoding`; each input is encoded once.
 
     Args:
       params: The network's parameters.
-      batch: `encoder_input_tokens` [batch, length] (rows of padding are not
-        decoded), `decoder_input_tokens`, of which only the length counts, and
-        maybe `example_index` [batch], by which samples are drawn; without it
-        by the row.
+      batch: `encoder_input_tokens` [batch, length], in which rows of padding
+        are not decoded; `decoder_input_tokens`, of which only the length is
+        used; and optionally `example_index` [batch], which seeds the samples.
+        The default index is the row.
     """
     variables = {"params": params}
     inputs = batch["encoder_input_tokens"]
@@ -139,11 +142,12 @@ class EncoderDecoderModel:
   def score_batch(
     self, params: Params, batch: losses.Batch
   ) -> tuple[jax.Array, jax.Array]:
-    """Returns log-likelihoods of the targets, as T5X's `score_batch` does.
+    """Returns the log-likelihoods of the targets, as T5X's `score_batch` does.
 
-    They are sums of natural log-probabilities over the targets that are no
-    padding (float32, no z-loss, no smoothing), and how many those are: two
-    arrays [batch].
+    Returns:
+      The sum of the natural log-probabilities of each row's targets without
+      padding, [batch] float32, with no z-loss and no smoothing; and the number
+      of these targets, [batch].
     """
     logits = self._logits(params, batch)
     token_losses, _ = losses.token_losses(
@@ -159,7 +163,7 @@ class EncoderDecoderModel:
     batch: losses.Batch,
     dropout_rng: jax.Array | None = None,
   ) -> jax.Array:
-    """Returns [batch, length, vocab] of teacher forcing."""
+    """Returns the logits of teacher forcing, [batch, length, vocab]."""
     return self.module.apply(
       {"params": params},
       batch["encoder_input_tokens"],
@@ -173,5 +177,5 @@ class EncoderDecoderModel:
 
 
 def _reorder(cache: DecodingCache, chosen: jax.Array) -> DecodingCache:
-  """Returns the cache of the chosen beams; all share their inputs' part."""
+  """Returns the cache of the chosen beams, which share their input."""
   return cache._replace(own=reorder_rows(cache.own, chosen))

@@ -1,6 +1,6 @@
-"""T5's layers other than attention, with T5X's parameters and initialisers.
+"""T5's layers except attention, with T5X's parameters and initialisers.
 
-Shapes in names: B batch, L length, E embed, F mlp, V vocab.
+Suffixes of names are shapes: B batch, L length, E embed, F mlp, V vocab.
 """
 
 import functools
@@ -22,17 +22,17 @@ FAN_IN_TRUNCATED = nn.initializers.variance_scaling(
 
 
 def dropout(config: T5Config) -> nn.Dropout:
-  """Returns dropout with one mask for all positions of a sequence, as in T5."""
+  """Returns dropout with one mask for all positions of a sequence."""
   return nn.Dropout(config.dropout_rate, broadcast_dims=(-2,))
 
 
 def constrain_hidden(x_BxLxE: jax.Array) -> jax.Array:
-  """Names the axes of the residual stream for the partitioner."""
+  """Annotates the residual stream with its logical axes."""
   return nn.with_logical_constraint(x_BxLxE, ("batch", "length", "embed"))
 
 
 class Dense(nn.Module):
-  """A linear map of the last axis without bias; the kernel is [in, out]."""
+  """A linear layer without bias; the kernel is [in, out]."""
 
   features: int
   axes: tuple[str, str]
@@ -52,7 +52,7 @@ class Dense(nn.Module):
 
 
 class RMSNorm(nn.Module):
-  """T5's layer norm: scaled by the root mean square, no mean, no bias."""
+  """T5's layer norm: the root mean square, without mean and bias."""
 
   dtype: str
   epsilon: float = 1e-6
@@ -97,7 +97,7 @@ class Mlp(nn.Module):
 
 
 class Embed(nn.Module):
-  """The token embedding, shared by encoder, decoder and maybe the logits."""
+  """The token embedding of encoder, decoder and, in T5.1.0, the logits."""
 
   config: T5Config
 
@@ -113,7 +113,7 @@ class Embed(nn.Module):
     )
 
   def __call__(self, tokens_BxL: jax.Array) -> jax.Array:
-    """Returns [batch, length, embed] in the computation's dtype."""
+    """Returns [batch, length, embed] in `config.dtype`."""
     table_VxE = self.embedding.astype(self.config.dtype)
     if jax.default_backend() == "tpu":
       # A matrix product splits over a sharded vocabulary; a gather does not.
@@ -126,6 +126,6 @@ class Embed(nn.Module):
     return constrain_hidden(x_BxLxE)
 
   def attend(self, x_BxLxE: jax.Array) -> jax.Array:
-    """Returns float32 logits [batch, length, vocab] over the table's rows."""
+    """Returns float32 logits [batch, length, vocab]."""
     logits = jnp.dot(x_BxLxE.astype(jnp.float32), self.embedding.T)
     return logits / jnp.sqrt(self.config.emb_dim)

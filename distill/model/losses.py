@@ -1,13 +1,13 @@
 """The paper's loss: a weighted sum of the mean losses of groups of tokens.
 
 "Distilling step-by-step" (section 3.2) adds a label loss and a rationale loss.
-Here each target token carries a group g, and
+Here each target token has a group g, and
 
   loss = Σ_g w_g · mean of ℓ over the group's tokens in the global batch,
 
-which is Σ_i c_i · ℓ_i with coefficients c_i that depend on the batch alone.
-Computed once from the global batch, they let the sum be split over devices and
-microbatches without changing the loss.
+which is Σ_i c_i · ℓ_i. The coefficients c_i depend only on the batch. They are
+computed once from the global batch, so that the sum can be split over devices
+and microbatches without a change of the loss.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ NORMALIZATIONS = ("token", "sequence")
 
 
 def token_weights(batch: Batch) -> jax.Array:
-  """Returns m [batch, length] float32: which targets count, and how much."""
+  """Returns the weights m of the targets, [batch, length] float32."""
   weights = batch.get("decoder_loss_weights")
   if weights is None:
     weights = batch["decoder_target_tokens"] > 0
@@ -32,7 +32,7 @@ def token_weights(batch: Batch) -> jax.Array:
 
 
 def token_groups(batch: Batch) -> jax.Array:
-  """Returns g [batch, length] int32; 0 where the data names no groups."""
+  """Returns the groups g [batch, length] int32; 0 if the batch has none."""
   groups = batch.get("decoder_loss_groups")
   if groups is None:
     groups = jnp.zeros_like(batch["decoder_target_tokens"])
@@ -47,10 +47,10 @@ def token_coefficients(
   """Returns c [batch, length] float32 of `loss = Σ_i c_i · ℓ_i`.
 
   With 'token', c_i = w_g · m_i / N_g, where N_g is the sum of m over group g of
-  the global batch. With 'sequence', every sequence of the group weighs the
-  same: its tokens' m are divided by their sum first. In a packed row,
-  `decoder_segment_ids` tells its sequences apart. A group that is absent, or
-  beyond `group_weights`, contributes 0.
+  the global batch. With 'sequence', every sequence of the group has the same
+  weight: the m of its tokens are first divided by their sum. In a packed row,
+  `decoder_segment_ids` separates the sequences. A group that is absent or has
+  no weight contributes 0.
   """
   weights, groups = token_weights(batch), token_groups(batch)
   coefficients = jnp.zeros_like(weights)
@@ -68,7 +68,7 @@ def token_losses(
   z_loss: float = 0.0,
   label_smoothing: float = 0.0,
 ) -> tuple[jax.Array, jax.Array]:
-  """Returns the loss of each token and the z-loss within it.
+  """Returns the loss of each token and the z-loss that it includes.
 
   As in T5X: cross-entropy against targets smoothed to 1 - s and s / (V - 1),
   less the smoothed targets' entropy, so that a perfect prediction costs 0, plus
@@ -77,16 +77,16 @@ def token_losses(
   Args:
     logits: [batch, length, vocab], float32.
     targets: [batch, length].
-    z_loss: Coefficient of the z-loss.
-    label_smoothing: s.
+    z_loss: The coefficient of the z-loss.
+    label_smoothing: The probability s of the wrong tokens.
 
   Returns:
-    Two arrays [batch, length], the second being part of the first.
+    Two arrays [batch, length]. The first includes the second.
   """
   vocab_size = logits.shape[-1]
   log_z = jax.nn.logsumexp(logits, axis=-1)
   log_probs = logits - log_z[..., None]
-  # A comparison fuses, and splits over a sharded vocabulary; a gather does not.
+  # A comparison fuses and splits over a sharded vocabulary; a gather does not.
   is_target = targets[..., None] == jnp.arange(vocab_size)
   on, off = 1.0 - label_smoothing, label_smoothing / max(vocab_size - 1, 1)
   losses = -jnp.sum(jnp.where(is_target, on, off) * log_probs, axis=-1)
@@ -98,8 +98,8 @@ def token_losses(
 def unlikelihood_losses(logits: jax.Array, targets: jax.Array) -> jax.Array:
   """Returns -log(1 - p) of each target [batch, length].
 
-  Welleck et al. 2020, equation 3, from the logits of the other tokens: finite
-  where p is 1 in floating point.
+  This is equation 3 of Welleck et al. 2020. It is computed from the logits of
+  the other tokens, so that it is finite if p rounds to 1.
   """
   is_target = targets[..., None] == jnp.arange(logits.shape[-1])
   others = jnp.where(is_target, -jnp.inf, logits)
@@ -107,13 +107,13 @@ def unlikelihood_losses(logits: jax.Array, targets: jax.Array) -> jax.Array:
 
 
 def pair_coefficients(batch: Batch) -> jax.Array:
-  """Returns c [batch, length]: the mean over a row, then over the examples.
+  """Returns c [batch, length] of the mean over a row, then over examples.
 
-  Rows 2i and 2i + 1 are the label and the rationale of example i. Those
-  without a label are no examples; a row of padding has no coefficients.
+  Rows 2i and 2i + 1 are the label and the rationale of example i. A pair
+  without a label is no example. The coefficients of padding are 0.
 
   Raises:
-    UserError: The rows are no pairs.
+    UserError: The rows are not pairs.
   """
   if len(batch["decoder_target_tokens"]) % 2 or "decoder_segment_ids" in batch:
     raise errors.UserError(
@@ -130,8 +130,9 @@ def pair_coefficients(batch: Batch) -> jax.Array:
 def pair_weights(batch: Batch, each: jax.Array) -> jax.Array:
   """Returns α_i for row 2i and 1 - α_i for row 2i + 1, [batch] float32.
 
-  α_i = clip(tanh(CE_i / 10), 0.2, 0.7) of the label's mean loss CE_i, taken as
-  a constant: the fork of the paper's code by KaiKai weighs examples so.
+  α_i = clip(tanh(CE_i / 10), 0.2, 0.7), where CE_i is the label's mean loss,
+  without a gradient. The weights are those of KaiKai's fork of the paper's
+  code.
 
   Args:
     batch: Pairs of rows, see `pair_coefficients`.
@@ -152,9 +153,10 @@ def loss_sums(
 ) -> dict[str, jax.Array]:
   """Returns float32 sums over the target tokens, for metrics.
 
-  They are weighted by m and add up over microbatches. `tokens`, `correct` and
-  `z_loss` are of all tokens; `loss/<g>`, `correct/<g>` and `tokens/<g>` of the
-  groups 0 to `num_groups` - 1: a mean is one sum divided by its tokens.
+  The sums are weighted by m, and can be added over microbatches. `tokens`,
+  `correct` and `z_loss` are sums over all tokens. `loss/<g>`, `correct/<g>` and
+  `tokens/<g>` are sums over group g, from 0 to `num_groups` - 1. A mean is a
+  sum divided by its number of tokens.
   """
   weights, groups = token_weights(batch), token_groups(batch)
   hits = jnp.argmax(logits, axis=-1) == batch["decoder_target_tokens"]
@@ -187,5 +189,5 @@ def _sequence_sums(shares: jax.Array, batch: Batch) -> jax.Array:
 
 
 def _divide(a: jax.Array, b: jax.Array) -> jax.Array:
-  """Returns a / b, and 0 where there is nothing to divide by."""
+  """Returns a / b, and 0 where b is 0."""
   return jnp.where(b > 0, a / jnp.where(b > 0, b, 1.0), 0.0)

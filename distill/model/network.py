@@ -1,7 +1,7 @@
 """The T5 encoder-decoder, with T5X's parameter names and shapes.
 
-Packed rows need segment ids alone: T5 has only relative distances, which are
-the same in a packed row as in the sequence by itself.
+A packed row needs segment ids, but no positions. T5 uses only relative
+distances, and packing does not change them.
 """
 
 import jax
@@ -11,12 +11,11 @@ from flax import linen as nn
 from distill.model import attention, layers
 from distill.model.attention import KeysValues
 from distill.model.config import T5Config
-from distill.model.decoder import Decoder, DecodingCache
-from distill.model.encoder import Encoder
+from distill.model.stacks import Decoder, DecodingCache, Encoder
 
 
 class Transformer(nn.Module):
-  """A T5: call it for training, or encode once and decode step by step."""
+  """A T5: called for training, and stepwise for decoding."""
 
   config: T5Config
 
@@ -41,8 +40,8 @@ class Transformer(nn.Module):
     """Returns float32 logits [batch, targets length, vocab].
 
     All arguments are [batch, length] of the inputs or the targets; 0 is
-    padding. Targets serve only to mask padding. The positions of packed
-    examples are taken for T5X's signature: relative distances do not need them.
+    padding. The targets are used only to mask padding. The positions are not
+    used; they are arguments of T5X's signature.
     """
     del encoder_positions, decoder_positions
     encoded = self.encode(
@@ -112,8 +111,8 @@ class Transformer(nn.Module):
   ) -> tuple[jax.Array, DecodingCache]:
     """Returns float32 logits [batch, vocab] after `tokens` [batch].
 
-    `position` is how many tokens stand before them; the cache that comes back
-    holds them too.
+    `position` is the number of tokens before them. The returned cache includes
+    them.
     """
     x = self.token_embedder(tokens[:, None])
     hidden, cache = self.decoder.step(x, cache, position)

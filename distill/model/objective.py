@@ -1,7 +1,7 @@
-"""What a student minimises, the same on both engines.
+"""The loss that both engines minimise.
 
-It turns the functions of `losses` into one sum over tokens, whose weights may
-change with the step, or with how well an example is known.
+It is a weighted sum over tokens of the functions of `losses`. The weights may
+depend on the step, or on the label loss of each example.
 """
 
 import dataclasses
@@ -19,14 +19,18 @@ class Objective:
   """The loss of a batch.
 
   Attributes:
-    group_weights: w_g of each loss group, by its number; a group beyond them
-      weighs nothing.
+    group_weights: The weight w_g of each loss group by its number. Other groups
+      have weight 0.
     normalization: 'token' or 'sequence', see `losses.token_coefficients`.
-    final_group_weights: What w_g reach, by a straight line, at step `steps`
-      and keep; None leaves them as they are.
-    steps: See there.
-    per_example: Whether each pair of rows, a label's and its rationale's, has
-      an α of its own, see `losses.pair_weights`; w_g then count for nothing.
+    final_group_weights: The weights from step `steps` on. Before that step, the
+      weights are interpolated linearly. None keeps `group_weights`.
+    steps: The step at which `final_group_weights` are reached; None without a
+      schedule.
+    per_example: Whether each pair of rows, a label and its rationale, has its
+      own α, see `losses.pair_weights`. The group weights are then not used.
+
+  Raises:
+    UserError: A value is out of range, or the options exclude each other.
   """
 
   group_weights: tuple[float, ...] = (1.0, 1.0, 1.0, 0.0)
@@ -36,13 +40,13 @@ class Objective:
   per_example: bool = False
 
   def __post_init__(self) -> None:
-    if self.normalization not in losses.NORMALIZATIONS:
-      raise errors.UserError(
-        "The loss cannot be normalised so.",
-        expected="one of " + ", ".join(losses.NORMALIZATIONS),
-        found=repr(self.normalization),
-        remedy="set the macro LOSS_NORMALIZATION",
-      )
+    errors.require(
+      "LOSS_NORMALIZATION",
+      self.normalization,
+      self.normalization in losses.NORMALIZATIONS,
+      "one of " + ", ".join(losses.NORMALIZATIONS),
+      "set the macro LOSS_NORMALIZATION",
+    )
     if (self.final_group_weights is None) != (self.steps is None) or (
       self.steps is not None and not self.steps > 0
     ):
@@ -63,12 +67,12 @@ class Objective:
 
   @property
   def rows_together(self) -> int:
-    """How many neighbouring rows must stay in one microbatch."""
+    """The number of adjacent rows that a microbatch must not split."""
     return 2 if self.per_example else 1
 
   @property
   def groups_apart(self) -> dict[int, str]:
-    """Names of the groups that the loss does not merely pool, by number."""
+    """The names of the groups that the loss weights separately, by number."""
     pooled = self.group_weights[1:3] == (1.0, 1.0)
     unlikely = any(self.group_weights[loss_groups.UNLIKELIHOOD :])
     return {
@@ -80,7 +84,7 @@ class Objective:
   def coefficients(
     self, batch: losses.Batch, step: jax.Array | int = 0
   ) -> jax.Array:
-    """Returns c [batch, length]; `batch` is the global one."""
+    """Returns the coefficients c [batch, length] of a global batch."""
     if self.per_example:
       return losses.pair_coefficients(batch)
     weights: tuple[float | jax.Array, ...] = self.group_weights
@@ -97,9 +101,9 @@ class Objective:
     z_loss: float,
     label_smoothing: float,
   ) -> tuple[jax.Array, jax.Array]:
-    """Returns `losses.token_losses`, group 3's by unlikelihood.
+    """Returns `losses.token_losses`, with the unlikelihood loss for group 3.
 
-    Unlikelihood is not smoothed, but has the z-loss.
+    The unlikelihood loss has the z-loss, but no label smoothing.
     """
     targets = batch["decoder_target_tokens"]
     each, z_losses = losses.token_losses(
@@ -114,14 +118,14 @@ class Objective:
   def loss(
     self, batch: losses.Batch, coefficients: jax.Array, each: jax.Array
   ) -> jax.Array:
-    """Returns Σ c_i · ℓ_i, or with α of its own Σ c_i · α(i) · ℓ_i.
+    """Returns Σ c_i · ℓ_i, or Σ c_i · α(i) · ℓ_i with `per_example`.
 
-    It adds up over microbatches that keep `rows_together`.
+    Microbatches can be added if they keep `rows_together`.
 
     Args:
       batch: The rows of the global batch to sum over.
-      coefficients: c of these rows, [batch, length].
-      each: ℓ of these rows, from `token_losses`.
+      coefficients: The coefficients c of these rows, [batch, length].
+      each: The losses ℓ of these rows, from `token_losses`.
     """
     if self.per_example:
       each = losses.pair_weights(batch, each)[:, None] * each

@@ -1,9 +1,13 @@
-"""Ways of decoding, with a step function and its cache: no network here."""
+"""Decoding methods, for any step function with a cache."""
 
 from distill.model.decoding.beams import UNFILLED, beam_decode
 from distill.model.decoding.method import Decoding
-from distill.model.decoding.sampling import greedy_decode, sample_decode
-from distill.model.decoding.steps import Decodes, reorder_rows
+from distill.model.decoding.sampling import (
+  Decodes,
+  greedy_decode,
+  reorder_rows,
+  sample_decode,
+)
 
 __all__ = [
   "UNFILLED",

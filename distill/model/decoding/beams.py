@@ -1,9 +1,9 @@
-"""Beam search with T5X's semantics: its penalty, its ends, its ties.
+"""Beam search with T5X's penalty, ends and ties.
 
-A step looks at the 2·num_decodes best continuations of the live beams. Those
-that end compete, by penalised score, for the num_decodes finished places; the
-best of the others live on. The search stops when no live beam can overtake the
-worst finished one, even with the largest penalty that it could yet get.
+Each step takes the 2·num_decodes best continuations of the live beams. Those
+that end compete by penalised score for the num_decodes finished places. The
+best of the others stay live. The search stops when no live beam can overtake
+the worst finished beam, even with the largest possible penalty.
 """
 
 from collections.abc import Callable
@@ -12,25 +12,25 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from distill.model.decoding import steps
-from distill.model.decoding.steps import Decodes, DecodeStep
+from distill.model.decoding import sampling
+from distill.model.decoding.sampling import Decodes, DecodeStep
 
-# T5X's score of a place that nothing fills; finite, and added to others.
+# T5X's score of an empty place. It is finite, as it is added to others.
 UNFILLED = -1e7
 
 
 class _Beams(NamedTuple):
-  """Scored sequences of each input, the best last as in T5X's ties."""
+  """The scored sequences of each input, the best last, for T5X's ties."""
 
   tokens: jax.Array  # [batch, beams, max_decode_length]
   scores: jax.Array  # [batch, beams]
-  filled: jax.Array  # [batch, beams]: whether this one is a sequence at all
+  filled: jax.Array  # [batch, beams], False for an empty place
 
 
 class _Search(NamedTuple):
-  position: jax.Array  # scalar: how many tokens are decoded
+  position: jax.Array  # scalar: the number of decoded tokens
   last: jax.Array  # [batch, num_decodes]: the newest tokens of the live beams
-  live: _Beams  # scores without penalty
+  live: _Beams  # without the penalty
   finished: _Beams
   cache: Any
 
@@ -49,33 +49,33 @@ def beam_decode(
   num_decodes: int = 4,
   alpha: float = 0.6,
   as_hugging_face: bool = False,
-  eos_id: int = steps.EOS_ID,
-  reorder: Callable[[Any, jax.Array], Any] = steps.reorder_rows,
+  eos_id: int = sampling.EOS_ID,
+  reorder: Callable[[Any, jax.Array], Any] = sampling.reorder_rows,
 ) -> Decodes:
-  """Searches for the most probable sequences.
+  """Searches for the most probable sequences of each input.
 
   Args:
-    decode_step: Gives the next logits and the cache with the tokens in it, for
-      [batch · num_decodes] rows.
-    cache: A pytree for one row an input; its leaves are repeated.
-    is_empty: [batch], True for rows that need no decoding; they come back as
-      padding and hold up no others.
-    max_decode_length: Tokens a sequence, at most.
-    num_decodes: Beams of each input.
-    alpha: Exponent of the brevity penalty; 0 is none.
+    decode_step: Returns the next logits and the cache with the tokens in it,
+      for [batch · num_decodes] rows.
+    cache: A pytree with one row for each input; its leaves are repeated.
+    is_empty: [batch], True for rows that are not decoded. Their result is
+      padding.
+    max_decode_length: The longest sequence in tokens.
+    num_decodes: The number of beams of each input.
+    alpha: The exponent of the brevity penalty; 0 for none.
     as_hugging_face: Follow `generate(early_stopping='never',
-      length_penalty=alpha)` with alpha 0 where T5X differs: an end counts only
+      length_penalty=alpha)` with alpha 0 where T5X differs. An end counts only
       among a step's num_decodes best, and beams that reach the length compete
-      with those that ended. T5X returns them only for an input of which
-      nothing has ended.
+      with finished beams. T5X returns them only for an input without finished
+      beams.
     eos_id: The token that ends a sequence.
-    reorder: Gives the cache whose rows are chosen ones of the input's own, see
-      `steps.reorder_rows`; it may leave alone what is the same for all beams.
+    reorder: Returns the cache with the chosen rows of each input, see
+      `sampling.reorder_rows`. It may skip leaves that all beams share.
 
   Returns:
-    The finished beams, the best first, their scores divided by the penalty;
-    for an input without any, the live beams and their scores. A place that
-    nothing fills has padding and a score of -1e7.
+    The finished beams, the best first, with their scores divided by the
+    penalty. An input without finished beams has the live beams and their
+    scores. An empty place has padding and a score of -1e7.
   """
   batch_size = is_empty.shape[0]
   longest = brevity_penalty(alpha, max_decode_length + 1)
@@ -108,24 +108,24 @@ def beam_decode(
     finished, _ = _best(both, num_decodes)
     return _Search(
       position=search.position + 1,
-      last=steps.take_within(ids, kept),
+      last=sampling.take_within(ids, kept),
       live=live,
       finished=finished,
-      cache=reorder(cache, steps.take_within(parents, kept)),
+      cache=reorder(cache, sampling.take_within(parents, kept)),
     )
 
   shape = (batch_size, num_decodes)
   nothing = _Beams(
-    jnp.full((*shape, max_decode_length), steps.PAD_ID, jnp.int32),
+    jnp.full((*shape, max_decode_length), sampling.PAD_ID, jnp.int32),
     jnp.full(shape, UNFILLED, jnp.float32),
     jnp.zeros(shape, jnp.bool_),
   )
   start = _Search(
     position=jnp.int32(0),
-    last=jnp.full(shape, steps.START_ID, jnp.int32),
+    last=jnp.full(shape, sampling.START_ID, jnp.int32),
     live=nothing._replace(scores=nothing.scores.at[:, 0].set(0.0)),
     finished=nothing,
-    cache=steps.repeat_rows(cache, num_decodes),
+    cache=sampling.repeat_rows(cache, num_decodes),
   )
   end = jax.lax.while_loop(go_on, step, start)
   return _result(end, is_empty)
@@ -136,7 +136,9 @@ def _continue(
 ) -> tuple[_Beams, jax.Array, jax.Array]:
   """Returns the 2·n best continuations of n live beams, the best first.
 
-  With each [batch, 2·n]: the beam that it continues, and its newest token.
+  Returns:
+    The continuations, their beams [batch, 2·n], and their newest tokens
+    [batch, 2·n].
   """
   batch_size, beams = search.live.scores.shape
   vocab_size = logits.shape[-1]
@@ -144,20 +146,20 @@ def _continue(
   log_probs += search.live.scores[:, :, None]
   scores, flat = jax.lax.top_k(log_probs.reshape(batch_size, -1), 2 * beams)
   parents, ids = flat // vocab_size, flat % vocab_size
-  tokens = steps.take_within(search.live.tokens, parents)
+  tokens = sampling.take_within(search.live.tokens, parents)
   tokens = tokens.at[:, :, search.position].set(ids)
   return _Beams(tokens, scores, jnp.ones_like(ids, jnp.bool_)), parents, ids
 
 
 def _best(beams: _Beams, count: int) -> tuple[_Beams, jax.Array]:
-  """Returns the `count` best, the best last, and where they stood."""
+  """Returns the `count` best beams, the best last, and their indices."""
   _, index = jax.lax.top_k(beams.scores, count)
   index = jnp.flip(index, axis=1)
-  return jax.tree.map(lambda x: steps.take_within(x, index), beams), index
+  return jax.tree.map(lambda x: sampling.take_within(x, index), beams), index
 
 
 def _result(end: _Search, is_empty: jax.Array) -> Decodes:
-  """Returns the finished beams, or the live where there are none."""
+  """Returns the finished beams, or the live beams if there are none."""
   any_finished = jnp.any(end.finished.filled, axis=1)
   tokens = jnp.where(
     any_finished[:, None, None], end.finished.tokens, end.live.tokens
@@ -166,7 +168,9 @@ def _result(end: _Search, is_empty: jax.Array) -> Decodes:
     any_finished[:, None], end.finished.scores, end.live.scores
   )
   return Decodes(
-    jnp.where(is_empty[:, None, None], steps.PAD_ID, jnp.flip(tokens, axis=1)),
+    jnp.where(
+      is_empty[:, None, None], sampling.PAD_ID, jnp.flip(tokens, axis=1)
+    ),
     jnp.where(is_empty[:, None], 0.0, jnp.flip(scores, axis=1)),
     end.position,
   )

@@ -1,4 +1,4 @@
-"""Which decoding a model does, as its gin macros say."""
+"""The decoding method of a model, set by gin macros."""
 
 import dataclasses
 import math
@@ -9,11 +9,11 @@ import jax
 
 from distill import errors
 from distill.annotations import NonNegativeInt, PositiveInt
-from distill.model.decoding import beams, sampling, steps
-from distill.model.decoding.steps import Decodes, DecodeStep
+from distill.model.decoding import beams, sampling
+from distill.model.decoding.sampling import Decodes, DecodeStep
 
 _METHODS = ("greedy", "sample", "beam")
-# Each field's macro, the methods that read it, and what it may be.
+# For each field: its macro, the methods that read it, and its valid values.
 _RULES: dict[str, tuple[str, Sequence[str], str, Callable[[Any], bool]]] = {
   "method": (
     *("DECODING", _METHODS, "one of " + ", ".join(map(repr, _METHODS))),
@@ -48,17 +48,17 @@ _RULES: dict[str, tuple[str, Sequence[str], str, Callable[[Any], bool]]] = {
 
 @dataclasses.dataclass(frozen=True)
 class Decoding:
-  """A way of decoding and its knobs, with T5X's meanings.
+  """A decoding method and its options, as in T5X.
 
   Attributes:
     method: 'greedy', 'sample' or 'beam'.
-    num_decodes: Samples of each input, or beams of its search.
-    temperature: Divides the logits that are sampled from.
-    top_k: Samples only from the so many best tokens; 0 is all.
-    top_p: Samples only from the best tokens that together reach this
-      probability; 0 is all.
-    alpha: Exponent of the beam search's brevity penalty.
-    seed: Of the samples.
+    num_decodes: The number of samples, or of beams, of each input.
+    temperature: The divisor of the logits in sampling.
+    top_k: The number of most probable tokens to sample from; 0 for all.
+    top_p: The least total probability of the most probable tokens to sample
+      from; 0 for all.
+    alpha: The exponent of beam search's brevity penalty.
+    seed: The seed of the samples.
 
   Raises:
     UserError: A value is out of range, or set for a method that ignores it.
@@ -76,14 +76,18 @@ class Decoding:
     for field in dataclasses.fields(self):
       macro, readers, expected, holds = _RULES[field.name]
       value = getattr(self, field.name)
-      if not holds(value):
-        raise _unusable(macro, expected, value)
-      if self.method not in readers and value != field.default:
-        expected = f"{field.default!r} under DECODING = {self.method!r}"
-        raise _unusable(macro, expected, value)
-    if self.top_k and self.top_p:
-      expected = f"0 beside TOP_K = {self.top_k}, as in T5X"
-      raise _unusable("TOP_P", expected, self.top_p)
+      remedy = f"set --gin.{macro}"
+      errors.require(macro, value, holds(value), expected, remedy)
+      is_read = self.method in readers or value == field.default
+      expected = f"{field.default!r} with DECODING = {self.method!r}"
+      errors.require(macro, value, is_read, expected, remedy)
+    errors.require(
+      "TOP_P",
+      self.top_p,
+      not (self.top_k and self.top_p),
+      f"0 with TOP_K = {self.top_k}, as in T5X",
+      "set --gin.TOP_P",
+    )
 
   def __call__(
     self,
@@ -93,17 +97,17 @@ class Decoding:
     max_decode_length: int,
     *,
     example_index: jax.Array,
-    reorder: Callable[[Any, jax.Array], Any] = steps.reorder_rows,
+    reorder: Callable[[Any, jax.Array], Any] = sampling.reorder_rows,
   ) -> Decodes:
     """Decodes a batch.
 
     Args:
       decode_step: As for `greedy_decode`.
-      cache: A pytree for one row an input.
-      is_empty: [batch], True for rows that come back as padding.
-      max_decode_length: Tokens a sequence, at most.
-      example_index: [batch], each input's number in its dataset, by which the
-        same seed draws the same samples whatever the batch.
+      cache: A pytree with one row for each input.
+      is_empty: [batch], True for rows that are not decoded.
+      max_decode_length: The longest sequence in tokens.
+      example_index: [batch], the index of each input in its dataset. The
+        samples depend on it and on the seed, but not on the batch.
       reorder: As for `beam_decode`.
     """
     arguments = (decode_step, cache, is_empty, max_decode_length)
@@ -125,12 +129,3 @@ class Decoding:
       top_k=self.top_k,
       top_p=self.top_p,
     )
-
-
-def _unusable(macro: str, expected: str, found: object) -> errors.UserError:
-  return errors.UserError(
-    f"The gin macro {macro} cannot be used.",
-    expected=expected,
-    found=repr(found),
-    remedy=f"set --gin.{macro}",
-  )

@@ -1,4 +1,4 @@
-"""Greedy decoding and sampling: one token at a time, in one compiled loop."""
+"""Greedy decoding and sampling, and what beam search shares with them."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -6,15 +6,35 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from distill.model.decoding import steps
-from distill.model.decoding.steps import Decodes, DecodeStep
+PAD_ID = 0
+# T5's decoder starts from padding.
+START_ID = 0
+EOS_ID = 1
 
+# (tokens [rows], cache, position) -> (logits [rows, vocab], cache)
+DecodeStep = Callable[[jax.Array, Any, jax.Array], tuple[jax.Array, Any]]
 # (logits [rows, vocab], position) -> tokens [rows]
 Choose = Callable[[jax.Array, jax.Array], jax.Array]
 
 
+class Decodes(NamedTuple):
+  """The decodes of a batch, the best of each input first.
+
+  Attributes:
+    tokens: [batch, num_decodes, length], int32, 0 after the end.
+    scores: [batch, num_decodes], float32: the sum of the natural
+      log-probabilities of the tokens and the end under the model's own
+      distribution. Beam search divides it by its brevity penalty.
+    steps: The number of steps, a scalar.
+  """
+
+  tokens: jax.Array
+  scores: jax.Array
+  steps: jax.Array
+
+
 class _Loop(NamedTuple):
-  position: jax.Array  # scalar: how many tokens are decoded
+  position: jax.Array  # scalar: the number of decoded tokens
   last: jax.Array  # [rows]: the newest tokens
   ended: jax.Array  # [rows]
   tokens: jax.Array  # [rows, max_decode_length]
@@ -27,20 +47,20 @@ def greedy_decode(
   cache: Any,
   is_empty: jax.Array,
   max_decode_length: int,
-  eos_id: int = steps.EOS_ID,
+  eos_id: int = EOS_ID,
 ) -> Decodes:
   """Decodes the most probable token at each position.
 
   Args:
-    decode_step: Gives the next logits and the cache with the tokens in it.
+    decode_step: Returns the next logits and the cache with the tokens in it.
     cache: A pytree for `decode_step`.
-    is_empty: [batch], True for rows that need no decoding, such as those that
-      fill up the last batch of a dataset; they come back as padding.
-    max_decode_length: Tokens a sequence, at most.
+    is_empty: [batch], True for rows that are not decoded, such as the rows that
+      complete the last batch of a dataset. Their result is padding.
+    max_decode_length: The longest sequence in tokens.
     eos_id: The token that ends a sequence.
 
   Returns:
-    One decode each. Decoding stops when every row has ended.
+    One decode for each row. Decoding stops when every row has ended.
   """
 
   def choose(logits: jax.Array, position: jax.Array) -> jax.Array:
@@ -62,33 +82,33 @@ def sample_decode(
   temperature: float = 1.0,
   top_k: int = 0,
   top_p: float = 0.0,
-  eos_id: int = steps.EOS_ID,
+  eos_id: int = EOS_ID,
 ) -> Decodes:
-  """Draws each token from the model's distribution, several times an input.
+  """Samples `num_decodes` sequences for each input.
 
   Args:
     decode_step: As for `greedy_decode`, on [batch · num_decodes] rows.
-    cache: A pytree for one row an input; all of its leaves are repeated, so
-      that the inputs are encoded once.
+    cache: A pytree with one row for each input. Its leaves are repeated, so
+      that each input is encoded once.
     is_empty: As for `greedy_decode`.
-    max_decode_length: Tokens a sequence, at most.
-    keys: [batch] random keys. An input's draws depend on its key alone, not on
-      its place in the batch.
-    num_decodes: Independent samples of each input.
-    temperature: Divides the logits before the cuts below.
-    top_k: Only the so many most probable tokens are drawn; 0 is all.
-    top_p: Only the most probable tokens that together reach this probability
-      are drawn; 0 is all.
+    max_decode_length: The longest sequence in tokens.
+    keys: [batch] random keys. The samples of an input depend on its key, not on
+      its row.
+    num_decodes: The number of independent samples of each input.
+    temperature: The divisor of the logits, applied before `top_k` and `top_p`.
+    top_k: The number of most probable tokens to sample from; 0 for all.
+    top_p: The least total probability of the most probable tokens to sample
+      from; 0 for all.
     eos_id: The token that ends a sequence.
 
   Returns:
-    The samples, the most probable first. Their scores are of the model's own
-    distribution: no temperature, no cuts.
+    The samples, the most probable first. Their scores ignore `temperature`,
+    `top_k` and `top_p`.
   """
   batch_size = is_empty.shape[0]
   fold = jax.vmap(jax.random.fold_in)
   copies = jnp.tile(jnp.arange(num_decodes), batch_size)
-  row_keys = fold(steps.repeat_rows(keys, num_decodes), copies)
+  row_keys = fold(repeat_rows(keys, num_decodes), copies)
 
   def choose(logits: jax.Array, position: jax.Array) -> jax.Array:
     cut = keep_top(logits / temperature, top_k, top_p)
@@ -97,8 +117,8 @@ def sample_decode(
 
   end = _decode(
     decode_step,
-    steps.repeat_rows(cache, num_decodes),
-    steps.repeat_rows(is_empty, num_decodes),
+    repeat_rows(cache, num_decodes),
+    repeat_rows(is_empty, num_decodes),
     max_decode_length,
     choose,
     eos_id,
@@ -107,17 +127,17 @@ def sample_decode(
   tokens = end.tokens.reshape(batch_size, num_decodes, max_decode_length)
   best_first = jnp.argsort(-scores, axis=1)
   return Decodes(
-    steps.take_within(tokens, best_first),
-    steps.take_within(scores, best_first),
+    take_within(tokens, best_first),
+    take_within(scores, best_first),
     end.position,
   )
 
 
 def keep_top(logits: jax.Array, top_k: int, top_p: float) -> jax.Array:
-  """Returns logits [rows, vocab] with -inf at the tokens that are cut off.
+  """Returns logits [rows, vocab] with -inf for the tokens that are removed.
 
-  Tokens as probable as the last one that is kept are kept too. `top_p` is of
-  what `top_k` leaves.
+  Tokens with the same probability as the last kept token are kept. `top_p`
+  applies to the tokens that `top_k` keeps.
   """
   if 0 < top_k < logits.shape[-1]:
     least = jax.lax.top_k(logits, top_k)[0][:, -1:]
@@ -140,7 +160,7 @@ def _decode(
   choose: Choose,
   eos_id: int,
 ) -> _Loop:
-  """Returns the loop's end: all rows have ended, or are full."""
+  """Returns the final state, when all rows have ended or are full."""
 
   def go_on(loop: _Loop) -> jax.Array:
     return (loop.position < max_decode_length) & ~jnp.all(loop.ended)
@@ -150,7 +170,7 @@ def _decode(
     chosen = choose(logits, loop.position).astype(jnp.int32)
     picked = jnp.take_along_axis(logits, chosen[:, None], axis=1)[:, 0]
     gained = picked - jax.nn.logsumexp(logits, axis=1)
-    chosen = jnp.where(loop.ended, steps.PAD_ID, chosen)
+    chosen = jnp.where(loop.ended, PAD_ID, chosen)
     return _Loop(
       position=loop.position + 1,
       last=chosen,
@@ -163,10 +183,41 @@ def _decode(
   rows = ended.shape[0]
   start = _Loop(
     position=jnp.int32(0),
-    last=jnp.full((rows,), steps.START_ID, jnp.int32),
+    last=jnp.full((rows,), START_ID, jnp.int32),
     ended=ended,
-    tokens=jnp.full((rows, max_decode_length), steps.PAD_ID, jnp.int32),
+    tokens=jnp.full((rows, max_decode_length), PAD_ID, jnp.int32),
     scores=jnp.zeros((rows,), jnp.float32),
     cache=cache,
   )
   return jax.lax.while_loop(go_on, step, start)
+
+
+def repeat_rows(tree: Any, count: int) -> Any:
+  """Returns a pytree with each row of its leaves [batch, …] `count` times.
+
+  The copies of a row are adjacent.
+  """
+  return jax.tree.map(lambda leaf: jnp.repeat(leaf, count, axis=0), tree)
+
+
+def take_within(leaf: jax.Array, chosen: jax.Array) -> jax.Array:
+  """Returns leaf[b, chosen[b]] of [batch, m, …] and [batch, n]: [batch, n, …].
+
+  The batch is a batch axis of the gather, so that devices can split it.
+  """
+  return jax.vmap(lambda rows, index: rows[index])(leaf, chosen)
+
+
+def reorder_rows(tree: Any, chosen: jax.Array) -> Any:
+  """Returns a cache of [batch · n, …] with the chosen rows of each input.
+
+  Args:
+    tree: The cache; the n rows of an input are adjacent.
+    chosen: [batch, n], the index of each new row among the input's n rows.
+  """
+
+  def reorder(leaf: jax.Array) -> jax.Array:
+    split = leaf.reshape(*chosen.shape, *leaf.shape[1:])
+    return take_within(split, chosen).reshape(leaf.shape)
+
+  return jax.tree.map(reorder, tree)

@@ -1,4 +1,8 @@
-"""The decoder, over whole targets in training or one position at a time."""
+"""The encoder's and the decoder's stacks of layers.
+
+The decoder runs over whole targets in training, and over one position at a time
+in decoding.
+"""
 
 from typing import NamedTuple
 
@@ -11,16 +15,69 @@ from distill.model.attention import KeysValues
 from distill.model.config import T5Config
 
 
-class DecodingCache(NamedTuple):
-  """What a decoding step reads; every leaf has batch as its first axis.
+class EncoderLayer(nn.Module):
+  """Self-attention and feed-forward, with a norm before each block."""
 
-  To decode several sequences for one input, repeat the rows of all leaves; to
+  config: T5Config
+
+  @nn.compact
+  def __call__(
+    self,
+    x: jax.Array,
+    mask: jax.Array,
+    bias: jax.Array,
+    *,
+    deterministic: bool,
+  ) -> jax.Array:
+    """Returns the residual stream, [batch, length, embed]."""
+    cfg = self.config
+    dropout = layers.dropout(cfg)
+    y = layers.RMSNorm(cfg.dtype, name="pre_attention_layer_norm")(x)
+    attend = attention.Attention(cfg, name="attention")
+    y = attend(
+      y, attend.keys_values(y), mask, bias, deterministic=deterministic
+    )
+    x = x + dropout(y, deterministic=deterministic)
+    y = layers.RMSNorm(cfg.dtype, name="pre_mlp_layer_norm")(x)
+    y = layers.Mlp(cfg, name="mlp")(y, deterministic=deterministic)
+    x = x + dropout(y, deterministic=deterministic)
+    return layers.constrain_hidden(x)
+
+
+class Encoder(nn.Module):
+  """The encoder layers, with one position bias, and the final norm."""
+
+  config: T5Config
+
+  @nn.compact
+  def __call__(
+    self, x: jax.Array, mask: jax.Array, *, deterministic: bool
+  ) -> jax.Array:
+    """Encodes embedded inputs; returns [batch, length, embed]."""
+    cfg = self.config
+    bias = attention.RelativePositionBias(
+      cfg.num_heads, bidirectional=True, name="relpos_bias"
+    )(x.shape[1])
+    x = layers.dropout(cfg)(x, deterministic=deterministic)
+    for i in range(cfg.num_encoder_layers):
+      layer = EncoderLayer(cfg, name=f"layers_{i}")
+      x = layer(x, mask, bias, deterministic=deterministic)
+    x = layers.RMSNorm(cfg.dtype, name="encoder_norm")(x)
+    # Only this dropout of T5X does not share its mask along the length.
+    return nn.Dropout(cfg.dropout_rate)(x, deterministic=deterministic)
+
+
+class DecodingCache(NamedTuple):
+  """The state of decoding; the first axis of every leaf is the batch.
+
+  To decode several sequences for one input, repeat the rows of all leaves. To
   reorder hypotheses, gather the rows of `own`.
 
   Attributes:
-    inputs: Cross-attention keys and values for each layer, computed once.
-    inputs_mask: [batch, 1, 1, input length], True where no padding.
-    own: Self-attention keys and values for each layer, written step by step.
+    inputs: The cross-attention keys and values of each layer, computed once.
+    inputs_mask: [batch, 1, 1, input length], False for padding.
+    own: The self-attention keys and values of each layer. Each step writes one
+      position.
   """
 
   inputs: tuple[KeysValues, ...]
@@ -60,10 +117,10 @@ class DecoderLayer(nn.Module):
     cache: KeysValues | None = None,
     position: jax.Array | None = None,
   ) -> tuple[jax.Array, KeysValues]:
-    """Returns the stream after this layer, and what it self-attended to.
+    """Returns the residual stream, and the keys and values of self-attention.
 
-    With a `cache`, the one new position's keys and values are written to it at
-    `position`, and the whole cache is attended to.
+    With a `cache`, `x` has one position. Its keys and values are written to the
+    cache at `position`, and `x` attends to the whole cache.
     """
     y = self.pre_self_attention_layer_norm(x)
     own = self.self_attention.keys_values(y)
@@ -88,7 +145,7 @@ class DecoderLayer(nn.Module):
 
 
 class Decoder(nn.Module):
-  """The stack of decoder layers, over whole targets or position by position."""
+  """The decoder layers, with one position bias, and the final norm."""
 
   config: T5Config
 
@@ -119,7 +176,7 @@ class Decoder(nn.Module):
     *,
     deterministic: bool,
   ) -> jax.Array:
-    """Returns the last hidden states [batch, length, embed]."""
+    """Returns the final hidden states, [batch, length, embed]."""
     bias = self.relpos_bias(x.shape[1])
     x = self.dropout(x, deterministic=deterministic)
     for layer in self.layers:
@@ -136,7 +193,7 @@ class Decoder(nn.Module):
   def step(
     self, x: jax.Array, cache: DecodingCache, position: jax.Array
   ) -> tuple[jax.Array, DecodingCache]:
-    """Returns the last hidden state [batch, 1, embed] at `position`."""
+    """Returns the final hidden state [batch, 1, embed] and the new cache."""
     length = cache.own[0].keys.shape[2]
     bias = self.relpos_bias.row(position, length)
     mask = (jnp.arange(length) <= position)[None, None, None]
