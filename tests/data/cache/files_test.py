@@ -1,4 +1,4 @@
-"""A damaged or absent cache: one error that names the fix, before any reading."""
+"""A damaged or absent cache: one error that names the fix, before reading."""
 
 import json
 
