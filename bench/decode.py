@@ -15,7 +15,7 @@ from typing import Any
 import measure
 import numpy as np
 
-from distill import errors, gin_flags
+from distill import errors, gin_run
 
 
 def main(argv: Sequence[str]) -> None:
@@ -25,7 +25,7 @@ def main(argv: Sequence[str]) -> None:
   options, rest = parser.parse_known_args(argv)
   # Nothing is read or written there; the run file merely demands the names.
   unused = ["--gin.CHECKPOINT_PATH=unused", "--gin.EVAL_OUTPUT_DIR=unused"]
-  evaluate = gin_flags.configure("evaluate", [*unused, *rest])
+  evaluate = gin_run.configure("evaluate", [*unused, *rest])
   if evaluate is None:
     return
   import gin

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from distill import errors, gin_flags, gin_loading
+from distill import errors, gin_run
 from distill.commands import convert
 
 
@@ -36,7 +36,7 @@ def main(argv: Sequence[str]) -> None:
   options = parser.parse_args(argv)
   # The network needs no task; the model file merely demands the names.
   unused = ["MIXTURE_OR_TASK_NAME = None", "MIXTURE_OR_TASK_MODULE = None"]
-  gin_loading.load([options.gin_file], unused, gin_flags.search_path())
+  gin_run.load([options.gin_file], unused, gin_run.search_path())
   abstract, config = abstract_params()
   if options.load:
     print(load(options.load, abstract, config))

@@ -11,7 +11,7 @@ from typing import Any
 
 import measure
 
-from distill import errors, gin_flags
+from distill import errors, gin_run
 
 _WARM_UP = 3
 
@@ -22,7 +22,7 @@ def main(argv: Sequence[str]) -> None:
   parser.add_argument("--steps", type=int, default=50)
   options, rest = parser.parse_known_args(argv)
   # Nothing is written; the run file merely demands a name.
-  train = gin_flags.configure("train", ["--gin.MODEL_DIR=unused", *rest])
+  train = gin_run.configure("train", ["--gin.MODEL_DIR=unused", *rest])
   if train is None:
     return
   import gin

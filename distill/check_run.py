@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from distill import errors, gin_checks, gin_flags, gin_survey, gin_values
+from distill import errors, gin_files, gin_run, gin_values
 
 COMMANDS = {
   "native": ("train", "evaluate", "infer"),
@@ -22,18 +22,18 @@ _SHARED = (
 )
 
 
-def survey_native(command: str, argv: Sequence[str]) -> gin_survey.Survey:
+def survey_native(command: str, argv: Sequence[str]) -> gin_files.Survey:
   """Returns the survey of a command line of this project's trainer.
 
   Raises:
     UserError: A flag, a gin file or a binding is wrong, or a macro has no
       value.
   """
-  flags = gin_flags.parse_flags(command, argv)
-  return gin_flags.checked(command, flags)[0]
+  flags = gin_run.parse_flags(command, argv)
+  return gin_run.checked(command, flags)[0]
 
 
-def survey_t5x(argv: Sequence[str]) -> gin_survey.Survey:
+def survey_t5x(argv: Sequence[str]) -> gin_files.Survey:
   """Returns the survey of a command line of T5X.
 
   Where T5X's own files are included and are not here, macros are not checked.
@@ -41,28 +41,28 @@ def survey_t5x(argv: Sequence[str]) -> gin_survey.Survey:
   Raises:
     UserError: As `survey_native`; or the value of a macro is not gin.
   """
-  flags = gin_flags.parse_flags("train", argv, allow_unknown=True)
+  flags = gin_run.parse_flags("train", argv, allow_unknown=True)
   folders = [f for f in flags.gin_search_paths.split(",") if f]
   spec = importlib.util.find_spec("t5x")
   for package in (spec and spec.submodule_search_locations) or ():
     folders.append(os.path.dirname(package))
-  survey = gin_survey.Survey(["", *folders], for_t5x=True)
+  survey = gin_files.Survey(["", *folders], for_t5x=True)
   for file in flags.gin_file:
     survey.add_file(file)
   for text in flags.gin_bindings:
     _add_t5x_binding(text, survey)
   if not survey.skipped:
-    gin_checks.check_complete(survey)
+    gin_files.check_complete(survey)
     gin_values.check_values(survey)
   return survey
 
 
-def _add_t5x_binding(text: str, survey: gin_survey.Survey) -> None:
+def _add_t5x_binding(text: str, survey: gin_files.Survey) -> None:
   name, _, value = (part.strip() for part in text.partition("="))
   if not name.isidentifier() or survey.skipped:
     survey.add_binding(text)
     return
-  literal = gin_checks.checked_binding(text, survey).partition("=")[2].strip()
+  literal = gin_files.checked_binding(text, survey).partition("=")[2].strip()
   if literal != value:
     raise errors.UserError(
       f"T5X would read the value of {name} as gin, which it is not.",
@@ -72,7 +72,7 @@ def _add_t5x_binding(text: str, survey: gin_survey.Survey) -> None:
     )
 
 
-def check_shared(survey: gin_survey.Survey, argv: Sequence[str]) -> None:
+def check_shared(survey: gin_files.Survey, argv: Sequence[str]) -> None:
   """Checks that every host of a pod finds the run's files.
 
   Args:
@@ -83,7 +83,7 @@ def check_shared(survey: gin_survey.Survey, argv: Sequence[str]) -> None:
     UserError: A gin file has an absolute path, or a folder or a checkpoint is
       on a disk, of which each host has its own.
   """
-  flags = gin_flags.parse_flags("train", argv, allow_unknown=True)
+  flags = gin_run.parse_flags("train", argv, allow_unknown=True)
   for path in [*flags.gin_file, *flags.gin_search_paths.split(",")]:
     if os.path.isabs(path):
       raise errors.UserError(

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import distill
-from distill import annotations, errors, gin_survey
+from distill import annotations, errors, gin_files
 
 _PACKAGE = "distill."
 _MACRO = re.compile(r"%([\w./]+)")
@@ -29,7 +29,7 @@ _CONTAINERS = {"tuple": (list, tuple), "list": (list, tuple),
 Resolve = Callable[[Any], Any]
 
 
-def check_values(survey: gin_survey.Survey) -> None:
+def check_values(survey: gin_files.Survey) -> None:
   """Checks every value that gin binds to a parameter of this package.
 
   Raises:
@@ -56,12 +56,10 @@ def check_values(survey: gin_survey.Survey) -> None:
       )
 
 
-def _follow(
-  name: str, value: Any, survey: gin_survey.Survey
-) -> tuple[str, Any]:
+def _follow(name: str, value: Any, survey: gin_files.Survey) -> tuple[str, Any]:
   """Returns the last macro behind a value, and what it is defined as."""
   seen = set()
-  while isinstance(value, gin_survey.Reference):
+  while isinstance(value, gin_files.Reference):
     macro = _MACRO.fullmatch(value.text)
     if not macro or macro[1] in seen or macro[1] not in survey.defined:
       break
@@ -71,7 +69,7 @@ def _follow(
   return name, value
 
 
-def _targets(name: str, survey: gin_survey.Survey) -> list[str]:
+def _targets(name: str, survey: gin_files.Survey) -> list[str]:
   """Returns the full names that may be behind a selector."""
   selector = name.rpartition("/")[2].rpartition(".")[0]
   return [
@@ -127,7 +125,7 @@ def _mismatch(node: ast.expr, value: Any, resolve: Resolve) -> str:
   A reference to a function and an annotation that is not known here fit.
   """
   value = resolve(value)
-  if isinstance(value, gin_survey.Reference):
+  if isinstance(value, gin_files.Reference):
     return ""
   if isinstance(node, ast.BinOp):
     sides = [_mismatch(n, value, resolve) for n in (node.left, node.right)]

@@ -4,7 +4,7 @@ import os
 import pathlib
 from collections.abc import Mapping, Sequence
 
-from distill import errors, gin_survey
+from distill import errors, gin_files
 
 # The macros of checkpoints to read, and of folders to write.
 _CHECKPOINTS = ("CHECKPOINT_PATH", "INITIAL_CHECKPOINT_PATH")
@@ -13,7 +13,7 @@ _FOLDERS = ("MODEL_DIR", "EVAL_OUTPUT_DIR", "INFER_OUTPUT_DIR")
 _OWN_PACKAGES = ("__gin__", "distill", "seqio")
 
 
-def check_run(survey: gin_survey.Survey) -> None:
+def check_run(survey: gin_files.Survey) -> None:
   """Checks the task and the paths of a run by its macros.
 
   Raises:
@@ -78,7 +78,7 @@ def check_cache(folder: str) -> None:
     )
 
 
-def foreign_modules(survey: gin_survey.Survey) -> list[str]:
+def foreign_modules(survey: gin_files.Survey) -> list[str]:
   """Returns the modules of others that the gin files import."""
   return [
     name

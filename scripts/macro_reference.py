@@ -1,6 +1,6 @@
 """Prints docs/macros.md: every gin macro, from the files that define them."""
 
-from distill import gin_flags, gin_survey
+from distill import gin_files, gin_run
 
 _INTRODUCTION = """\
 # Gin macros
@@ -17,9 +17,9 @@ same macros configure this project's trainer and [T5X](t5x.md). `--help` with a
 def page() -> str:
   """Returns the page."""
   parts = [_INTRODUCTION]
-  for path in sorted((gin_flags.GIN_CONFIGS / "macros").glob("*.gin")):
+  for path in sorted((gin_run.GIN_CONFIGS / "macros").glob("*.gin")):
     name = f"macros/{path.name}"
-    survey = gin_survey.Survey(gin_flags.search_path())
+    survey = gin_files.Survey(gin_run.search_path())
     survey.add_file(name)
     title = path.read_text().splitlines()[0].removeprefix("# ")
     title = title.removesuffix(".").removesuffix(", for both engines")

@@ -16,7 +16,7 @@ import seqio
 import tensorflow_datasets as tfds
 from gin import config_parser
 
-from distill import gin_checks, gin_flags, gin_loading, gin_survey
+from distill import gin_files, gin_run
 from distill.data import pipeline, registration, selection
 from distill.data.cache import building
 from distill.teacher import styles
@@ -27,8 +27,8 @@ from distill.teacher.prompts import PromptTemplate
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "tasks"))
 import published_rows  # noqa: E402
 
-ROOT = gin_flags.GIN_CONFIGS
-HALVES = {"native": gin_flags.search_path(), "t5x": [str(ROOT)]}
+ROOT = gin_run.GIN_CONFIGS
+HALVES = {"native": gin_run.search_path(), "t5x": [str(ROOT)]}
 FILES = sorted(p.relative_to(ROOT).as_posix() for p in ROOT.rglob("*.gin"))
 SHARED = [name for name in FILES if name.startswith(("models/", "runs/"))]
 EXPERIMENTS = [name for name in FILES if name.startswith("experiments/")]
@@ -55,7 +55,7 @@ GIVEN = {
 
 
 def survey_of(half, *names):
-  survey = gin_survey.Survey(HALVES[half])
+  survey = gin_files.Survey(HALVES[half])
   for name in names:
     survey.add_file(name)
   return survey
@@ -74,9 +74,9 @@ def built(command, *names, **more):
   survey = survey_of("native", *names)
   given = [f"{n}={GIVEN[n]}" for n in (*survey.missing(), MODULE)]
   given += [f"{n}={value}" for n, value in more.items() if n in survey.defined]
-  bindings = [gin_checks.checked_binding(text, survey) for text in given]
-  gin_checks.check_complete(survey)
-  gin_loading.load(names, bindings, HALVES["native"])
+  bindings = [gin_files.checked_binding(text, survey) for text in given]
+  gin_files.check_complete(survey)
+  gin_run.load(names, bindings, HALVES["native"])
   module = importlib.import_module(f"distill.{command}")
   return gin.get_bindings(getattr(module, command))
 
@@ -95,7 +95,7 @@ def test_both_halves_have_the_same_files():
 
 
 @pytest.mark.parametrize("half", HALVES)
-@pytest.mark.parametrize("run", gin_flags.RUN_FILES.values())
+@pytest.mark.parametrize("run", gin_run.RUN_FILES.values())
 @pytest.mark.parametrize("model", ["models/t5_1_1.gin", "models/byt5.gin"])
 def test_a_macro_is_defined_once_for_both_engines(half, run, model):
   paths = survey_of(half, run, model, "models/adamw.gin").paths
@@ -103,7 +103,7 @@ def test_a_macro_is_defined_once_for_both_engines(half, run, model):
   for path in dict.fromkeys(paths):
     names = [
       statement.selector
-      for statement in gin_survey.statements(pathlib.Path(path).read_text())
+      for statement in gin_files.statements(pathlib.Path(path).read_text())
       if isinstance(statement, config_parser.BindingStatement)
       and not statement.arg_name
     ]
@@ -126,14 +126,14 @@ def test_both_halves_define_the_same_macros(name):
 @pytest.mark.parametrize("half", HALVES)
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_an_experiment_serves_every_run_of_both_engines(name, half):
-  for run in gin_flags.RUN_FILES.values():
+  for run in gin_run.RUN_FILES.values():
     missing = survey_of(half, run, name).missing()
     assert set(missing) <= GIVEN.keys() - {"TRAIN_STEPS"}, run
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_an_experiment_binds_nothing_of_a_run(name):
-  for statement in gin_survey.statements((ROOT / name).read_text()):
+  for statement in gin_files.statements((ROOT / name).read_text()):
     if isinstance(statement, config_parser.IncludeStatement):
       assert statement.filename.startswith("models/")
     else:
@@ -146,7 +146,7 @@ def test_a_file_opens_with_what_its_user_needs(name):
   fields = header(name)
   order = ["Purpose", "Command", "Hardware", "Result"]
   assert list(fields) == [field for field in order if field in fields]
-  run = name.removeprefix("native/") in gin_flags.RUN_FILES.values()
+  run = name.removeprefix("native/") in gin_run.RUN_FILES.values()
   if name.startswith(("experiments/", "grids/")):
     assert set(order[:3]) <= fields.keys()
   else:
@@ -170,10 +170,10 @@ def test_a_model_has_the_parameters_that_its_file_says(name):
   assert f"{parameter_count(arguments['model']):,}" == said[1]
 
 
-@pytest.mark.parametrize("command", gin_flags.RUN_FILES)
+@pytest.mark.parametrize("command", gin_run.RUN_FILES)
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_an_experiment_builds_all_that_a_command_needs(name, command):
-  arguments = built(command, gin_flags.RUN_FILES[command], name)
+  arguments = built(command, gin_run.RUN_FILES[command], name)
   config = arguments["model"].module.config
   assert config.vocab_size in (384, 32128)
   task = survey_of("native", name).defined["MIXTURE_OR_TASK_NAME"].value
@@ -241,7 +241,7 @@ def parameter_shapes(module):
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_an_experiment_builds_its_model_and_its_first_batch(name, answered):
   arguments = built(
-    *("train", gin_flags.RUN_FILES["train"], name),
+    *("train", gin_run.RUN_FILES["train"], name),
     BATCH_SIZE="6",
     VOCABULARY_FILE=f"'{PIECES}'",
   )

@@ -7,16 +7,16 @@ import re
 
 import pytest
 
-from distill import errors, gin_flags, gin_survey, gin_t5x
+from distill import errors, gin_files, gin_run, gin_t5x
 
 DOCS = pathlib.Path(__file__).parents[1] / "docs" / "t5x.md"
 HEAD = "from __gin__ import dynamic_registration\n"
-NATIVE = gin_flags.search_path()
+NATIVE = gin_run.search_path()
 
 
 def refused(*flags):
   with pytest.raises(errors.UserError) as refusal:
-    gin_flags.configure("train", ["--gin.MODEL_DIR=/m", *flags])
+    gin_run.configure("train", ["--gin.MODEL_DIR=/m", *flags])
   return refusal.value
 
 
@@ -124,8 +124,8 @@ def test_names_of_t5x_on_the_command_line_are_known(flag, ours):
 
 
 def native_survey():
-  survey = gin_survey.Survey(NATIVE)
-  for name in (*gin_flags.RUN_FILES.values(), "models/byt5.gin"):
+  survey = gin_files.Survey(NATIVE)
+  for name in (*gin_run.RUN_FILES.values(), "models/byt5.gin"):
     survey.add_file(name)
   survey.add_file("models/adamw.gin")
   return survey
@@ -155,7 +155,7 @@ def test_every_counterpart_exists_here():
       function = getattr(function, part)
     assert parameter in inspect.signature(function).parameters, ours
   for ours in gin_t5x.FILES.values():
-    gin_survey.find_file(ours, NATIVE)
+    gin_files.find_file(ours, NATIVE)
   for ours in gin_t5x.MODULES.values():
     importlib.import_module(ours)
 

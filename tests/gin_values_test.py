@@ -5,18 +5,18 @@ import sys
 
 import pytest
 
-from distill import errors, gin_checks, gin_flags, gin_survey, gin_values
+from distill import errors, gin_files, gin_run, gin_values
 
 EXPERIMENT = "experiments/last_letters_tiny_step_by_step.gin"
 
 
 def check(command, *bindings):
   """Checks bindings as `distill <command>` does with an experiment."""
-  survey = gin_survey.Survey(gin_flags.search_path())
-  for file in gin_flags.gin_files(command, [EXPERIMENT]):
+  survey = gin_files.Survey(gin_run.search_path())
+  for file in gin_run.files_of(command, [EXPERIMENT]):
     survey.add_file(file)
   for text in bindings:
-    gin_checks.checked_binding(text, survey)
+    gin_files.checked_binding(text, survey)
   gin_values.check_values(survey)
 
 
@@ -85,8 +85,8 @@ def test_a_user_s_gin_file_is_followed_through_its_macros(
 ):
   mine = tmp_path / "mine.gin"
   mine.write_text("\n".join(lines))
-  survey = gin_survey.Survey(gin_flags.search_path())
-  for file in gin_flags.gin_files("train", [EXPERIMENT, str(mine)]):
+  survey = gin_files.Survey(gin_run.search_path())
+  for file in gin_run.files_of("train", [EXPERIMENT, str(mine)]):
     survey.add_file(file)
   with pytest.raises(errors.UserError, match="cannot be used") as caught:
     gin_values.check_values(survey)
@@ -96,9 +96,9 @@ def test_a_user_s_gin_file_is_followed_through_its_macros(
 def test_the_command_refuses_it_before_jax_is_imported(tmp_path):
   program = f"""
 import sys
-from distill import errors, gin_flags
+from distill import errors, gin_run
 try:
-  gin_flags.run("train", ["--gin_file={EXPERIMENT}", "--gin.TRAIN_STEPS=9",
+  gin_run.run("train", ["--gin_file={EXPERIMENT}", "--gin.TRAIN_STEPS=9",
                           "--gin.MODEL_DIR={tmp_path}/m", "--gin.BATCH_SIZE=0"])
 except errors.UserError as error:
   print(error)

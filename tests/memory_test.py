@@ -14,9 +14,9 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from distill import gin_flags, gin_survey
+from distill import gin_files, gin_run
 
-ROOT = gin_flags.GIN_CONFIGS
+ROOT = gin_run.GIN_CONFIGS
 PAGE = (pathlib.Path(__file__).parents[1] / "docs/tpu.md").read_text()
 GIB = 2**30
 # What XLA leaves to a program.
@@ -98,7 +98,7 @@ def test_the_least_partitions_of_the_page_hold_the_model():
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_an_experiment_fits_where_its_header_says(name):
-  survey = gin_survey.Survey(gin_flags.search_path())
+  survey = gin_files.Survey(gin_run.search_path())
   survey.add_file("runs/finetune.gin")
   survey.add_file(f"experiments/{name}")
   text = (ROOT / "experiments" / name).read_text()
@@ -139,7 +139,7 @@ def bytes_of_row(file, inputs, targets):
     "--gin.TASK_FEATURE_LENGTHS={'inputs': 8, 'targets': 8}",
   ]
   train = importlib.import_module("distill.train").train
-  gin_flags.configure("train", argv)
+  gin_run.configure("train", argv)
   model = gin.get_bindings(train)["model"]
   kept = []
   for rows in (1, 2):

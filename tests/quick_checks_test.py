@@ -6,13 +6,13 @@ import sys
 
 import pytest
 
-from distill import errors, gin_survey, quick_checks
+from distill import errors, gin_files, quick_checks
 
 EXPERIMENT = "--gin_file=experiments/last_letters_tiny_finetune.gin"
 
 
 def survey(text):
-  found = gin_survey.Survey([""])
+  found = gin_files.Survey([""])
   for line in text.splitlines():
     found.add_binding(line)
   return found

@@ -8,13 +8,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from distill import (
-  console,
-  errors,
-  gin_flags,
-  interrupts,
-  quick_checks,
-)
+from distill import console, errors, gin_run, interrupts, quick_checks
 from distill.flags import Parser
 
 if TYPE_CHECKING:
@@ -106,12 +100,12 @@ def _read(
     field.name: getattr(options, field.name)
     for field in dataclasses.fields(grid_lib.Flags)
   }
-  bindings = list(gin_flags.parse_flags("train", rest).gin_bindings)
+  bindings = list(gin_run.parse_flags("train", rest).gin_bindings)
   folders = filter(None, options.gin_search_paths.split(","))
   grid = grid_lib.read_grid(
     options.gin_file,
     bindings,
-    gin_flags.search_path(folders),
+    gin_run.search_path(folders),
     grid_lib.Flags(**shared),
   )
   folder = options.output_dir or pathlib.Path(grid.name)

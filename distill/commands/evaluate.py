@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from distill import console, errors, gin_flags
+from distill import console, errors, gin_run
 from distill.annotations import PositiveInt
 
 if TYPE_CHECKING:
@@ -90,4 +90,4 @@ def evaluate(
 
 def main(argv: Sequence[str]) -> None:
   """Evaluates as flags and gin files say."""
-  gin_flags.run("evaluate", argv)
+  gin_run.run("evaluate", argv)

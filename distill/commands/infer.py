@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from distill import console, errors, gin_flags
+from distill import console, errors, gin_run
 
 if TYPE_CHECKING:
   from distill.data.pipeline import DatasetConfig
@@ -110,4 +110,4 @@ class Progress:
 
 def main(argv: Sequence[str]) -> None:
   """Infers as flags and gin files say."""
-  gin_flags.run("infer", argv)
+  gin_run.run("infer", argv)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from distill import errors, gin_flags, gin_survey, startup
+from distill import errors, gin_files, gin_run, startup
 from distill.data import methods
 from distill.flags import Parser
 
@@ -73,9 +73,9 @@ def _methods(modules: Sequence[str]) -> Iterator[Sequence[str]]:
 
 def _experiments(modules: Sequence[str]) -> Iterator[Sequence[str]]:
   """Yields file, task or mixture, model's file and purpose."""
-  folder = gin_flags.GIN_CONFIGS / "experiments"
+  folder = gin_run.GIN_CONFIGS / "experiments"
   for path in sorted(folder.glob("*.gin")):
-    survey = gin_survey.Survey(gin_flags.search_path())
+    survey = gin_files.Survey(gin_run.search_path())
     survey.add_file(f"experiments/{path.name}")
     task = survey.defined["MIXTURE_OR_TASK_NAME"].value
     text = path.read_text()

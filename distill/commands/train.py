@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import gin
 
-from distill import console, errors, gin_flags, gin_loading
+from distill import console, errors, gin_run
 from distill.annotations import NonNegativeInt, PositiveInt
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def train(
 
   def write_configuration() -> None:
     if jax.process_index() == 0:
-      gin_loading.write_operative_config(model_dir)
+      gin_run.write_operative_config(model_dir)
 
   return loop.train_loop(
     model=model,
@@ -156,7 +156,7 @@ def _evaluation(
 
 def main(argv: Sequence[str]) -> None:
   """Trains as flags and gin files say, and prints the next command."""
-  if gin_flags.run("train", argv) is None:
+  if gin_run.run("train", argv) is None:
     return  # --help
   import jax
 
@@ -166,8 +166,8 @@ def main(argv: Sequence[str]) -> None:
 
 def next_command(argv: Sequence[str]) -> str:
   """Returns the command that evaluates what a command line has trained."""
-  flags = gin_flags.parse_flags("train", argv)
-  survey = gin_flags.survey_of("evaluate", flags)
+  flags = gin_run.parse_flags("train", argv)
+  survey = gin_run.survey_of("evaluate", flags)
   known = survey.defined.keys() | survey.read
   kept = [f"--gin_file={file}" for file in flags.gin_file]
   for name in ("gin_search_paths", "tfds_data_dir"):

@@ -1,6 +1,6 @@
 """What a cell of a grid tells `distill train` and `distill evaluate`."""
 
-from distill import gin_flags, gin_survey, quick_checks
+from distill import gin_files, gin_run, quick_checks
 from distill.comparison.grid import OPTIMISTIC, Cell, Grid
 from distill.data import lookup
 from distill.data.methods import METHODS
@@ -15,11 +15,11 @@ _FOLDERS = {
 }
 
 
-def survey_of(grid: Grid, command: str, file: str) -> gin_survey.Survey:
+def survey_of(grid: Grid, command: str, file: str) -> gin_files.Survey:
   """Returns the macros of a command with an experiment file."""
   folders = filter(None, grid.flags.gin_search_paths.split(","))
-  survey = gin_survey.Survey(gin_flags.search_path(folders))
-  for name in gin_flags.gin_files(command, [file]):
+  survey = gin_files.Survey(gin_run.search_path(folders))
+  for name in gin_run.files_of(command, [file]):
     survey.add_file(name)
   return survey
 
@@ -101,8 +101,8 @@ def check(grid: Grid) -> None:
         continue
       folders = [f"--gin.{name}={_LATER}" for name in _FOLDERS[command]]
       told = [*flags_of(grid, cell, command), *folders]
-      parsed = gin_flags.parse_flags(command, told)
-      survey, _ = gin_flags.checked(command, parsed)
+      parsed = gin_run.parse_flags(command, told)
+      survey, _ = gin_run.checked(command, parsed)
       quick_checks.check_run(survey)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from distill import errors, gin_checks, gin_survey
+from distill import errors, gin_files
 from distill.data.methods import METHODS, Method
 
 # The honest protocol, and the papers' optimistic one, which only its name runs.
@@ -197,12 +197,12 @@ def read_grid(
   Raises:
     UserError: The file is absent, is no grid, or names what there is not.
   """
-  survey = gin_survey.Survey(search_path)
+  survey = gin_files.Survey(search_path)
   survey.add_file(file)
   known = {f.name.upper() for f in fields(Grid)} - {"NAME", "FLAGS"}
   survey.read |= known
   for text in bindings:
-    gin_checks.checked_binding(text, survey)
+    gin_files.checked_binding(text, survey)
   _check_names("macro of a grid", survey.defined, sorted(known))
   values = {n.lower(): macro.value for n, macro in survey.defined.items()}
   lacking = {"families", "methods", "models"} - values.keys()
@@ -223,8 +223,4 @@ def _splits_tasks(method: Method) -> bool:
 def _check_names(what: str, names: Any, known: Any) -> None:
   for name in names:
     if name not in known:
-      raise errors.UserError(
-        f"There is no {what} '{name}'.",
-        expected="one of " + ", ".join(known),
-        remedy=f"did you mean '{gin_survey.nearest(name, known)}'?",
-      )
+      raise errors.unknown(what, name, known)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from distill import gin_flags
+from distill import gin_run
 from distill.comparison import economics, flags
 from distill.comparison.grid import Cell, Grid
 from distill.data.methods import METHODS
@@ -26,7 +26,7 @@ def costs(
 
   told = flags.flags_of(grid, cell, "evaluate")
   told += [f"--gin.CHECKPOINT_PATH='{checkpoint}'", "--gin.EVAL_OUTPUT_DIR=''"]
-  bound = gin.get_bindings(gin_flags.configure("evaluate", told))
+  bound = gin.get_bindings(gin_run.configure("evaluate", told))
   config = bound["model"].module.config
   dataset = bound["dataset_cfg"]
   lengths = [dataset.task_feature_lengths[key] for key in ("inputs", "targets")]
@@ -41,7 +41,7 @@ def costs(
     found["prediction_seconds"] = _prediction_seconds(**bound)
   if METHODS[cell.method].train:
     told = [*flags.flags_of(grid, cell, "train"), "--gin.MODEL_DIR=''"]
-    bound = gin.get_bindings(gin_flags.configure("train", told))
+    bound = gin.get_bindings(gin_run.configure("train", told))
     rows = steps * bound["train_dataset_cfg"].batch_size
     forward = economics.forward_flops(config, *lengths)
     found["training_flops"] = 3.0 * rows * forward

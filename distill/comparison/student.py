@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import distill
-from distill import gin_flags
+from distill import gin_run
 from distill.comparison import flags
 from distill.comparison.grid import HONEST, Cell, Grid
 from distill.comparison.results import Result
@@ -134,7 +134,7 @@ def _train(
   told = flags.flags_of(grid, cell, "train")
   if cell.tokens_of:
     told.append(f"--gin.TRAIN_STEPS={_equal_steps(grid, cell, folder)}")
-  gin_flags.run("train", [*told, f"--gin.MODEL_DIR='{model_dir}'"])
+  gin_run.run("train", [*told, f"--gin.MODEL_DIR='{model_dir}'"])
   count = selection.current_selection().count(total)
   logged = (model_dir / "train" / "metrics.jsonl").read_text().splitlines()
   return str(model_dir), count, total, json.loads(logged[-1])
@@ -187,7 +187,7 @@ def test(
   if not (output / "metrics.json").exists():
     told = flags.flags_of(grid, cell, "evaluate", family)
     told.append(f"--gin.CHECKPOINT_PATH='{checkpoint}'")
-    gin_flags.run("evaluate", [*told, f"--gin.EVAL_OUTPUT_DIR='{output}'"])
+    gin_run.run("evaluate", [*told, f"--gin.EVAL_OUTPUT_DIR='{output}'"])
   scores = json.loads((output / "metrics.json").read_text())
   metrics = {
     name.partition("/")[2]: value

@@ -3,7 +3,7 @@
 import pytest
 import tensorflow_datasets as tfds
 
-from distill import cli, errors, gin_flags
+from distill import cli, errors, gin_run
 from distill.commands import list as list_command
 from distill.data.methods import METHODS
 
@@ -36,7 +36,7 @@ def test_methods_and_experiments_are_all_there(capsys):
   assert rows[1][1] == "labels" and rows[2][1:4] == ["a", "teacher's", "cache"]
   assert ["zero_shot", "a", "checkpoint"] in [row[:3] for row in rows]
   found = {row[0]: row[1:] for row in rows[middle + 1 : -1]}
-  folder = gin_flags.GIN_CONFIGS / "experiments"
+  folder = gin_run.GIN_CONFIGS / "experiments"
   assert found.keys() == {path.name for path in folder.glob("*.gin")}
   name = "cqa_t5_1_1_base_step_by_step.gin"
   said = "the method of Hsieh et al. 2023 in T5X's manner"

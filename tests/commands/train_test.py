@@ -9,7 +9,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 import pytest
 
-from distill import errors, gin_flags
+from distill import errors, gin_run
 from distill.commands import train
 
 
@@ -64,7 +64,7 @@ def test_a_run_ends_with_what_to_do_next(trained):
   assert command == "evaluate"
   assert f"--gin.CHECKPOINT_PATH={model_dir}" in flags
   # A mistake in it would be found here, before the checkpoint is read.
-  gin_flags.checked("evaluate", gin_flags.parse_flags("evaluate", flags))
+  gin_run.checked("evaluate", gin_run.parse_flags("evaluate", flags))
 
 
 def test_a_run_leaves_checkpoints_logs_and_its_configuration(trained):

@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 
-from distill import gin_flags
+from distill import gin_run
 from distill.comparison import claims, grid, results, tables
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -56,7 +56,7 @@ def test_every_claim_names_a_grid_that_is_there_or_why_none_is():
   for row in rows:
     assert bool(row.get("grids")) != bool(row.get("why")), row
     for name in row.get("grids", ()):
-      path = gin_flags.GIN_CONFIGS / "grids" / f"{name}.gin"
+      path = gin_run.GIN_CONFIGS / "grids" / f"{name}.gin"
       found = grid.read_grid(str(path), [], [""])
       methods = [row[key]["method"] for key in ("one", "other") if key in row]
       known = {cell.label for cell in found.cells()}

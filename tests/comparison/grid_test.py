@@ -2,7 +2,7 @@
 
 import pytest
 
-from distill import errors, gin_flags, gin_survey
+from distill import errors, gin_files, gin_run
 from distill.commands import compare
 from distill.comparison import flags
 from distill.comparison import grid as grid_lib
@@ -12,7 +12,7 @@ FAMILIES = ('last_letters',)
 METHODS = ('finetune', 'step_by_step')
 MODELS = {'tiny': 'experiments/last_letters_tiny_{method}.gin'}
 """
-COMMITTED = sorted((gin_flags.GIN_CONFIGS / "grids").glob("*.gin"))
+COMMITTED = sorted((gin_run.GIN_CONFIGS / "grids").glob("*.gin"))
 
 
 def read(tmp_path, text, *bindings):
@@ -108,14 +108,14 @@ def test_half_a_grid(tmp_path):
 
 @pytest.mark.parametrize("path", COMMITTED, ids=lambda path: path.stem)
 def test_committed_grids_tell_the_commands_what_they_know(path):
-  grid = grid_lib.read_grid(str(path), [], gin_flags.search_path())
+  grid = grid_lib.read_grid(str(path), [], gin_run.search_path())
   flags.check(grid)
 
 
 def test_grid_files_are_gin_alone():
   assert COMMITTED
   for path in COMMITTED:
-    survey = gin_survey.Survey([""])
+    survey = gin_files.Survey([""])
     survey.add_file(str(path))
     assert not survey.read and not survey.imported
 

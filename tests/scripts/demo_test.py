@@ -5,7 +5,7 @@ import pathlib
 
 import pytest
 
-from distill import gin_flags
+from distill import gin_run
 from distill.comparison import grid as grid_lib
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -26,7 +26,7 @@ def cells(monkeypatch):
     demo.main(argv)
     file, output, jobs, *rest = told
     assert (output, jobs) == ("--output_dir=demo", "--jobs=2")
-    flags = gin_flags.parse_flags("compare", [file, *rest])
+    flags = gin_run.parse_flags("compare", [file, *rest])
     grid = grid_lib.read_grid(
       flags.gin_file[0], flags.gin_bindings, flags.search_path
     )

@@ -10,7 +10,7 @@ import pytest
 import seqio
 import tensorflow as tf
 
-from distill import errors, gin_flags
+from distill import errors, gin_run
 from distill.data import pipeline
 
 HEAD = "from __gin__ import dynamic_registration\n"
@@ -104,7 +104,7 @@ def cached(name):
 
 def test_an_offline_cache_is_read_in_place_of_the_source(tmp_path):
   write_cache(tmp_path, "plain_cached", [f"cached {n}" for n in range(40)])
-  gin_flags.use_data_folders(None, f"/nowhere,{tmp_path}")
+  gin_run.use_data_folders(None, f"/nowhere,{tmp_path}")
   batch = next(pipeline.TrainBatches(cached("plain_cached")))
   texts = seqio.ByteVocabulary().decode_tf(batch["decoder_target_tokens"])
   assert all(text.startswith(b"cached ") for text in texts.numpy())

@@ -6,10 +6,10 @@ import inspect
 import gin
 import pytest
 
-from distill import gin_flags, gin_survey
+from distill import gin_files, gin_run
 from distill.model.encoder_decoder import EncoderDecoderModel
 
-ROOT = gin_flags.GIN_CONFIGS
+ROOT = gin_run.GIN_CONFIGS
 EXPERIMENTS = sorted(
   path.relative_to(ROOT).as_posix() for path in ROOT.glob("experiments/*.gin")
 )
@@ -21,17 +21,17 @@ SHARED = sorted(
 
 
 def survey_of(search_path, *names):
-  survey = gin_survey.Survey(search_path)
+  survey = gin_files.Survey(search_path)
   for name in names:
     survey.add_file(name)
   return survey
 
 
-@pytest.mark.parametrize("command", gin_flags.RUN_FILES)
+@pytest.mark.parametrize("command", gin_run.RUN_FILES)
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_an_experiment_has_the_same_macros_in_both_halves(name, command):
-  files = (gin_flags.RUN_FILES[command], name)
-  native = survey_of(gin_flags.search_path(), *files)
+  files = (gin_run.RUN_FILES[command], name)
+  native = survey_of(gin_run.search_path(), *files)
   t5x = survey_of([str(ROOT)], *files)
   assert native.defined.keys() == t5x.defined.keys()
   assert native.missing() == t5x.missing()
@@ -67,7 +67,7 @@ def test_every_macro_of_the_native_mesh_and_steps_reaches_t5x():
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_the_line_of_t5x_configures_this_trainer_too(name, monkeypatch):
   monkeypatch.chdir(ROOT.parent)
-  train = gin_flags.configure(
+  train = gin_run.configure(
     "train",
     [
       *("--gin_search_paths=gin_configs", "--gin_file=runs/finetune.gin"),

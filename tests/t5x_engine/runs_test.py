@@ -11,7 +11,7 @@ import tempfile
 import gin
 import pytest
 
-from distill import errors, gin_flags, gin_survey
+from distill import errors, gin_files, gin_run
 from distill.commands import cache_ask
 
 pytestmark = pytest.mark.t5x
@@ -25,8 +25,8 @@ SCRIPTS = {
   "infer": ("infer", "infer"),
 }
 EXPERIMENTS = sorted(
-  path.relative_to(gin_flags.GIN_CONFIGS).as_posix()
-  for path in gin_flags.GIN_CONFIGS.glob("experiments/*.gin")
+  path.relative_to(gin_run.GIN_CONFIGS).as_posix()
+  for path in gin_run.GIN_CONFIGS.glob("experiments/*.gin")
 )
 GIVEN = {
   "MODEL_DIR": "'/m'",
@@ -45,14 +45,14 @@ def test_t5x_builds_all_that_an_experiment_configures(
   script, function = SCRIPTS[command]
   module = importlib.import_module(f"t5x.{script}")
   monkeypatch.setitem(sys.modules, "__main__", module)
-  files = [gin_flags.RUN_FILES[command], name]
-  survey = gin_survey.Survey([str(gin_flags.GIN_CONFIGS)])
+  files = [gin_run.RUN_FILES[command], name]
+  survey = gin_files.Survey([str(gin_run.GIN_CONFIGS)])
   for file in files:
     survey.add_file(file)
   given = [f"{macro} = {GIVEN[macro]}" for macro in survey.missing()]
   gin.clear_config()
   monkeypatch.setattr(
-    gin.config, "_LOCATION_PREFIXES", [str(gin_flags.GIN_CONFIGS)]
+    gin.config, "_LOCATION_PREFIXES", [str(gin_run.GIN_CONFIGS)]
   )
   gin.parse_config_files_and_bindings(files, given)
   arguments = gin.get_bindings(getattr(module, function))
@@ -70,7 +70,7 @@ def start(script, *flags, variables=None):
   process = subprocess.Popen(
     [
       *(sys.executable, "-m", "distill.t5x_engine.start", script),
-      *(f"--gin_search_paths={gin_flags.GIN_CONFIGS}", *flags),
+      *(f"--gin_search_paths={gin_run.GIN_CONFIGS}", *flags),
       "--gin.TASK_FEATURE_LENGTHS={'inputs': 64, 'targets': 64}",
       *(f"--gin_file={EXPERIMENT}", "--gin.BATCH_SIZE=8"),
     ],

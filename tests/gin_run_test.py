@@ -7,7 +7,7 @@ import textwrap
 import gin
 import pytest
 
-from distill import errors, gin_checks, gin_flags, gin_loading, gin_survey
+from distill import errors, gin_files, gin_run
 
 RUN = """
 from __gin__ import dynamic_registration
@@ -38,7 +38,7 @@ def files(tmp_path):
 
 
 def survey_of(files, *names):
-  survey = gin_survey.Survey([str(files)])
+  survey = gin_files.Survey([str(files)])
   for name in names:
     survey.add_file(name)
   return survey
@@ -47,14 +47,14 @@ def survey_of(files, *names):
 def indent(files, names, bindings=()):
   """Checks, loads and runs as a command does."""
   survey = survey_of(files, *names)
-  checked = [gin_checks.checked_binding(text, survey) for text in bindings]
-  gin_checks.check_complete(survey)
-  gin_loading.load(names, checked, [str(files)])
-  return gin_loading.call(textwrap.indent)
+  checked = [gin_files.checked_binding(text, survey) for text in bindings]
+  gin_files.check_complete(survey)
+  gin_run.load(names, checked, [str(files)])
+  return gin_run.call(textwrap.indent)
 
 
 def test_flags_take_both_forms_and_keep_the_order_of_bindings():
-  flags = gin_flags.parse_flags(
+  flags = gin_run.parse_flags(
     "train",
     [
       *("--gin_file=a.gin", "--gin_file", "b.gin"),
@@ -81,7 +81,7 @@ def test_flags_take_both_forms_and_keep_the_order_of_bindings():
 )
 def test_a_wrong_flag_is_named_with_what_was_meant(argument, remedy):
   with pytest.raises(errors.UserError) as caught:
-    gin_flags.parse_flags("train", [argument])
+    gin_run.parse_flags("train", [argument])
   assert remedy in caught.value.remedy
 
 
@@ -95,18 +95,18 @@ def test_a_wrong_flag_is_named_with_what_was_meant(argument, remedy):
 )
 def test_an_unset_shell_variable_does_not_take_the_next_flag(arguments):
   with pytest.raises(errors.UserError, match="--gin.MODEL_DIR has no value"):
-    gin_flags.parse_flags("train", arguments)
+    gin_run.parse_flags("train", arguments)
   # A negative number is a value.
-  flags = gin_flags.parse_flags("train", ["--gin.DATA_PARALLEL", "-1"])
+  flags = gin_run.parse_flags("train", ["--gin.DATA_PARALLEL", "-1"])
   assert flags.gin_bindings == ["DATA_PARALLEL=-1"]
 
 
 def test_the_run_file_comes_first_and_once():
   run = "runs/finetune.gin"
-  assert gin_flags.gin_files("train", ["e.gin"]) == [run, "e.gin"]
-  assert gin_flags.gin_files("train", ["e.gin", run]) == [run, "e.gin"]
+  assert gin_run.files_of("train", ["e.gin"]) == [run, "e.gin"]
+  assert gin_run.files_of("train", ["e.gin", run]) == [run, "e.gin"]
   mine = "/my/runs/long.gin"
-  assert gin_flags.gin_files("train", [mine, "e.gin"]) == [mine, "e.gin"]
+  assert gin_run.files_of("train", [mine, "e.gin"]) == [mine, "e.gin"]
 
 
 def test_later_files_and_bindings_win(files):
@@ -156,13 +156,13 @@ def test_a_value_that_looks_like_gin_and_is_not_tells_how_to_quote(
   files, binding
 ):
   with pytest.raises(errors.UserError, match="quote text twice"):
-    gin_checks.checked_binding(binding, survey_of(files, "runs/indent.gin"))
+    gin_files.checked_binding(binding, survey_of(files, "runs/indent.gin"))
 
 
 def test_an_unknown_macro_is_an_error_with_the_nearest_name(files):
   survey = survey_of(files, "runs/indent.gin")
   with pytest.raises(errors.UserError, match="'PREFX'") as caught:
-    gin_checks.checked_binding("PREFX='a'", survey)
+    gin_files.checked_binding("PREFX='a'", survey)
   assert "did you mean 'PREFIX'?" in caught.value.remedy
   assert "PREFIX, TEXT, UNREAD, WIDTH" in caught.value.expected
 
@@ -172,7 +172,7 @@ def test_all_missing_macros_are_listed_with_their_flags(files):
     RUN + "OTHER = %gin.REQUIRED\ntextwrap.dedent.text = %MODEL\n"
   )
   with pytest.raises(errors.UserError) as caught:
-    gin_checks.check_complete(survey_of(files, "runs/indent.gin"))
+    gin_files.check_complete(survey_of(files, "runs/indent.gin"))
   assert "MODEL, OTHER, TEXT" in caught.value.what
   assert "--gin.TEXT=…  what to indent" in caught.value.remedy
   assert "models/…  (gives MODEL)" in caught.value.remedy
@@ -184,11 +184,11 @@ def test_all_missing_macros_are_listed_with_their_flags(files):
     ("include 'models/markd.gin'", "'models/markd.gin'", "models/marked.gin"),
     ("TEXT = hello", "line 1", "needs quotes"),
     ("TEXT = ('a'", "EOF", "needs quotes"),
-    ("import textwrp", "textwrp", "mend"),
+    ("import textwrp", "textwrp", "correct"),
     ("import textwrap\ntextwrap.indnt.text = 'a'", "indnt", "'indent'"),
     ("import textwrap\ntextwrap.indent.txt = 'a'", "txt", "'text'"),
-    ("textwrap.indent.text = 'a'", "import statement", "mend"),
-    ("import textwrap\ntextwrap.indent.text = %gin.REQUIRED", "REQ", "mend"),
+    ("textwrap.indent.text = 'a'", "import statement", "correct"),
+    ("import textwrap\ntextwrap.indent.text = %gin.REQUIRED", "REQ", "correct"),
   ],
 )
 def test_a_wrong_gin_file_is_one_clear_error(files, text, found, remedy):
@@ -210,10 +210,10 @@ def test_a_bug_in_configured_code_keeps_its_traceback(files):
 def test_a_user_error_in_configured_code_has_no_words_of_gin(files):
   (files / "mine.gin").write_text(
     "from __gin__ import dynamic_registration\n"
-    "from distill import gin_survey\n"
-    "TEXT = @gin_survey.find_file()\n"
-    "gin_survey.find_file.name = 'nowhere.gin'\n"
-    "gin_survey.find_file.search_path = []\n"
+    "from distill import gin_files\n"
+    "TEXT = @gin_files.find_file()\n"
+    "gin_files.find_file.name = 'nowhere.gin'\n"
+    "gin_files.find_file.search_path = []\n"
   )
   with pytest.raises(errors.UserError) as caught:
     indent(files, ["runs/indent.gin", "mine.gin"])
@@ -229,7 +229,7 @@ def test_a_file_that_binds_nothing_to_the_command_is_refused(files):
 
 def test_the_operative_config_can_be_loaded_again(files, tmp_path):
   before = indent(files, ["runs/indent.gin", "experiments/marked.gin"])
-  gin_loading.write_operative_config(str(tmp_path))
+  gin_run.write_operative_config(str(tmp_path))
   gin.clear_config()
   assert indent(files, [str(tmp_path / "config.gin")]) == before
 
@@ -237,10 +237,10 @@ def test_the_operative_config_can_be_loaded_again(files, tmp_path):
 def test_help_and_mistakes_answer_before_jax_is_imported():
   program = """
 import sys
-from distill import errors, gin_flags
-assert gin_flags.run("train", ["--help"]) is None
+from distill import errors, gin_run
+assert gin_run.run("train", ["--help"]) is None
 try:
-  gin_flags.run("train", ["--gin.MODEL_DIR=/x"])
+  gin_run.run("train", ["--gin.MODEL_DIR=/x"])
 except errors.UserError as error:
   print(error)
 assert not {"jax", "tensorflow", "seqio"} & set(sys.modules)

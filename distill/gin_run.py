@@ -1,24 +1,30 @@
-"""The flags that train, evaluate and infer share, and what runs behind them.
+"""Commands that gin configures: their flags, gin's configuration, the call.
 
 A run is its run file (`runs/*.gin`), then the files of `--gin_file`, then the
-bindings of the command line; what comes later wins. Everything that the text
-alone can tell is checked before a heavy module is imported.
+bindings of the command line. What comes later wins. Everything that the text
+alone can tell is checked before JAX or TensorFlow is imported.
 """
 
 import argparse
+import contextlib
 import importlib
+import inspect
+import logging
 import os
 import pathlib
-from collections.abc import Callable, Iterable, Sequence
+import re
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
+
+import gin
 
 import distill
 from distill import (
   console,
   errors,
-  gin_checks,
-  gin_loading,
-  gin_survey,
+  gin_files,
   gin_values,
   interrupts,
   multihost,
@@ -156,7 +162,7 @@ def search_path(folders: Iterable[str] = ()) -> list[str]:
   return [str(GIN_CONFIGS / "native"), *folders, "", str(GIN_CONFIGS)]
 
 
-def gin_files(command: str, given: Sequence[str]) -> list[str]:
+def files_of(command: str, given: Sequence[str]) -> list[str]:
   """Returns the files to load: a run file first, then the others as given.
 
   The command's own run file is taken unless one is named, in any place.
@@ -168,7 +174,7 @@ def gin_files(command: str, given: Sequence[str]) -> list[str]:
   return [*(runs or [RUN_FILES[command]]), *others]
 
 
-def help_text(command: str, survey: gin_survey.Survey) -> str:
+def help_text(command: str, survey: gin_files.Survey) -> str:
   """Returns the flags, and the macros with their values and meanings."""
   rows = [
     (name, "(required)" if macro.required else repr(macro.value), macro.comment)
@@ -194,21 +200,21 @@ def use_data_folders(tfds_data_dir: str | None, cache_dirs: str) -> None:
   seqio.add_global_cache_dirs([f for f in cache_dirs.split(",") if f])
 
 
-def survey_of(command: str, flags: argparse.Namespace) -> gin_survey.Survey:
+def survey_of(command: str, flags: argparse.Namespace) -> gin_files.Survey:
   """Returns what the gin files of a command line define and read.
 
   Raises:
     UserError: A file is missing or is not gin.
   """
-  survey = gin_survey.Survey(flags.search_path)
-  for file in gin_files(command, flags.gin_file):
+  survey = gin_files.Survey(flags.search_path)
+  for file in files_of(command, flags.gin_file):
     survey.add_file(file)
   return survey
 
 
 def checked(
   command: str, flags: argparse.Namespace
-) -> tuple[gin_survey.Survey, list[str]]:
+) -> tuple[gin_files.Survey, list[str]]:
   """Checks all that the text of gin files and bindings can tell.
 
   Returns:
@@ -218,11 +224,11 @@ def checked(
     UserError: A gin file or a binding is wrong, or a macro has no value.
   """
   survey = survey_of(command, flags)
-  gin_checks.check_no_t5x(survey)
+  gin_files.check_no_t5x(survey)
   bindings = [
-    gin_checks.checked_binding(text, survey) for text in flags.gin_bindings
+    gin_files.checked_binding(text, survey) for text in flags.gin_bindings
   ]
-  gin_checks.check_complete(survey)
+  gin_files.check_complete(survey)
   gin_values.check_values(survey)
   return survey, bindings
 
@@ -256,8 +262,8 @@ def configure(command: str, argv: Sequence[str]) -> Callable[..., Any] | None:
   startup.import_tensorflow("JAX")
   use_data_folders(flags.tfds_data_dir, flags.seqio_additional_cache_dirs)
   script = importlib.import_module(module)
-  files = gin_files(command, flags.gin_file)
-  gin_loading.load(files, bindings, flags.search_path)
+  files = files_of(command, flags.gin_file)
+  load(files, bindings, flags.search_path)
   return getattr(script, command)
 
 
@@ -273,4 +279,112 @@ def run(command: str, argv: Sequence[str]) -> Any:
   # Until training has something to save, signals end the process at once.
   with interrupts.watched(interrupts.end):
     function = configure(command, argv)
-    return gin_loading.call(function) if function else None
+    return call(function) if function else None
+
+
+def load(
+  files: Sequence[str], bindings: Sequence[str], search_path: Sequence[str]
+) -> None:
+  """Replaces gin's configuration by these files and bindings, and locks it.
+
+  Raises:
+    UserError: A file names a function, a parameter or a module that does not
+      exist, or is not valid gin.
+  """
+  gin.clear_config()
+  # gin's own function only appends, and puts the working directory first.
+  gin.config._LOCATION_PREFIXES[:] = search_path
+  with _user_errors(), _quiet_search():
+    for file in files:
+      gin.parse_config_file(file)
+    gin.parse_config(bindings)
+    gin.finalize()
+
+
+def call(function: Callable[..., Any]) -> Any:
+  """Calls a function with the parameters that gin has for it.
+
+  Raises:
+    UserError: Gin has no value for a parameter, or what the function raised,
+      without the lines that gin appends to it.
+  """
+  bound = gin.get_bindings(function, resolve_references=False)
+  lacking = [
+    name
+    for name, parameter in inspect.signature(function).parameters.items()
+    if parameter.default is parameter.empty and name not in bound
+  ]
+  if lacking:
+    raise errors.UserError(
+      f"The gin files bind nothing to {', '.join(lacking)} of "
+      f"{function.__module__}.{function.__name__}.",
+      remedy="name the run file of this command, or none",
+    )
+  with _user_errors():
+    return gin.get_configurable(function)()
+
+
+def write_operative_config(folder: str) -> None:
+  """Writes the parameters in use to `folder`/config.gin, T5X's name for it."""
+  errors.write_whole(f"{folder}/config.gin", gin.operative_config_str())
+
+
+@contextlib.contextmanager
+def _user_errors() -> Iterator[None]:
+  """Turns gin's complaints, and no others, into user errors."""
+  try:
+    yield
+  except errors.UserError as error:
+    raise errors.UserError(
+      error.what,
+      expected=error.expected,
+      found=error.found,
+      remedy=error.remedy,
+    ) from error
+  except Exception as error:
+    # A bug in our code or the user's has its last frame elsewhere.
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    if not frame.f_globals.get("__name__", "").startswith("gin."):
+      raise
+    close = _suggestion(str(error))
+    raise errors.UserError(
+      "The gin configuration cannot be used.",
+      found=gin_files.describe(error),
+      remedy=f"did you mean '{close}'?" if close else "correct that line",
+    ) from error
+
+
+@contextlib.contextmanager
+def _quiet_search() -> Iterator[None]:
+  """Keeps gin from logging each folder that does not have a file."""
+
+  def is_news(record: logging.LogRecord) -> bool:
+    return not str(record.msg).startswith("Path not found")
+
+  logging.getLogger().addFilter(is_news)
+  try:
+    yield
+  finally:
+    logging.getLogger().removeFilter(is_news)
+
+
+def _suggestion(message: str) -> str:
+  """Returns the nearest name that exists to the one gin complains about."""
+  if found := re.search(r"matching (?:reference )?'@?([\w./]+)", message):
+    return errors.nearest(found[1], _configurables())
+  if found := re.search(r"'(\S+)' doesn't have a parameter .*'(\w+)'", message):
+    selector = found[1].rpartition(".")[2]
+    [function, *_] = gin.config._REGISTRY.get_all_matches(selector)
+    parameters = inspect.signature(function.wrapped).parameters
+    return errors.nearest(found[2], parameters)
+  if found := re.search(r"<module '(\S+)'.*no attribute (\w+)", message):
+    return errors.nearest(found[2], dir(sys.modules[found[1]]))
+  return ""
+
+
+def _configurables() -> list[str]:
+  """Returns `module.name` of all that the loaded files made configurable."""
+  return [
+    ".".join(selector.split(".")[-2:])
+    for selector, _ in gin.config._REGISTRY.items()
+  ]
