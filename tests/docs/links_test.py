@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+from distill import cli
+
 ROOT = pathlib.Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -62,3 +64,9 @@ def test_the_index_lists_every_page():
   assert {page.name for page in (ROOT / "docs").glob("*.md")} <= listed | {
     "index.md"
   }
+
+
+def test_the_index_lists_every_command():
+  text = (ROOT / "docs/index.md").read_text()
+  for command, what in cli.COMMANDS.items():
+    assert f"| `distill {command}` | {what} |" in text
