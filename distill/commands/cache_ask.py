@@ -88,7 +88,7 @@ def make_parser() -> Parser:
   add(
     "--overwrite",
     action="store_true",
-    help="replace the split if it came about in another way or is damaged",
+    help="replace the split if it was made in another way or is damaged",
   )
   add(
     "--append",

@@ -88,7 +88,7 @@ def main(argv: Sequence[str]) -> None:
     quick_checks.check_folder(flags.output_dir, "--output_dir")
   startup.import_tensorflow()
   from distill.data import registration, selection
-  from distill.data.cache import building, files
+  from distill.data.cache import files
 
   family, flags.module = registration.find_cached_family(
     flags.task, flags.module, flags.input_dir, flags.split
@@ -101,7 +101,7 @@ def main(argv: Sequence[str]) -> None:
   )
   source = files.find_entry(flags.input_dir, flags.task, flags.split)
   steps = wanted.steps(family.answer_rule)
-  rows = building.read(flags.input_dir, flags.task, flags.split)
+  rows = files.read(flags.input_dir, flags.task, flags.split)
   content, taken = selection.choose(rows, steps, flags.expand)
   if not content:
     raise errors.UserError(

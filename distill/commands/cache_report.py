@@ -44,10 +44,10 @@ def survey(
 ) -> dict[str, Any]:
   """Returns `hygiene.survey` of a cached split; a line says what it lacks."""
   from distill.data import hygiene
-  from distill.data.cache import building
+  from distill.data.cache import files
 
   name = family.dataset.name
-  content = list(building.read(directory, name, split))
+  content = list(files.read(directory, name, split))
   test_inputs = None
   if split == "train":
     try:

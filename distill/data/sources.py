@@ -164,7 +164,7 @@ class DatasetSource(seqio.DataSource):
     self._sizes[split] = len(examples)
     self._unlabeled[split] = sum(not example.label for example in examples)
     if split == "train":
-      self._train_sha256 = files.data_sha256(examples)
+      self._train_sha256 = records.data_sha256(examples)
     return examples
 
 

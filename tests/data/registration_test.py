@@ -310,11 +310,13 @@ class Teacher:
   async def complete(self, request):
     return Response("It rises. So the answer is up.", "stop", 1, 1)
 """
-ENTRY = manifest.SplitEntry(
-  **{"teacher": "t", "prompt": "p", "prompt_sha256": "", "data_sha256": ""},
-  **{"examples": 1, "labeled": 1, "answers": 1, "parsed": 1, "agreeing": 1},
-  **{"prompt_tokens": 1, "completion_tokens": 1, "record_bytes": 1},
-  **{"flags": "", "shards": ()},
+ENTRY = manifest.SplitEntry.from_dict(
+  dict(
+    **{"teacher": "t", "prompt": "p", "prompt_sha256": "", "data_sha256": ""},
+    **{"examples": 1, "labeled": 1, "answers": 1, "parsed": 1, "agreeing": 1},
+    **{"prompt_tokens": 1, "completion_tokens": 1, "record_bytes": 1},
+    **{"flags": "", "shards": [], "ledger": []},
+  )
 )
 
 

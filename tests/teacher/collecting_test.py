@@ -14,7 +14,7 @@ import tensorflow_datasets as tfds
 
 from distill import errors
 from distill.commands import cache_ask, cache_journal
-from distill.data.cache import building
+from distill.data.cache import files
 
 ROOT = pathlib.Path(__file__).parents[2]
 PRICES = """
@@ -33,7 +33,7 @@ def entry_of(folder):
 
 
 def records_of(folder):
-  return list(building.read(str(folder / "cache"), "coin_flip", "test"))
+  return list(files.read(str(folder / "cache"), "coin_flip", "test"))
 
 
 def test_only_new_requests_are_sent(run, server, tmp_path):

@@ -1,13 +1,11 @@
-"""From a teacher's completions to records, and what they add up to."""
+"""Dataset, prompt and teacher → the cache of one split, and its ledger."""
 
-import dataclasses
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
-import tensorflow_datasets as tfds
 
 from distill.answers.rules import AnswerRule, rule_for
 from distill.data.cache import files, manifest, records
@@ -18,15 +16,13 @@ from distill.data.examples import (
   read_split,
   share_size,
 )
-from distill.errors import UserError
+from distill.errors import UserError, require
 from distill.teacher import collecting
 from distill.teacher.attempts import Sample
 from distill.teacher.collecting import Collection, Ledger, Reading
 from distill.teacher.interface import AskingError
 from distill.teacher.parse_rate import ParseRate
 from distill.teacher.prices import Price
-
-_ORIGIN = ("teacher", "prompt", "prompt_sha256", "sampling")
 
 
 def sampling(collection: Collection) -> str:
@@ -40,28 +36,7 @@ def sampling(collection: Collection) -> str:
   return " ".join(f"{name}={value}" for name, value in drawn.items())
 
 
-def holds(
-  entry: manifest.SplitEntry, origin: Mapping[str, str], num_shards: int
-) -> bool:
-  """Returns whether a split has the answers of this origin already."""
-  if entry.data_sha256 != origin["data_sha256"]:
-    return False
-  return len(entry.shards) == num_shards and any(
-    all(getattr(row, key) == origin[key] for key in _ORIGIN)
-    for row in (entry, *entry.ledger)
-  )
-
-
-def read(directory: str, family: str, split: str) -> Iterator[records.Record]:
-  """Yields a split's records, in their order."""
-  builder = files.open_builder(directory, family, split)
-  config = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
-  rows = builder.as_dataset(split=split, read_config=config)
-  for row in tfds.as_numpy(rows):
-    yield records.Record.from_dict(row)
-
-
-class Answers:
+class AnswerRecords:
   """The records of a teacher's answers, to be iterated over once; then counts.
 
   Args:
@@ -71,6 +46,7 @@ class Answers:
     split: Who uses the answers, for the journal: a name of this split alone.
     before: Records of other origin, by id, that the answers are added to.
     unread: Counts the answers that could be read, where nobody has yet.
+    on_record: Called with the number of records so far and their total.
   """
 
   def __init__(
@@ -81,7 +57,9 @@ class Answers:
     split: str,
     before: Mapping[str, records.Record],
     unread: ParseRate | None = None,
+    on_record: Callable[[int, int], None] | None = None,
   ) -> None:
+    self._on_record = on_record or (lambda done, total: None)
     self._examples = examples
     self._collection = collection
     self._rule = rule
@@ -92,7 +70,8 @@ class Answers:
 
   def __iter__(self) -> Iterator[records.Record]:
     teacher = self._collection.teacher.name
-    for example, found in zip(self._examples, self._reading, strict=True):
+    all_found = zip(self._examples, self._reading, strict=True)
+    for done, (example, found) in enumerate(all_found, start=1):
       record = _record(example, found, self._rule, teacher)
       if self._unread is not None:
         for said in (answer.completion for answer in found):
@@ -100,7 +79,11 @@ class Answers:
       self._answers += len(found)
       self._parsed += sum(map(bool, record.teacher_labels))
       self._agreeing += record.agrees.count(records.AGREES)
-      yield _join(self._before.get(example.id), record)
+      before = self._before.get(example.id)
+      if before is not None:
+        record = before.with_answers(record) if found else before
+      self._on_record(done, len(self._examples))
+      yield record
 
   def entry(
     self,
@@ -112,65 +95,47 @@ class Answers:
     staged: tuple[manifest.Shard, ...],
     modules: Sequence[str],
   ) -> manifest.SplitEntry:
-    """Returns the manifest's entry, with the sums of an earlier one in it."""
-    row = self._ledger_row(origin)
-    rows = [row, *self._judge_rows()]
-    entry = manifest.SplitEntry(
-      **origin,
+    """Returns the manifest's entry, with an earlier one's ledger in it."""
+    before: tuple[manifest.LedgerRow, ...] = ()
+    if earlier is not None:
+      before, failed = earlier.ledger, failed + earlier.failed
+      flags = f"{earlier.flags} (and then --append {flags})"
+    return manifest.SplitEntry(
+      data_sha256=origin["data_sha256"],
       examples=len(self._examples),
       labeled=sum(bool(example.label) for example in self._examples),
-      answers=row.answers,
-      parsed=row.parsed,
-      agreeing=row.agreeing,
-      prompt_tokens=sum(row.prompt_tokens for row in rows),
-      completion_tokens=sum(row.completion_tokens for row in rows),
       failed=failed,
       flags=flags,
       record_bytes=record_bytes,
       shards=staged,
       modules=tuple(modules),
-      ledger=tuple(rows),
-    )
-    if earlier is None:
-      return entry
-    summed = ["answers", "parsed", "agreeing", "failed"]
-    summed += ["prompt_tokens", "completion_tokens"]
-    return dataclasses.replace(
-      entry,
-      **{key: getattr(earlier, key) for key in _ORIGIN},
-      **{key: getattr(earlier, key) + getattr(entry, key) for key in summed},
-      flags=f"{earlier.flags} (and then --append {flags})",
-      ledger=(*earlier.ledger, *rows),
+      ledger=(*before, self._ledger_row(origin), *self._judge_rows()),
     )
 
   def _ledger_row(self, origin: Mapping[str, str]) -> manifest.LedgerRow:
+    first: dict[str, Any] = {name: origin[name] for name in manifest.ORIGIN}
     return manifest.LedgerRow(
-      teacher=origin["teacher"],
-      prompt_sha256=origin["prompt_sha256"],
-      sampling=origin["sampling"],
-      prompt=origin["prompt"],
+      **first,
       answers=self._answers,
       parsed=self._parsed,
       agreeing=self._agreeing,
       **_cost(self._reading.ledger, self._collection.price),
     )
 
-  def _judge_rows(self) -> list[manifest.LedgerRow]:
-    """Returns the judge's row, which has verdicts and no answers."""
+  def _judge_rows(self) -> Iterator[manifest.LedgerRow]:
+    """Yields the judge's row, which has verdicts and no answers."""
     judge = self._collection.judge
-    if judge is None:
-      return []
-    row = manifest.LedgerRow(
-      teacher=judge.teacher.name,
-      prompt=judge.template.name,
-      prompt_sha256=judge.template.sha256,
-      sampling="",
-      answers=0,
-      parsed=0,
-      agreeing=0,
-      **_cost(self._reading.judge_ledger, judge.price),
-    )
-    return [row]
+    if judge is not None:
+      yield manifest.LedgerRow(
+        teacher=judge.teacher.name,
+        prompt=judge.template.name,
+        prompt_sha256=judge.template.sha256,
+        sampling="",
+        answers=0,
+        parsed=0,
+        agreeing=0,
+        **_cost(self._reading.judge_ledger, judge.price),
+      )
 
 
 def _cost(ledger: Ledger, price: Price | None) -> dict[str, Any]:
@@ -211,21 +176,6 @@ def _agrees(answer: str, label: str, rule: AnswerRule) -> int:
   return records.AGREES if agrees else records.DISAGREES
 
 
-def _join(
-  before: records.Record | None, record: records.Record
-) -> records.Record:
-  """Returns a record with the answers of both."""
-  if before is None or not record.rationales:
-    return before or record
-  both: dict[str, Any] = {}
-  for field in dataclasses.fields(record):
-    first, second = getattr(before, field.name), getattr(record, field.name)
-    if isinstance(second, tuple):
-      # Log-probabilities and raw texts: of all answers, or of none.
-      both[field.name] = first + second if first and second else ()
-  return dataclasses.replace(record, **both)
-
-
 @dataclass(frozen=True)
 class Choice:
   """Which examples of a split are asked about, and what may be missing.
@@ -247,18 +197,10 @@ class Choice:
   allow_unread: bool = False
 
   def __post_init__(self) -> None:
-    if not 0 < self.fraction <= 1:
-      raise UserError(
-        "No such share of the examples can be asked about.",
-        expected="--fraction above 0, at most 1",
-        found=str(self.fraction),
-      )
-    if self.limit is not None and self.limit < 1:
-      raise UserError(
-        "So few examples cannot be asked about.",
-        expected="--limit=1 or more",
-        found=str(self.limit),
-      )
+    share = 0 < self.fraction <= 1
+    require("--fraction", self.fraction, share, "above 0, at most 1")
+    enough = self.limit is None or self.limit >= 1
+    require("--limit", self.limit, enough, "1 or more")
 
   def examples(self, dataset: Dataset, split: str) -> Sequence[Example]:
     """Returns the chosen examples, in their order.
@@ -315,8 +257,8 @@ def build_cache(
     The split's entry in the manifest, and whether it was written now.
 
   Raises:
-    UserError: The directory cannot be written or holds something else, the
-      split is there and is different, or damaged, or answers are missing.
+    UserError: The directory cannot be written or holds something else; the
+      split is there and differs, or is damaged; or answers are missing.
   """
   choice = choice or Choice()
   examples = choice.examples(dataset, split)
@@ -326,41 +268,45 @@ def build_cache(
     "prompt": collection.style.name,
     "prompt_sha256": collection.style.sha256,
     "sampling": sampling(collection),
-    "data_sha256": files.data_sha256(examples),
+    "data_sha256": records.data_sha256(examples),
+    "num_shards": str(num_shards),
   }
   with files.writing(directory):
     tf.io.gfile.makedirs(directory)
     known = files.open_cache(directory, dataset.name)
   earlier = None if overwrite else known.splits.get(split)
-  if earlier is not None and holds(earlier, origin, num_shards):
+  if earlier is not None and earlier.holds(origin):
     if not earlier.failed or len(earlier.ledger) > 1:
       return files.verify(directory, dataset.name, split), False
     earlier = None  # Written again, with what failed then.
   elif earlier is not None:
-    wanted = {"data_sha256": origin["data_sha256"]} if append else origin
-    files.check_same(directory, split, earlier, wanted, num_shards)
+    same = ("data_sha256", "num_shards") if append else origin
+    wanted = {name: origin[name] for name in same}
+    files.check_same(directory, split, wanted, earlier.origin())
   name = f"failed-{dataset.name}-{split}.jsonl"
   unread = _unread(collection, choice)
   failed = _ask(examples, collection, choice, name, display, unread)
   before = {}
   if earlier is not None:
-    old = read(directory, dataset.name, split)
+    old = files.read(directory, dataset.name, split)
     before = {record.id: record for record in old}
   found = [
     example
     for position, example in enumerate(examples)
     if failed[position] < collection.samples or example.id in before
   ]
-  place = directory if "://" in directory else os.path.abspath(directory)
-  user = f"{place}/{split}"
+  user = directory if "://" in directory else os.path.abspath(directory)
+  user = f"{user}/{split}"
   asked_now = unread if collection.journal is None else None
-  answers = Answers(found, collection, answer_rule, user, before, asked_now)
+  answers = AnswerRecords(
+    *(found, collection, answer_rule, user, before, asked_now, on_record)
+  )
   with files.writing(directory):
     staged, size = files.stage(
       directory,
       dataset.name,
       split,
-      _counted(answers, len(found), on_record),
+      answers,
       num_shards,
       len(found),
     )
@@ -458,14 +404,3 @@ def _ask(
       remedy="run the same command again: only these are asked",
     )
   return failed
-
-
-def _counted(
-  answers: Iterable[records.Record],
-  total: int,
-  on_record: Callable[[int, int], None] | None,
-) -> Iterator[records.Record]:
-  for done, record in enumerate(answers, start=1):
-    if on_record is not None:
-      on_record(done, total)
-    yield record

@@ -1,9 +1,12 @@
-"""Checks a cache against its manifest before anything is read from it."""
+"""The files of a cache: written whole, and verified before they are read.
+
+Shards are byte-identical in every run, and TFDS knows them. A split is complete
+or not there. A cache is checked against its manifest before it is read.
+"""
 
 import contextlib
 import hashlib
 import itertools
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -11,7 +14,6 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from distill.data.cache import manifest, records
-from distill.data.examples import Example
 from distill.errors import UserError
 
 # Shards (path, SHA-256, time of change) whose contents this process has read.
@@ -27,11 +29,15 @@ def find_entry(directory: str, family: str, split: str) -> manifest.SplitEntry:
   found = manifest.read(directory)
   if found is not None and split in found.splits:
     return found.splits[split]
+  there = "no such directory"
+  if tf.io.gfile.isdir(directory):
+    unfinished = len(shard_files(directory, family, split))
+    there = f"{unfinished} shards of an unfinished run" * bool(unfinished)
   raise UserError(
     f"There is no cached '{split}' split of '{family}' in {directory}.",
     expected=f"a {manifest.FILE_NAME} with this split, which a finished"
     " `distill cache ask` leaves",
-    found=_what_is_there(directory, family, split),
+    found=there or "none of its files",
     remedy=f"run `{manifest.build_command(directory, family, split)}`, or set"
     " DISTILL_DATA_DIR to the folder of your caches (now"
     f" '{os.environ.get('DISTILL_DATA_DIR', '')}')",
@@ -48,15 +54,10 @@ def verify(directory: str, family: str, split: str) -> manifest.SplitEntry:
   """
   entry = find_entry(directory, family, split)
   for shard in entry.shards:
-    _verify_shard(directory, shard, _rebuild(directory, family, split, entry))
+    _verify_shard(
+      directory, shard, manifest.rebuild(directory, family, split, entry)
+    )
   return entry
-
-
-def _rebuild(
-  directory: str, family: str, split: str, entry: manifest.SplitEntry
-) -> str:
-  command = manifest.build_command(directory, family, split, entry.command)
-  return f"run `{command} {entry.flags} --overwrite`"
 
 
 def open_builder(
@@ -82,16 +83,17 @@ def open_builder(
     expected=f"records of schema {records.SCHEMA_VERSION}, in shards of"
     f" {lengths}",
     found=found,
-    remedy=_rebuild(directory, family, split, entry),
+    remedy=manifest.rebuild(directory, family, split, entry),
   )
 
 
-def _what_is_there(directory: str, family: str, split: str) -> str:
-  if not tf.io.gfile.isdir(directory):
-    return "no such directory"
-  files = shard_files(directory, family, split)
-  unfinished = f"{len(files)} shards of an unfinished run"
-  return unfinished if files else "none of its files"
+def read(directory: str, family: str, split: str) -> Iterator[records.Record]:
+  """Yields a split's records, in their order."""
+  builder = open_builder(directory, family, split)
+  config = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
+  rows = builder.as_dataset(split=split, read_config=config)
+  for row in tfds.as_numpy(rows):
+    yield records.Record.from_dict(row)
 
 
 def shard_files(directory: str, family: str, split: str) -> list[str]:
@@ -152,7 +154,7 @@ def stage(
   split: str,
   content: Iterable[records.Record],
   num_shards: int,
-  count: int | None = None,
+  count: int,
 ) -> tuple[tuple[manifest.Shard, ...], int]:
   """Writes a split under temporary names, in `num_shards` runs of its records.
 
@@ -162,16 +164,13 @@ def stage(
     split: Its split, the second part.
     content: The records, read one by one.
     num_shards: How many files.
-    count: How many records there are, where `content` cannot say.
+    count: How many records there are.
 
   Returns:
     The shards, by the names that `publish` gives them, and the size in bytes
     of all serialised records.
   """
   schema = records.features()
-  if count is None:
-    content = list(content)
-    count = len(content)
   rest = iter(content)
   shards = []
   total = 0
@@ -226,7 +225,20 @@ def write_tfds_metadata(directory: str, content: manifest.Manifest) -> None:
     for shard in entry.shards:
       with tf.io.gfile.GFile(os.path.join(draft, shard.file), "w") as file:
         file.write("")
-    infos.append(_split_info(draft, content.family, split, entry))
+    template = tfds.core.ShardedFileTemplate(
+      data_dir=draft,
+      dataset_name=content.family,
+      split=split,
+      filetype_suffix="tfrecord",
+    )
+    infos.append(
+      tfds.core.SplitInfo(
+        name=split,
+        shard_lengths=[shard.examples for shard in entry.shards],
+        num_bytes=entry.record_bytes,
+        filename_template=template,
+      )
+    )
   tfds.folder_dataset.write_metadata(
     data_dir=draft,
     features=records.features(),
@@ -240,23 +252,6 @@ def write_tfds_metadata(directory: str, content: manifest.Manifest) -> None:
       source = os.path.join(draft, name)
       tf.io.gfile.rename(source, os.path.join(directory, name), overwrite=True)
   tf.io.gfile.rmtree(draft)
-
-
-def _split_info(
-  directory: str, family: str, split: str, entry: manifest.SplitEntry
-) -> tfds.core.SplitInfo:
-  template = tfds.core.ShardedFileTemplate(
-    data_dir=directory,
-    dataset_name=family,
-    split=split,
-    filetype_suffix="tfrecord",
-  )
-  return tfds.core.SplitInfo(
-    name=split,
-    shard_lengths=[shard.examples for shard in entry.shards],
-    num_bytes=entry.record_bytes,
-    filename_template=template,
-  )
 
 
 def open_cache(directory: str, family: str) -> manifest.Manifest:
@@ -291,18 +286,14 @@ def open_cache(directory: str, family: str) -> manifest.Manifest:
 def check_same(
   directory: str,
   split: str,
-  entry: manifest.SplitEntry,
-  origin: Mapping[str, str],
-  num_shards: int,
+  wanted: Mapping[str, str],
+  there: Mapping[str, str],
 ) -> None:
-  """Raises UserError if a split that is there came about in another way."""
-  wanted = {**origin, "num_shards": str(num_shards)}
-  there = {key: getattr(entry, key) for key in origin}
-  there["num_shards"] = str(len(entry.shards))
+  """Raises UserError if a split that is there was made in another way."""
   changed = [key for key in wanted if there[key] != wanted[key]]
   if changed:
     raise UserError(
-      f"{directory} has a '{split}' split that came about in another way.",
+      f"{directory} has a '{split}' split that was made in another way.",
       expected=", ".join(f"{key} {wanted[key]}" for key in changed),
       found=", ".join(f"{key} {there[key]}" for key in changed),
       remedy="give another --output_dir to keep both, or add --overwrite to"
@@ -379,46 +370,24 @@ def write_records(
     tf.io.gfile.makedirs(directory)
     known = open_cache(directory, family).splits.get(split)
     if known is not None and not overwrite:
-      if (known.command, known.source, known.flags) == (command, source, flags):
-        return known
-      raise UserError(
-        f"{directory} has a '{split}' split that came about in another way.",
-        expected=f"{command} {flags}, of {source}",
-        found=f"{known.command} {known.flags}, of {known.source}",
-        remedy="give another --output_dir, or add --overwrite to replace it",
-      )
+      wanted = {"command": command, "flags": flags, "source": source}
+      check_same(directory, split, wanted, vars(known))
+      return known
     num_shards = num_shards or default_num_shards(len(content))
-    staged, size = stage(directory, family, split, content, num_shards)
-    names = dict.fromkeys(name for row in content for name in row.teachers)
-    labels = [label for row in content for label in row.teacher_labels]
+    staged, size = stage(
+      directory, family, split, content, num_shards, len(content)
+    )
     entry = manifest.SplitEntry(
-      teacher=origin.teacher if origin else ", ".join(names),
-      prompt=origin.prompt if origin else "",
-      prompt_sha256=origin.prompt_sha256 if origin else "",
-      sampling=origin.sampling if origin else "",
-      data_sha256=data_sha256(content),
+      data_sha256=records.data_sha256(content),
       examples=len(content),
       labeled=sum(bool(row.label) for row in content),
-      answers=len(labels),
-      parsed=sum(map(bool, labels)),
-      agreeing=sum(row.agrees.count(records.AGREES) for row in content),
-      prompt_tokens=0,
-      completion_tokens=0,
       flags=flags,
       record_bytes=size,
       shards=staged,
+      ledger=(manifest.LedgerRow.unasked(content, origin),),
       command=command,
       source=source,
       modules=tuple(modules),
     )
     commit(directory, split, entry)
   return entry
-
-
-def data_sha256(rows: Iterable[Example | records.Record]) -> str:
-  """Returns the SHA-256, in hex, of examples or records in their order."""
-  digest = hashlib.sha256()
-  for row in rows:
-    line = json.dumps([row.id, row.input, row.label])
-    digest.update(line.encode("ascii") + b"\n")
-  return digest.hexdigest()

@@ -7,7 +7,9 @@ files lie there.
 import dataclasses
 import json
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Self
 
 import tensorflow as tf
 
@@ -43,7 +45,8 @@ class LedgerRow:
     answers: Completions.
     parsed: Completions of which an answer could be read.
     agreeing: Completions whose answer is the gold label.
-    requests: Requests that these took, identical ones counted once.
+    requests: Requests that these took, identical ones counted once; None where
+      nobody was asked here. Such a row is not in the file's ledger.
     prompt_tokens: What the teacher read, in its own tokens.
     completion_tokens: What the teacher wrote, in its own tokens.
     cost: US dollars, None where the price is not known.
@@ -59,12 +62,44 @@ class LedgerRow:
   answers: int
   parsed: int
   agreeing: int
-  requests: int
+  requests: int | None
   prompt_tokens: int
   completion_tokens: int
   cost: float | None
   price: str
   not_sent: str = ""
+
+  @classmethod
+  def unasked(
+    cls, content: Sequence[records.Record], origin: "SplitEntry | None"
+  ) -> Self:
+    """Returns the row of records that nobody was asked for here.
+
+    Args:
+      content: The records.
+      origin: The split that they were chosen from, None for an import.
+    """
+    names = dict.fromkeys(name for row in content for name in row.teachers)
+    first = dict.fromkeys(ORIGIN, "") | {"teacher": ", ".join(names)}
+    if origin is not None:
+      first = {name: getattr(origin.ledger[0], name) for name in ORIGIN}
+    labels = [label for row in content for label in row.teacher_labels]
+    return cls(
+      **first,
+      answers=len(labels),
+      parsed=sum(map(bool, labels)),
+      agreeing=sum(row.agrees.count(records.AGREES) for row in content),
+      requests=None,
+      prompt_tokens=0,
+      completion_tokens=0,
+      cost=None,
+      price="",
+    )
+
+
+# Fields of a ledger's first row, and sums over its rows, as the file has them.
+ORIGIN = ("teacher", "prompt", "prompt_sha256", "sampling")
+_SUMS = ("answers", "parsed", "agreeing", "prompt_tokens", "completion_tokens")
 
 
 @dataclass(frozen=True)
@@ -72,49 +107,119 @@ class SplitEntry:
   """One cached split.
 
   Attributes:
-    teacher: The teacher's name, with whatever changes its answers.
-    prompt: Name of the prompt template.
-    prompt_sha256: SHA-256 of the template's file.
-    sampling: Samples an example, temperature and so on.
     data_sha256: SHA-256 of the examples asked about (ids, inputs, labels).
     examples: Number of records.
     labeled: Records with a gold label.
-    answers: Completions, over all records.
-    parsed: Completions of which an answer could be read.
-    agreeing: Completions whose answer is the gold label.
-    prompt_tokens: What the teacher read, in its own tokens.
-    completion_tokens: What the teacher wrote, in its own tokens.
-    flags: What the command was told about teacher, prompt and shards.
+    flags: The command's flags for teacher, prompt and shards.
     record_bytes: Size of the serialised records, without TFRecord's framing.
     shards: The files, in order.
+    ledger: A row for each teacher and way of asking, in their order.
     failed: Samples that were asked for and have no answer.
-    ledger: A row for each teacher and way of asking, in their order; the
-      fields above have the first one's names and the sums.
     command: Which of our commands wrote it.
     source: The cache or the files that it was made from, where it was.
     modules: The Python modules that register the family, but for `tasks`.
   """
 
-  teacher: str
-  prompt: str
-  prompt_sha256: str
   data_sha256: str
   examples: int
   labeled: int
-  answers: int
-  parsed: int
-  agreeing: int
-  prompt_tokens: int
-  completion_tokens: int
   flags: str
   record_bytes: int
   shards: tuple[Shard, ...]
-  sampling: str = ""
+  ledger: tuple[LedgerRow, ...]
   failed: int = 0
-  ledger: tuple[LedgerRow, ...] = ()
   command: str = "cache_rationales"
   source: str = ""
   modules: tuple[str, ...] = ()
+
+  @property
+  def teacher(self) -> str:
+    """The first teacher's name."""
+    return self.ledger[0].teacher
+
+  @property
+  def prompt(self) -> str:
+    """The name of the first teacher's prompt."""
+    return self.ledger[0].prompt
+
+  @property
+  def answers(self) -> int:
+    """Completions, over all records."""
+    return self._sum("answers")
+
+  @property
+  def parsed(self) -> int:
+    """Completions of which an answer could be read."""
+    return self._sum("parsed")
+
+  @property
+  def agreeing(self) -> int:
+    """Completions whose answer is the gold label."""
+    return self._sum("agreeing")
+
+  @property
+  def prompt_tokens(self) -> int:
+    """What the teachers read, in their own tokens."""
+    return self._sum("prompt_tokens")
+
+  @property
+  def completion_tokens(self) -> int:
+    """What the teachers wrote, in their own tokens."""
+    return self._sum("completion_tokens")
+
+  def _sum(self, field: str) -> int:
+    return sum(getattr(row, field) for row in self.ledger)
+
+  def origin(self) -> dict[str, str]:
+    """Returns who was asked first, how, about which data, and the shards."""
+    first = {name: getattr(self.ledger[0], name) for name in ORIGIN}
+    shards = str(len(self.shards))
+    return {**first, "data_sha256": self.data_sha256, "num_shards": shards}
+
+  def holds(self, origin: Mapping[str, str]) -> bool:
+    """Returns whether the split has the answers of an origin already."""
+    found = self.origin()
+    return any(
+      {**found, **{name: getattr(row, name) for name in ORIGIN}} == origin
+      for row in self.ledger
+    )
+
+  def to_dict(self) -> dict[str, Any]:
+    """Returns the entry as the manifest's file has it."""
+    fields = dataclasses.asdict(self)
+    fields["ledger"] = [
+      row for row in fields["ledger"] if row["requests"] is not None
+    ]
+    first = {name: getattr(self.ledger[0], name) for name in ORIGIN}
+    return {**first, **{name: self._sum(name) for name in _SUMS}, **fields}
+
+  @classmethod
+  def from_dict(cls, fields: Mapping[str, Any]) -> Self:
+    """Returns the entry of a file.
+
+    Raises:
+      KeyError, TypeError: A field is absent, unknown or of another kind.
+    """
+    fields = {"sampling": "", "modules": [], **fields}
+    modules = fields["modules"]
+    if not (isinstance(modules, list) and all(type(m) is str for m in modules)):
+      raise TypeError("'modules' is no list of names")
+    ledger = [LedgerRow(**row) for row in fields.pop("ledger")]
+    first = {name: fields.pop(name) for name in ORIGIN}
+    sums = {
+      name: fields.pop(name) - sum(getattr(row, name) for row in ledger)
+      for name in _SUMS
+    }
+    # What no row of the file accounts for was not asked for here.
+    if any(sums.values()) or not ledger:
+      unasked = LedgerRow(**first, **sums, requests=None, cost=None, price="")
+      ledger.insert(0, unasked)
+    made = {
+      "shards": tuple(Shard(**shard) for shard in fields["shards"]),
+      "ledger": tuple(ledger),
+      "modules": tuple(modules),
+    }
+    return cls(**{**fields, **made})
 
 
 @dataclass(frozen=True)
@@ -151,6 +256,12 @@ def build_command(
   )
 
 
+def rebuild(directory: str, family: str, split: str, entry: SplitEntry) -> str:
+  """Returns the remedy that writes a damaged split again."""
+  command = build_command(directory, family, split, entry.command)
+  return f"run `{command} {entry.flags} --overwrite`"
+
+
 def read(directory: str) -> Manifest | None:
   """Returns the directory's manifest, None where there is none.
 
@@ -165,7 +276,9 @@ def read(directory: str) -> Manifest | None:
       content = json.loads(file.read())
     found = content["schema_version"]
     if found == records.SCHEMA_VERSION:
-      splits = {k: _entry(v) for k, v in content["splits"].items()}
+      splits = {
+        k: SplitEntry.from_dict(v) for k, v in content["splits"].items()
+      }
       return Manifest(content["family"], splits, found)
   except (ValueError, KeyError, TypeError, AttributeError) as error:
     found = f"{type(error).__name__}: {error}"
@@ -178,21 +291,13 @@ def read(directory: str) -> Manifest | None:
   )
 
 
-def _entry(fields: dict) -> SplitEntry:
-  shards = tuple(Shard(**shard) for shard in fields["shards"])
-  ledger = tuple(LedgerRow(**row) for row in fields["ledger"])
-  modules = fields.get("modules", [])
-  if not (isinstance(modules, list) and all(type(m) is str for m in modules)):
-    raise TypeError("'modules' is no list of names")
-  made = {"shards": shards, "ledger": ledger, "modules": tuple(modules)}
-  return SplitEntry(**fields | made)
-
-
 def write(directory: str, manifest: Manifest) -> None:
   """Writes the manifest, so that a reader sees the old or the new one."""
   path = os.path.join(directory, FILE_NAME)
   draft = os.path.join(directory, INCOMPLETE + FILE_NAME)
-  text = json.dumps(dataclasses.asdict(manifest), indent=2, ensure_ascii=False)
+  splits = {name: entry.to_dict() for name, entry in manifest.splits.items()}
+  content = {**vars(manifest), "splits": splits}
+  text = json.dumps(content, indent=2, ensure_ascii=False)
   with tf.io.gfile.GFile(draft, "w") as file:
     file.write(text + "\n")
   tf.io.gfile.rename(draft, path, overwrite=True)

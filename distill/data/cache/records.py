@@ -1,13 +1,17 @@
 """The cache's schema: THE definition of what one cached example holds."""
 
 import dataclasses
-from collections.abc import Mapping
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
+
+from distill.data.examples import Example
 
 # Raised whenever the fields below change their names or meanings.
 SCHEMA_VERSION = 2
@@ -72,6 +76,16 @@ class Record:
     """Returns the record of one decoded example (`tfds.as_numpy`)."""
     return cls(**{key: _plain(value) for key, value in fields.items()})
 
+  def with_answers(self, more: Self) -> Self:
+    """Returns the record with another one's answers behind its own."""
+    both: dict[str, Any] = {}
+    for field in dataclasses.fields(more):
+      first, second = getattr(self, field.name), getattr(more, field.name)
+      if isinstance(second, tuple):
+        # Log-probabilities and raw texts: of all answers, or of none.
+        both[field.name] = first + second if first and second else ()
+    return dataclasses.replace(more, **both)
+
   def to_dict(self) -> dict[str, Any]:
     """Returns the fields in the form that `features` encodes."""
     return dataclasses.asdict(self)
@@ -116,3 +130,12 @@ def serialise(
   # TFDS leaves the order of the fields to a hash that differs by process.
   example = tf.train.Example.FromString(content)
   return example.SerializeToString(deterministic=True)
+
+
+def data_sha256(rows: Iterable[Example | Record]) -> str:
+  """Returns the SHA-256, in hex, of examples or records in their order."""
+  digest = hashlib.sha256()
+  for row in rows:
+    line = json.dumps([row.id, row.input, row.label])
+    digest.update(line.encode("ascii") + b"\n")
+  return digest.hexdigest()

@@ -11,26 +11,34 @@ from distill.errors import UserError
 SHARDS = (
   manifest.Shard("toy-train.tfrecord-00000-of-00001", 2, 70, "ab" * 32),
 )
-ENTRY = manifest.SplitEntry(
+ROW = manifest.LedgerRow(
   teacher="Schüler",
   prompt="plain",
   prompt_sha256="0" * 64,
-  data_sha256="1" * 64,
-  examples=2,
-  labeled=1,
+  sampling="samples=2",
   answers=4,
   parsed=3,
   agreeing=2,
+  requests=4,
   prompt_tokens=10,
   completion_tokens=20,
+  cost=None,
+  price="",
+)
+ENTRY = manifest.SplitEntry(
+  data_sha256="1" * 64,
+  examples=2,
+  labeled=1,
   flags="--samples=2",
   record_bytes=60,
   shards=SHARDS,
+  ledger=(ROW,),
 )
 
 
 def with_teacher(name):
-  return dataclasses.replace(ENTRY, teacher=name)
+  row = dataclasses.replace(ROW, teacher=name)
+  return dataclasses.replace(ENTRY, ledger=(row,))
 
 
 def test_what_is_written_is_read(tmp_path):
@@ -69,3 +77,20 @@ def test_a_field_of_a_later_release_is_named(tmp_path):
   with pytest.raises(UserError, match="manifest.json") as caught:
     manifest.read(str(tmp_path))
   assert "gold" in caught.value.found
+
+
+def test_the_file_has_the_names_of_the_first_teacher_and_the_sums():
+  fields = with_teacher("a").to_dict()
+  assert (fields["teacher"], fields["prompt"]) == ("a", "plain")
+  both = dataclasses.replace(ENTRY, ledger=(ROW, ROW)).to_dict()
+  assert (both["answers"], both["completion_tokens"]) == (8, 40)
+  assert len(both["ledger"]) == 2
+
+
+def test_a_split_that_nobody_was_asked_for_has_no_ledger_in_the_file():
+  unasked = dataclasses.replace(ROW, requests=None)
+  for ledger in ((unasked,), (unasked, ROW)):
+    entry = dataclasses.replace(ENTRY, ledger=ledger)
+    fields = json.loads(json.dumps(entry.to_dict()))
+    assert len(fields["ledger"]) == len(ledger) - 1
+    assert manifest.SplitEntry.from_dict(fields) == entry
