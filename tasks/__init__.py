@@ -5,7 +5,7 @@ import pkgutil
 
 from distill.data import registration
 
-# A module here is a family; the lists of others know it without being told.
+# A module registers the family of its name, or those of its `FAMILIES`.
 __all__ = sorted(module.name for module in pkgutil.iter_modules(__path__))
 
 for _name in __all__:

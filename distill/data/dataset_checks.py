@@ -9,7 +9,8 @@ import tensorflow as tf
 from absl import logging
 
 from distill import errors, loss_groups
-from distill.data import sources, vocabulary_identity
+from distill.data import sources
+from distill.data.vocabulary import difference
 
 # Examples looked at: enough to meet a long one, few enough to take a second.
 EXAMPLES_LOOKED_AT = 2000
@@ -88,7 +89,7 @@ def check_same_vocabulary(
   for task, feature, vocabulary in text_features(provider):
     is_input = feature.endswith("inputs")
     model = input_vocabulary if is_input else output_vocabulary
-    found = vocabulary_identity.difference(model, vocabulary)
+    found = difference(model, vocabulary)
     if found:
       raise errors.UserError(
         f"The task '{task.name}' does not have the model's vocabulary.",

@@ -35,7 +35,7 @@ _LETTERS = re.compile(r"\(([a-z])\)")
 
 
 @dataclass(frozen=True)
-class Answer:
+class CachedAnswer:
   """One answer of a record, with what it is called in a report."""
 
   record: records.Record
@@ -117,10 +117,10 @@ def _names_several(said: str, choices: Sequence[str]) -> bool:
 
 def answers(
   content: Iterable[records.Record], rule: AnswerRule
-) -> list[Answer]:
+) -> list[CachedAnswer]:
   """Returns all answers of records, in their order."""
   return [
-    Answer(record, place, own)
+    CachedAnswer(record, place, own)
     for record in content
     for own in [rule_for(rule, record.input)]
     for place in range(len(record.rationales))
@@ -193,7 +193,7 @@ def _count(content: Sequence[records.Record], verdict: int) -> int:
   return sum(record.verdicts.count(verdict) for record in content)
 
 
-def _lengths(some: Iterable[Answer]) -> dict[str, float]:
+def _lengths(some: Iterable[CachedAnswer]) -> dict[str, float]:
   """Returns the number of rationales, and their words' mean and quantiles."""
   counts = [len(a.rationale.split()) for a in some if a.rationale.strip()]
   if not counts:
@@ -207,7 +207,7 @@ def _lengths(some: Iterable[Answer]) -> dict[str, float]:
   }
 
 
-def _by_teacher(found: Sequence[Answer]) -> dict[str, dict[str, int]]:
+def _by_teacher(found: Sequence[CachedAnswer]) -> dict[str, dict[str, int]]:
   teachers: dict[str, dict[str, int]] = {}
   for answer in found:
     name = answer.record.teachers[answer.place]
@@ -219,7 +219,7 @@ def _by_teacher(found: Sequence[Answer]) -> dict[str, dict[str, int]]:
 
 
 def _samples(
-  found: Sequence[Answer], count: int, seed: int
+  found: Sequence[CachedAnswer], count: int, seed: int
 ) -> list[dict[str, Any]]:
   chosen = random.Random(seed).sample(range(len(found)), min(count, len(found)))
   return [

@@ -20,17 +20,17 @@ from distill.data.examples import (
   read_split,
   shown,
 )
-from distill.data.published_rationales import Answer
+from distill.data.published_rationales import PublishedAnswer
 from distill.errors import UserError
 
 # Where an input goes that the dataset has in several splits, none the files'.
 _SAFEST = ("test", "validation", "train")
 
-Groups = dict[str, list[tuple[Example, list[Answer]]]]
+Groups = dict[str, list[tuple[Example, list[PublishedAnswer]]]]
 
 
 def group(
-  found: Iterable[Answer], dataset: Dataset, default_split: str
+  found: Iterable[PublishedAnswer], dataset: Dataset, default_split: str
 ) -> Groups:
   """Returns the answers to each example, by split, in the files' order.
 
@@ -46,7 +46,7 @@ def group(
       or an id in the files stands for two inputs.
   """
   placing = _Placing(dataset)
-  groups: dict[str, dict[str, tuple[Example, list[Answer]]]] = {}
+  groups: dict[str, dict[str, tuple[Example, list[PublishedAnswer]]]] = {}
   for answer in found:
     split, example = placing.place(answer, default_split)
     rows = groups.setdefault(split, {})
@@ -118,7 +118,7 @@ class _Placing:
       self._found[input] = found
     return self._found[input]
 
-  def place(self, answer: Answer, default: str) -> tuple[str, Example]:
+  def place(self, answer: PublishedAnswer, default: str) -> tuple[str, Example]:
     """Returns an answer's split and example."""
     split = answer.split or default
     check_split(self._dataset, split)
@@ -164,7 +164,7 @@ def _safety(split: str) -> int:
 
 def to_record(
   example: Example,
-  some: Sequence[Answer],
+  some: Sequence[PublishedAnswer],
   rule: rules.AnswerRule,
   parser: Parser | None,
   teacher: str,
@@ -209,7 +209,7 @@ def _label(label: str, rule: rules.AnswerRule) -> str:
 
 
 def _read(
-  answer: Answer, rule: rules.AnswerRule, parser: Parser | None
+  answer: PublishedAnswer, rule: rules.AnswerRule, parser: Parser | None
 ) -> tuple[str, str]:
   if parser is not None and answer.read is None:
     parsed = parser.parse(answer.text)

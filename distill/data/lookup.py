@@ -3,11 +3,14 @@
 Commands check names with it before they import TensorFlow and SeqIO.
 """
 
+import ast
 import difflib
 import functools
 import importlib.util
 import os
+import pathlib
 import pkgutil
+import re
 from collections.abc import Iterable, Sequence
 
 import gin
@@ -16,6 +19,7 @@ from distill.data.methods import METHODS, suffixes
 from distill.errors import UserError
 
 CACHE_ROOT_VARIABLE = "DISTILL_DATA_DIR"
+_FAMILIES = re.compile(r"^FAMILIES = (\(.*?\))$", re.MULTILINE | re.DOTALL)
 
 
 def cache_root() -> str:
@@ -36,10 +40,18 @@ def cache_root() -> str:
 
 @functools.cache
 def shipped_families() -> tuple[str, ...]:
-  """Returns the families of the package `tasks`, by its files' names."""
+  """Returns the families of the package `tasks`, which is not imported.
+
+  A module has the family of its name, or those that its `FAMILIES` lists.
+  """
   spec = importlib.util.find_spec("tasks")
-  folders = spec.submodule_search_locations if spec else None
-  return tuple(sorted(m.name for m in pkgutil.iter_modules(folders or ())))
+  names: list[str] = []
+  for folder in (spec.submodule_search_locations if spec else None) or ():
+    for module in pkgutil.iter_modules([folder]):
+      text = pathlib.Path(folder, f"{module.name}.py").read_text("utf-8")
+      several = _FAMILIES.search(text)
+      names += ast.literal_eval(several[1]) if several else [module.name]
+  return tuple(sorted(names))
 
 
 def check_module(module: str) -> None:

@@ -5,8 +5,12 @@ sequence of batches is a function of data, seed and step alone. A position in
 it, saved by one number of hosts, is read by another.
 """
 
+import base64
 import contextlib
 import dataclasses
+import os
+import tempfile
+import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -20,12 +24,11 @@ from distill.annotations import PositiveInt
 from distill.data import (
   dataset_checks,
   feature_converters,
-  iterator_state,
   registration,
   sources,
-  vocabulary_identity,
 )
 from distill.data.selection import current_selection
+from distill.data.vocabulary import identity as vocabulary_identity
 
 # `seed=None` means this and never the clock: a restart reads the same batches.
 DEFAULT_SEED = 0
@@ -136,7 +139,7 @@ class TrainBatches(Iterator[Mapping[str, np.ndarray]]):
     tasks = dataset_checks.tasks_read(self._provider, self._config.split)
     return {
       "vocabularies": {
-        f"{task.name}/{feature}": vocabulary_identity.identity(vocabulary)
+        f"{task.name}/{feature}": vocabulary_identity(vocabulary)
         for task, feature, vocabulary in dataset_checks.text_features(
           self._provider
         )
@@ -191,7 +194,7 @@ class TrainBatches(Iterator[Mapping[str, np.ndarray]]):
     return {
       "batches": self._batches,
       "dataset": self._identity(),
-      "iterator": iterator_state.pack(self._iterator),
+      "iterator": pack_iterator(self._iterator),
     }
 
   def restore(self, position: Mapping[str, Any]) -> None:
@@ -203,9 +206,7 @@ class TrainBatches(Iterator[Mapping[str, np.ndarray]]):
     if self._batches:
       self._rewind()
     changed = self._changes(position["dataset"])
-    if not changed and iterator_state.unpack(
-      position["iterator"], self._iterator
-    ):
+    if not changed and unpack_iterator(position["iterator"], self._iterator):
       self._batches = position["batches"]
       return
     logging.warning(
@@ -268,3 +269,48 @@ def quiet_seqio() -> Iterator[None]:
     yield
   finally:
     logging.set_verbosity(before)
+
+
+# TensorFlow writes `<prefix>.index` and `<prefix>.data-…` files.
+_PREFIX = "iterator"
+
+
+def pack_iterator(iterator: Iterator[Any]) -> dict[str, Any] | None:
+  """Returns the iterator's state as a JSON value, or None if it has none.
+
+  The state covers shuffle buffers, packing and prefetched elements, so that
+  the next element is the same after `unpack`. Sources made of Python
+  generators cannot be saved; they give None.
+  """
+  with tempfile.TemporaryDirectory() as folder:
+    try:
+      tf.train.Checkpoint(iterator=iterator).write(f"{folder}/{_PREFIX}")
+    except (tf.errors.UnimplementedError, tf.errors.FailedPreconditionError):
+      return None
+    files = {}
+    for name in sorted(os.listdir(folder)):
+      with open(os.path.join(folder, name), "rb") as file:
+        files[name] = base64.b64encode(zlib.compress(file.read())).decode()
+  return {"tensorflow": tf.__version__, "files": files}
+
+
+def unpack_iterator(
+  state: Mapping[str, Any] | None, iterator: Iterator[Any]
+) -> bool:
+  """Puts `iterator` where it was packed; False if the state does not fit.
+
+  The caller answers for the iterator coming from the same dataset
+  definition. After False the iterator is in an undefined place.
+  """
+  if state is None or state["tensorflow"] != tf.__version__:
+    return False
+  with tempfile.TemporaryDirectory() as folder:
+    for name, text in state["files"].items():
+      with open(os.path.join(folder, os.path.basename(name)), "wb") as file:
+        file.write(zlib.decompress(base64.b64decode(text)))
+    try:
+      checkpoint = tf.train.Checkpoint(iterator=iterator)
+      checkpoint.read(f"{folder}/{_PREFIX}").assert_consumed()
+    except (tf.errors.OpError, AssertionError):
+      return False
+  return True

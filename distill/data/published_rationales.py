@@ -28,7 +28,7 @@ _ONE_A_ROW = ("input", "label", "id")
 
 
 @dataclass(frozen=True)
-class Answer:
+class PublishedAnswer:
   """One published answer.
 
   Attributes:
@@ -77,7 +77,9 @@ def read_dss(folder: pathlib.Path, options: Mapping[str, str]) -> "Answers":
           )
         ends = ends_of(texts)
         for row, text, end in zip(rows, texts, ends, strict=False):
-          yield Answer(split, row.input, row.label, text, end, teacher, row.id)
+          yield PublishedAnswer(
+            split, row.input, row.label, text, end, teacher, row.id
+          )
 
 
 def _dss_texts(folder: pathlib.Path, split: str) -> list[str]:
@@ -147,7 +149,7 @@ def read_fine_tune_cot(
 
 def _fine_tune_cot_answer(
   sample: Mapping[str, Any], split: str, teacher: str
-) -> Answer:
+) -> PublishedAnswer:
   text = _text(sample["completion"])
   reasons = [_text(sample.get("finish_reason"))]
   if "reasoning_completion" in sample:
@@ -157,7 +159,7 @@ def _fine_tune_cot_answer(
   reason = finish_reasons.joined(reasons[::-1])
   label = _text(sample["answer"], null=False)
   question, label = pair_of((sample["question"], label))
-  return Answer(split, question.strip(), label, text, reason, teacher)
+  return PublishedAnswer(split, question.strip(), label, text, reason, teacher)
 
 
 def read_scotd(folder: pathlib.Path, options: Mapping[str, str]) -> "Answers":
@@ -177,7 +179,7 @@ def read_scotd(folder: pathlib.Path, options: Mapping[str, str]) -> "Answers":
         with _format(where, "a prompt 'Q: …\\nA:', a response and a score"):
           asked = f"\n{_text(row['prompt'])}".rpartition("\nQ:")[2]
           question, _ = pair_of((asked.rpartition("\nA:")[0].strip(), ""))
-          answer = Answer(
+          answer = PublishedAnswer(
             split="",
             input=question,
             label="",
@@ -228,7 +230,7 @@ def _row_answers(
     }
     rationale, answer = one.get("rationale", ""), one.get("answer", "")
     apart = "answer" in fields and "completion" not in fields
-    yield Answer(
+    yield PublishedAnswer(
       split="",
       input=input,
       label=label,
@@ -299,7 +301,7 @@ def _format(where: object, expected: str, row: Any = None) -> Iterator[None]:
     ) from error
 
 
-Answers = Iterator[Answer]
+Answers = Iterator[PublishedAnswer]
 FORMATS: dict[str, Callable[[pathlib.Path, Mapping[str, str]], Answers]] = {
   "dss": read_dss,
   "fine_tune_cot": read_fine_tune_cot,

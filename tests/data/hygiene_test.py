@@ -66,14 +66,14 @@ def test_a_label_is_sound_or_has_one_problem(
   rule, label, text, finish, problem
 ):
   some = record(("r", label, text), finish=finish)
-  assert hygiene.Answer(some, 0, rule).problem() == problem
+  assert hygiene.CachedAnswer(some, 0, rule).problem() == problem
 
 
 def test_labels_are_judged_without_raw_texts_too():
   some = records.Record(
     **{**record(("r", "entail", "x")).to_dict(), "completions": ()}
   )
-  assert hygiene.Answer(some, 0, NLI).problem() == "corrupt"
+  assert hygiene.CachedAnswer(some, 0, NLI).problem() == "corrupt"
 
 
 def test_a_survey_counts():

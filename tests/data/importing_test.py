@@ -13,7 +13,7 @@ from distill.answers.upstream import find_parser
 from distill.data import importing, published_rationales, registration
 from distill.data.cache import files, records
 from distill.data.examples import with_ids
-from distill.data.published_rationales import FORMATS, Answer
+from distill.data.published_rationales import FORMATS, PublishedAnswer
 from distill.errors import UserError
 
 REAL = pathlib.Path(os.environ.get("DISTILL_TEST_DATA", "nowhere"))
@@ -180,7 +180,9 @@ def test_rows_by_a_field_map(tmp_path):
 
 
 def test_an_import_is_a_cache_that_says_what_it_is_from(toy, tmp_path):
-  answer = Answer("", "a b", "b", "The last. So the answer is b.", teacher="x")
+  answer = PublishedAnswer(
+    "", "a b", "b", "The last. So the answer is b.", teacher="x"
+  )
   groups = importing.group([answer], toy.Dataset(), "train")["train"]
   content = [
     importing.to_record(e, some, rules.TextAnswer(), None, "")

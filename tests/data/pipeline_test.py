@@ -1,6 +1,8 @@
 """Batches are a function of data, seed and step; bad data is named."""
 
+import base64
 import json
+import zlib
 
 import numpy as np
 import pytest
@@ -258,3 +260,54 @@ def test_the_look_at_the_data_is_bounded(monkeypatch):
   # The first five targets of each task fit; later ones are not looked at.
   lengths = {"inputs": 32, "targets": 3}
   pipeline.TrainBatches(config(task_feature_lengths=lengths, pack=False))
+
+
+def numbers(count=50):
+  """Shuffled, repeated, in batches: all that a position has to cover."""
+  dataset = tf.data.Dataset.range(count).shuffle(20, seed=3).repeat()
+  return iter(dataset.batch(4).prefetch(2))
+
+
+def take_rows(iterator, count):
+  return [next(iterator).numpy().tolist() for _ in range(count)]
+
+
+@pytest.mark.parametrize("consumed", [0, 1, 13])
+def test_the_next_elements_are_those_of_the_iterator_that_was_packed(consumed):
+  first, second = numbers(), numbers()
+  take_rows(first, consumed)
+  state = json.loads(json.dumps(pipeline.pack_iterator(first)))
+  take_rows(second, 5)  # wherever the other one was
+  assert pipeline.unpack_iterator(state, second)
+  assert take_rows(second, 6) == take_rows(first, 6)
+
+
+def test_packing_takes_no_element_away():
+  first, second = numbers(), numbers()
+  pipeline.pack_iterator(first)
+  assert take_rows(first, 3) == take_rows(second, 3)
+
+
+def test_a_state_that_does_not_fit_is_said_so():
+  state = pipeline.pack_iterator(numbers())
+  assert not pipeline.unpack_iterator(None, numbers())
+  assert not pipeline.unpack_iterator(state | {"tensorflow": "1.0"}, numbers())
+  lost = {n: t for n, t in state["files"].items() if n.endswith(".index")}
+  assert not pipeline.unpack_iterator(state | {"files": lost}, numbers())
+
+
+def test_python_generators_have_no_state():
+  spec = tf.TensorSpec((), tf.int32)
+  dataset = tf.data.Dataset.from_generator(
+    lambda: iter([1]), output_signature=spec
+  )
+  assert pipeline.pack_iterator(iter(dataset)) is None
+
+
+def test_a_forged_file_name_writes_nothing_elsewhere(tmp_path):
+  state = pipeline.pack_iterator(numbers())
+  target = tmp_path / "forged"
+  text = base64.b64encode(zlib.compress(b"evil")).decode()
+  state["files"][f"../..{target}"] = text
+  assert pipeline.unpack_iterator(state, numbers())
+  assert not target.exists()

@@ -6,8 +6,10 @@ import gin
 import pytest
 import seqio
 import tensorflow as tf
+from sentencepiece import sentencepiece_model_pb2
 
-from distill.data import views, vocabulary
+from distill import errors
+from distill.data import dataset_checks, registration, views, vocabulary
 from distill.errors import UserError
 
 # SeqIO ships this model of 26 pieces with its wheel.
@@ -125,3 +127,177 @@ def test_a_file_that_is_no_model_names_the_macro(tmp_path):
   with pytest.raises(UserError, match="VOCABULARY") as error:
     _ = vocabulary.ModelVocabulary().vocab_size
   assert str(tmp_path / "bad.model") in error.value.what
+
+
+def sentencepiece(path=PIECES, **options):
+  return seqio.SentencePieceVocabulary(path, **options)
+
+
+@pytest.fixture
+def changed(tmp_path):
+  """Returns a function that writes a changed copy of the SentencePiece file."""
+
+  def write(change):
+    model = sentencepiece_model_pb2.ModelProto.FromString(
+      pathlib.Path(PIECES).read_bytes()
+    )
+    change(model)
+    path = tmp_path / "changed.model"
+    path.write_bytes(model.SerializeToString())
+    return str(path)
+
+  return write
+
+
+def add_sentinels(model):
+  """As T5's file '…100extra' has them."""
+  for number in reversed(range(100)):
+    model.pieces.add(piece=f"<extra_id_{number}>", score=0.0, type=4)
+
+
+def swap_two_pieces(model):
+  one, other = model.pieces[10], model.pieces[11]
+  one.piece, other.piece = other.piece, one.piece
+
+
+def keep_case(model):
+  model.normalizer_spec.name = "identity"
+  model.normalizer_spec.precompiled_charsmap = b""
+
+
+@pytest.mark.parametrize(
+  ("one", "other"),
+  [
+    (lambda _: sentencepiece(), lambda _: sentencepiece()),
+    (lambda _: sentencepiece(), lambda _: sentencepiece(extra_ids=100)),
+    (lambda _: sentencepiece(extra_ids=5),
+     lambda _: sentencepiece(extra_ids=9, reverse_extra_ids=False)),
+    (lambda _: sentencepiece(),
+     lambda changed: sentencepiece(changed(add_sentinels))),
+    (lambda _: sentencepiece(),
+     lambda changed: sentencepiece(changed(lambda model: None))),
+    (lambda _: seqio.ByteVocabulary(), lambda _: seqio.ByteVocabulary(125)),
+    (lambda _: seqio.vocabularies.UnigramVocabulary(["a", "b"]),
+     lambda _: seqio.vocabularies.UnigramVocabulary(["a", "b"])),
+  ],
+)  # fmt: skip
+def test_the_same_ids_are_the_same_vocabulary(changed, one, other):
+  found = vocabulary.difference(one(changed), other(changed))
+  assert found is None
+
+
+@pytest.mark.parametrize(
+  ("one", "other", "words"),
+  [
+    (lambda _: sentencepiece(), lambda _: seqio.ByteVocabulary(), PIECES),
+    (lambda _: sentencepiece(),
+     lambda changed: sentencepiece(changed(swap_two_pieces)), "26 ids"),
+    (lambda _: sentencepiece(),
+     lambda changed: sentencepiece(changed(keep_case)), "26 ids"),
+    (lambda _: sentencepiece(),
+     lambda changed: sentencepiece(changed(lambda m: m.pieces.pop())),
+     "26 ids"),
+    (lambda _: seqio.ByteVocabulary(),
+     lambda _: seqio.PassThroughVocabulary(259), "ByteVocabulary"),
+    (lambda _: seqio.vocabularies.UnigramVocabulary(["a", "b"]),
+     lambda _: seqio.vocabularies.UnigramVocabulary(["b", "a"]), "4 ids"),
+  ],
+)  # fmt: skip
+def test_other_ids_are_another_vocabulary(changed, one, other, words):
+  found = vocabulary.difference(one(changed), other(changed))
+  assert found is not None and words in found[0]
+
+
+def test_a_file_of_another_kind_need_not_be_there():
+  gone = sentencepiece("/nowhere/spiece.model")
+  expected, found = vocabulary.difference(gone, seqio.ByteVocabulary())
+  assert "/nowhere/spiece.model" in expected and found == "ByteVocabulary"
+  with pytest.raises(errors.UserError, match="/nowhere/spiece.model"):
+    vocabulary.difference(sentencepiece(), gone)
+
+
+@pytest.fixture
+def tasks():
+  """Tasks of a user's own, each with its vocabularies, and mixtures of them."""
+  rows = {"inputs": ["this"], "targets": ["is"]}
+  source = seqio.FunctionDataSource(
+    lambda split, shuffle_files=False, seed=None: (
+      tf.data.Dataset.from_tensor_slices(rows)
+    ),
+    splits=["train"],
+  )
+  byte, pieces = seqio.ByteVocabulary(), sentencepiece(extra_ids=10)
+  features = {
+    "kept_bytes": (byte, byte),
+    "kept_pieces": (pieces, pieces),
+    "kept_both": (pieces, byte),
+  }
+  for name, (inputs, targets) in features.items():
+    seqio.TaskRegistry.add(
+      name,
+      source=source,
+      preprocessors=[seqio.preprocessors.tokenize],
+      output_features={
+        "inputs": seqio.Feature(inputs),
+        "targets": seqio.Feature(targets),
+      },
+    )
+  seqio.MixtureRegistry.add(
+    "kept_mixture", ["kept_bytes", "kept_both"], default_rate=1
+  )
+  yield
+  seqio.MixtureRegistry.remove("kept_mixture")
+  for name in features:
+    seqio.TaskRegistry.remove(name)
+
+
+@pytest.mark.parametrize(
+  ("name", "inputs", "targets", "wrong"),
+  [
+    ("kept_bytes", "bytes", "bytes", ""),
+    ("kept_bytes", "pieces", "pieces", "'inputs'"),
+    ("kept_bytes", "bytes", "pieces", "'targets'"),
+    ("kept_pieces", "pieces", "pieces", ""),
+    ("kept_both", "pieces", "bytes", ""),
+    ("kept_both", "bytes", "bytes", "'inputs'"),
+    ("kept_mixture", "bytes", "bytes", "'kept_both'"),
+  ],
+)
+def test_each_feature_of_each_task_has_the_model_s(
+  tasks, name, inputs, targets, wrong
+):
+  known = {"bytes": seqio.ByteVocabulary(), "pieces": sentencepiece()}
+  provider = seqio.get_mixture_or_task(name)
+
+  def check():
+    dataset_checks.check_same_vocabulary(
+      provider, known[inputs], known[targets]
+    )
+
+  if not wrong:
+    check()
+    return
+  with pytest.raises(errors.UserError, match="not have the model's") as caught:
+    check()
+  assert wrong in str(caught.value)
+  assert "VOCABULARY" in caught.value.remedy
+
+
+def test_a_registered_dataset_follows_what_gin_names():
+  with gin.unlock_config():
+    gin.clear_config()
+    gin.parse_config(
+      "from __gin__ import dynamic_registration\n"
+      "import seqio\nfrom distill.data import vocabulary\n"
+      "vocabulary.model_vocabulary.vocabulary = @seqio.ByteVocabulary()\n"
+    )
+  registration.find_family("last_letters")
+  provider = seqio.get_mixture_or_task("last_letters_step_by_step")
+  byte, pieces = seqio.ByteVocabulary(), sentencepiece()
+  dataset_checks.check_same_vocabulary(provider, byte, byte)
+  assert vocabulary.identity(
+    vocabulary.ModelVocabulary()
+  ) == vocabulary.identity(byte)
+  with pytest.raises(errors.UserError, match="last_letters_label"):
+    dataset_checks.check_same_vocabulary(provider, pieces, pieces)
+  gin.clear_config()

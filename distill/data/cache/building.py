@@ -330,23 +330,16 @@ def ask_shard(
   choice: Choice | None = None,
   display: collecting.Display | None = None,
 ) -> int:
-  """Asks about the examples of one shard, into the journal alone.
+  """Asks about the examples of one shard, and returns how many they are.
 
-  `build_cache` with the journals of all shards asks nobody any more, and
-  writes what a single run would have written.
-
-  Returns:
-    The number of examples.
+  Responses go to the journal only. `build_cache` with the journals of all
+  shards sends no request, and writes what a single run would have written.
 
   Raises:
     UserError: There is no such shard, or answers are missing.
   """
-  if not 0 <= index < num_shards:
-    raise UserError(
-      "There is no such shard.",
-      expected=f"--shard_index from 0 to {num_shards - 1}, of --num_shards",
-      found=str(index),
-    )
+  there = 0 <= index < num_shards
+  require("--shard_index", index, there, f"0 to {num_shards - 1}")
   choice = choice or Choice()
   examples = choice.examples(dataset, split)
   first, end = (i * len(examples) // num_shards for i in (index, index + 1))
