@@ -21,7 +21,7 @@ _LONGEST_TEXT = 20_000
 
 
 @dataclass(frozen=True)
-class Parser:
+class PublishedParser:
   """How one published system parses completions and compares answers."""
 
   parse: Callable[[str], ParsedCompletion]
@@ -171,25 +171,25 @@ def _scotd(text: str) -> ParsedCompletion:
   return ParsedCompletion(rationale.strip(), said.strip("\n")[:10], said)
 
 
-PARSERS: dict[str, Parser] = {
-  "dss_cqa": Parser(_dss_cqa, operator.eq),
-  "dss_svamp": Parser(_dss_svamp, _equal_equations),
-  "dss_asdiv": Parser(_dss_svamp, _equal_equations),
-  "dss_esnli": Parser(_dss_esnli, operator.eq),
-  "dss_anli": Parser(_dss_anli, operator.eq),
-  "scotd": Parser(_scotd, _equal_folded),
+PARSERS: dict[str, PublishedParser] = {
+  "dss_cqa": PublishedParser(_dss_cqa, operator.eq),
+  "dss_svamp": PublishedParser(_dss_svamp, _equal_equations),
+  "dss_asdiv": PublishedParser(_dss_svamp, _equal_equations),
+  "dss_esnli": PublishedParser(_dss_esnli, operator.eq),
+  "dss_anli": PublishedParser(_dss_anli, operator.eq),
+  "scotd": PublishedParser(_scotd, _equal_folded),
 }
 for _data, (_read, _equal) in _DATASETS.items():
   for _template, _prefix in {"": _THEREFORE, **_PREFIXES}.items():
     PARSERS["_".join(filter(None, ("fine_tune_cot", _data, _template)))] = (
-      Parser(
+      PublishedParser(
         functools.partial(_fine_tune_cot, candidates=_read, prefix=_prefix),
         _equal,
       )
     )
 
 
-def find_parser(name: str) -> Parser:
+def find_parser(name: str) -> PublishedParser:
   """Returns a published system's parser; raises UserError for another name."""
   if name not in PARSERS:
     raise errors.unknown("parser", name, PARSERS)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from distill.answers import finish_reasons, rules
 from distill.answers.completions import parse_completion
-from distill.answers.upstream import Parser
+from distill.answers.upstream import PublishedParser
 from distill.data import raw_files, similarity
 from distill.data.cache import records
 from distill.data.examples import (
@@ -166,7 +166,7 @@ def to_record(
   example: Example,
   some: Sequence[PublishedAnswer],
   rule: rules.AnswerRule,
-  parser: Parser | None,
+  parser: PublishedParser | None,
   teacher: str,
 ) -> records.Record:
   """Returns the record of one example's answers, in their order.
@@ -209,7 +209,9 @@ def _label(label: str, rule: rules.AnswerRule) -> str:
 
 
 def _read(
-  answer: PublishedAnswer, rule: rules.AnswerRule, parser: Parser | None
+  answer: PublishedAnswer,
+  rule: rules.AnswerRule,
+  parser: PublishedParser | None,
 ) -> tuple[str, str]:
   if parser is not None and answer.read is None:
     parsed = parser.parse(answer.text)
