@@ -72,12 +72,12 @@ def make_parser() -> Parser:
   add("--task", required=True, help="a registered family, e.g. last_letters")
   add("--split", default="train", help="train, validation or test")
   add("--output_dir", help="default: $DISTILL_DATA_DIR/<task>")
-  add("--num_shards", type=int, help="default: one for 1,000 examples")
+  add("--num_shards", type=int, help="default: one per 1,000 examples")
   add(
     "--shard_index",
     type=int,
-    help="only ask about this one of --num_shards, and write no cache: for"
-    " one of several machines; the command without it then writes the cache",
+    help="ask about this shard only and write no cache, on one of several"
+    " machines; the command without this flag then writes the cache",
   )
   add(
     "--module",
@@ -88,25 +88,25 @@ def make_parser() -> Parser:
   add(
     "--overwrite",
     action="store_true",
-    help="replace the split if it was made in another way or is damaged",
+    help="replace a split that is damaged or was made in another way",
   )
   add(
     "--append",
     action="store_true",
-    help="add this teacher's answers to those that the split has",
+    help="add this teacher's answers to an existing split",
   )
   add(
     "--no_report",
     action="store_true",
-    help="do not say, when done, how far the answers can be trusted",
+    help="do not report on the quality of the answers at the end",
   )
   cache_flags.add_flags(parser)
   add = parser.add_argument_group(
-    "on Apache Beam", "what stands after -- goes to Beam"
+    "on Apache Beam", "flags after -- are passed to Beam"
   ).add_argument
   add("--runner", choices=["local", "beam"], default="local")
-  add("--beam_workers", type=int, default=4, help="share examples and limits")
-  add("--beam_dir", help="a folder all can write, gs://…; default: the journal")
+  add("--beam_workers", type=int, default=4, help="maximum number of workers")
+  add("--beam_dir", help="a folder that all can write; default: the journal")
   return parser
 
 

@@ -18,58 +18,62 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
   """Returns the flags."""
   parser = Parser(
     "distill cache filter",
-    description="Copies the answers of a cache that pass the given filters to"
-    " a cache of their own, or to JSON lines. Nobody is asked again.",
+    description="Copies the cached rationales that pass all given filters to a"
+    " new cache, or to a JSON lines file. Sends no request.",
   )
   add = parser.add_argument
   add("--task", required=True, help="a registered family, e.g. cqa")
   add("--split", default="train", help="default: %(default)s")
   add("--input_dir", required=True, help="the cache to read")
   add("--output_dir", help="the cache to write")
-  add("--output_jsonl", help="a file to write instead, a record a line")
-  add("--agrees", action="store_true", help="the answer is the gold label")
+  add("--output_jsonl", help="a JSON lines file to write instead of a cache")
+  add(
+    "--agrees",
+    action="store_true",
+    help="keep answers that equal the gold label",
+  )
   add(
     "--majority",
     action="store_true",
-    help="most samples of the example gave the answer",
+    help="keep the answer that most of an example's samples gave",
   )
   add(
     "--complete",
     action="store_true",
-    help="not cut short, and with a rationale",
+    help="keep answers that were not truncated and have a rationale",
   )
   add(
     "--verified",
     action="store_true",
-    help="a second teacher found it supported",
+    help="keep rationales that a second teacher found to support the answer",
   )
   add(
     "--unhinted",
     action="store_true",
-    help="the prompt did not show the gold label",
+    help="keep answers to prompts that did not show the gold label",
   )
-  add("--min_words", type=int, default=0, help="of the rationale")
-  add("--max_words", type=int, help="of the rationale")
-  add("--teachers", help="only these, with commas between them")
+  add("--min_words", type=int, default=0, help="minimum length")
+  add("--max_words", type=int, help="maximum length")
+  add("--teachers", help="keep answers of these teachers, A,B")
   add(
     "--deduplicate",
     action="store_true",
-    help="no two rationales of 80%% the same words",
+    help="keep the first of an example's near-duplicate rationales",
   )
-  add("--pick", type=int, metavar="K", help="at most K answers an example")
+  add("--pick", type=int, metavar="K", help="maximum answers per example")
   add(
     "--by",
     default="first",
-    help="pick by first, random, diversity, likelihood or teacher",
+    help="order of --pick: first, random, diversity, likelihood or teacher",
   )
-  add("--seed", type=int, default=0, help="of --by=random")
+  add("--seed", type=int, default=0, help="seed of --by=random")
   add(
     "--expand",
     action="store_true",
-    help="a record for each answer, to learn from all",
+    help="write one record per answer, so that training uses all answers",
   )
-  add("--num_shards", type=int, help="default: one for 1,000 examples")
-  add("--module", action="append", default=[], help="registers your family")
+  add("--num_shards", type=int, help="default: one per 1,000 examples")
+  add("--module", action="append", default=[], help="module of your family")
   add("--overwrite", action="store_true", help="replace a split that differs")
   return parser.parse(argv)
 

@@ -29,20 +29,20 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
   """Returns the flags."""
   parser = Parser(
     "distill cache import",
-    description="Reads published rationale files into the cache of a dataset"
-    " family, as `distill cache ask` would have written it (docs/cache.md).",
+    description="Writes published rationales to the cache of a dataset family,"
+    " in the same form as `distill cache ask` (docs/cache.md).",
   )
   add = parser.add_argument
   add("--format", required=True, choices=_FORMATS)
-  add("--input_dir", required=True, help="the folder of the files")
+  add("--input_dir", required=True, help="a folder of files, or one file")
   add("--task", required=True, help="a registered family, e.g. cqa")
   add("--output_dir", help="default: $DISTILL_DATA_DIR/<task>")
-  add("--split", default="train", help="where the files do not say it")
+  add("--split", default="train", help="split, if the files do not name it")
   add(
     "--parser",
-    help="a seed system's rules, e.g. dss_cqa; default: the family's own",
+    help="a published system's rules, e.g. dss_cqa; default: the family's",
   )
-  add("--teacher", default="", help="its name; default: what the files say")
+  add("--teacher", default="", help="name; default: from the files")
   add("--split_file", help="fine_tune_cot: JSON of sample indices by split")
   add(
     "--field",
@@ -52,8 +52,8 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     help="jsonl: input, label, completion, rationale, answer, id,"
     " finish_reason or teacher, from a key or 'a {key} in text'",
   )
-  add("--num_shards", type=int, help="default: one for 1,000 examples")
-  add("--module", action="append", default=[], help="registers your family")
+  add("--num_shards", type=int, help="default: one per 1,000 examples")
+  add("--module", action="append", default=[], help="module of your family")
   add("--overwrite", action="store_true", help="replace splits that differ")
   add(
     "--allow_unread",

@@ -77,12 +77,13 @@ def main(argv: Sequence[str]) -> int:
   """Prints what was asked for; returns 1 if something is damaged."""
   parser = Parser(
     "distill cache journal",
-    description="Looks after the journal of a cache (docs/teachers.md).",
+    description="Counts (stats), checks (verify) or deletes unused (gc)"
+    " responses in the journal of a cache (docs/teachers.md).",
   )
   add = parser.add_argument
   add("action", choices=["stats", "verify", "gc"])
   add("folder", type=pathlib.Path, help="<cache>/journal")
-  add("--repair", action="store_true", help="verify: delete what is damaged")
+  add("--repair", action="store_true", help="verify: delete damaged responses")
   options = parser.parse(argv)
   if not options.folder.is_dir():
     raise errors.UserError(

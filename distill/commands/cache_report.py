@@ -25,17 +25,19 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
   """Returns the flags."""
   parser = Parser(
     "distill cache report",
-    description="Says how far a cache's rationales and labels can be trusted,"
-    " and shows some of them (docs/cache.md).",
+    description="Measures the quality of a cache's rationales and labels, and"
+    " shows some of them (docs/cache.md).",
   )
   add = parser.add_argument
   add("--task", required=True, help="a registered family, e.g. cqa")
   add("--split", default="train", help="default: %(default)s")
   add("--input_dir", help="the cache; default: $DISTILL_DATA_DIR/<task>")
-  add("--json", help="also writes the report to this file")
-  add("--samples", type=int, default=20, help="answers to show")
-  add("--seed", type=int, default=0, help="chooses them")
-  add("--module", action="append", default=[], help="registers your family")
+  add("--json", help="also write the report to this file")
+  add("--samples", type=int, default=20, help="number of answers to show")
+  add(
+    "--seed", type=int, default=0, help="seed that chooses the answers to show"
+  )
+  add("--module", action="append", default=[], help="module of your family")
   return parser.parse(argv)
 
 

@@ -19,19 +19,19 @@ def make_parser() -> Parser:
   """Returns the parser of the flags that are not gin's."""
   parser = Parser(
     "distill compare",
-    description="Trains and tests every student of a grid, skips what is done,"
-    " and writes results.json, a report and a figure. Macros of the grid are"
-    " flags: --gin.SEEDS='(0, 1, 2)'.",
+    description="Trains and tests every student of a grid that is not finished"
+    " yet, and writes results.json, a report and a figure. Macros of the grid"
+    " are flags: --gin.SEEDS='(0, 1, 2)'.",
   )
   add = parser.add_argument
   add("--gin_file", help="the grid, such as grids/last_letters.gin")
   add("--output_dir", type=pathlib.Path, help="default: the grid's name")
-  add("--jobs", type=int, default=2, help="cells at a time, a core each")
+  add("--jobs", type=int, default=2, help="students in parallel, one core each")
   add(
     "--claims",
     type=pathlib.Path,
     metavar="FOLDER",
-    help="run nothing: print docs/claims.md by the result files of FOLDER",
+    help="train nothing; print docs/claims.md from result files in FOLDER",
   )
   add(
     "--module",
@@ -43,19 +43,19 @@ def make_parser() -> Parser:
     "--gin_search_paths",
     default="",
     metavar="FOLDERS",
-    help="comma list of more folders that hold gin files, of cells too",
+    help="additional folders with gin files, separated by commas",
   )
   add(
     "--tfds_data_dir",
     default="",
     metavar="FOLDER",
-    help="where TensorFlow Datasets keeps its data, whatever tasks say",
+    help="folder of TensorFlow Datasets; overrides that of the tasks",
   )
   add(
     "--seqio_additional_cache_dirs",
     default="",
     metavar="FOLDERS",
-    help="comma list of folders that seqio_cache_tasks wrote",
+    help="folders that seqio_cache_tasks wrote, separated by commas",
   )
   return parser
 
@@ -72,7 +72,7 @@ def main(argv: Sequence[str]) -> None:
     return
   if not options.gin_file or options.jobs < 1:
     raise errors.UserError(
-      "There is nothing to run, or nobody to run it.",
+      "There is no grid to run, or no job to run it.",
       expected="--gin_file=grids/X.gin, --jobs=1 or more",
       found=shlex.join(argv) or "no flag",
     )

@@ -22,22 +22,24 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
   """Returns the flags."""
   parser = Parser(
     "distill convert",
-    description="Writes a checkpoint in another format (docs/checkpoints.md). "
-    "The network is told from names and shapes.",
+    description="Converts a checkpoint to another format: docs/checkpoints.md. "
+    "The network is inferred from the names and shapes of its parameters.",
   )
   add = parser.add_argument
-  add("--input", required=True, help="a checkpoint of any format, a MODEL_DIR")
+  add(
+    "--input", required=True, help="a checkpoint of any format, or a MODEL_DIR"
+  )
   add("--output", required=True, help="a folder that does not exist yet")
-  add("--format", required=True, choices=FORMATS, help="what to write")
+  add("--format", required=True, choices=FORMATS, help="format of the output")
   add(
     "--tokenizer",
-    help="huggingface: a SentencePiece file, 'bytes' or 'none'; default: what "
-    "config.gin beside the checkpoint says",
+    help="huggingface: a SentencePiece file, 'bytes' or 'none'; default: "
+    "that of config.gin beside the checkpoint",
   )
   add(
     "--mlp_activations",
-    help="huggingface: such as 'gelu,linear', which shapes do not tell; "
-    "default: what config.gin or config.json says, else gelu,linear for two "
+    help="huggingface: such as 'gelu,linear', which shapes do not determine; "
+    "default: from config.gin or config.json, or else gelu,linear for two "
     "branches (T5.1.1) and relu for one (T5.1.0)",
   )
   add(
@@ -50,9 +52,9 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
   add(
     "--measure",
     metavar="FILE",
-    help="huggingface: predictions of `distill evaluate`, whose inputs are "
-    "answered on one core in float32 and int8, for the model card; needs the "
-    "extra [huggingface]",
+    help="huggingface: predictions of `distill evaluate`; measures the model "
+    "on their inputs, on one core in float32 and int8, for the model card; "
+    "needs the extra [huggingface]",
   )
   return parser.parse(argv)
 

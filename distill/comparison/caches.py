@@ -47,7 +47,7 @@ def make(
       raise errors.UserError(
         f"'{name}' makes no cache.",
         expected=" or ".join(_COMMANDS) + ", then its flags",
-        remedy="mend TEACHERS",
+        remedy="correct TEACHERS",
       )
     main = importlib.import_module(f"distill.commands.{_COMMANDS[name]}").main
     for module in modules:

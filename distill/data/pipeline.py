@@ -256,7 +256,7 @@ def reading(config: DatasetConfig) -> Iterator[None]:
       "cannot be read.",
       expected="whole TFRecord files",
       found=error.message.splitlines()[0],
-      remedy="write its cache again with `distill cache ask`, or mend the file",
+      remedy="write its cache again with `distill cache ask`, or fix the file",
     ) from error
 
 
