@@ -1,15 +1,21 @@
-"""Command-line flags: the one parser of all commands."""
+"""Command-line flags: the one parser of all commands, flags of dataclasses."""
 
 import argparse
+import dataclasses
 import itertools
 import os
 import pathlib
-from collections.abc import Sequence
-from typing import Any, NoReturn
+import re
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn, TypeVar
 
 from distill import errors
 
 _GIN_CONFIGS = pathlib.Path(__file__).parent.parent / "gin_configs"
+
+_T = TypeVar("_T")
 
 
 class Parser(argparse.ArgumentParser):
@@ -83,16 +89,69 @@ class Parser(argparse.ArgumentParser):
       self, always_complete_options="long", default_completer=values
     )
 
-  def common_flags(self, split: bool = True) -> None:
-    """Adds the flags that name a family, a split and the user's modules."""
-    self.add_argument(
-      "--task", required=True, help="a registered dataset, such as cqa"
+
+def add_fields(
+  add: Any, holder: type, flags: Mapping[str, str] | None = None
+) -> None:
+  """Adds a flag for each field of a dataclass.
+
+  Types and defaults are the fields', help texts the docstring's `Attributes:`.
+
+  Args:
+    add: `add_argument` of a parser or of a group.
+    holder: The dataclass.
+    flags: Field → flag, for fields whose flags have other names; '' for a field
+      that has no flag.
+  """
+  hints = typing.get_type_hints(holder)
+  for field, flag in _flags(holder, flags):
+    options: dict[str, Any] = {"help": _help(holder, field)}
+    kind = hints[field.name]
+    if isinstance(kind, types.UnionType):  # with None, as all of them are
+      kind = typing.get_args(kind)[0]
+    if kind is bool:
+      options["action"] = "store_true"
+    elif typing.get_origin(kind) is tuple:
+      options["action"] = "append"
+    else:
+      options["type"] = kind
+    add(f"--{flag}", default=field.default, **options)
+
+
+def from_flags(
+  values: argparse.Namespace,
+  holder: type[_T],
+  flags: Mapping[str, str] | None = None,
+) -> _T:
+  """Returns a dataclass that holds the values of the flags of `add_fields`.
+
+  A repeated flag becomes a tuple without empty texts.
+  """
+  found = {}
+  for field, flag in _flags(holder, flags):
+    value = getattr(values, flag)
+    found[field.name] = (
+      tuple(filter(None, value)) if isinstance(value, list) else value
     )
-    if split:
-      self.add_argument("--split", default="train", help="default: %(default)s")
-    self.add_argument(
-      "--module",
-      action="append",
-      default=[],
-      help="a Python module that registers your dataset; may be repeated",
-    )
+  return holder(**found)
+
+
+def _flags(
+  holder: type, flags: Mapping[str, str] | None
+) -> list[tuple[dataclasses.Field[Any], str]]:
+  fields = dataclasses.fields(holder)
+  pairs = [(f, (flags or {}).get(f.name, f.name)) for f in fields]
+  return [(field, flag) for field, flag in pairs if flag]
+
+
+def _help(holder: type, field: dataclasses.Field[Any]) -> str:
+  """Returns a field's description, with its default."""
+  found = re.search(
+    rf"^    {field.name}: (.*?)(?=^    \w+: |^  \S|\Z|^\s*$)",
+    holder.__doc__ or "",
+    re.MULTILINE | re.DOTALL,
+  )
+  text = " ".join(found[1].split()).removesuffix(".") if found else ""
+  if field.default is not None and field.default is not False:
+    text += f"; default: {field.default}"
+  return text.replace("%", "%%")

@@ -1,8 +1,10 @@
 """The parser of all commands: wrong flags are user errors."""
 
+import dataclasses
+
 import pytest
 
-from distill import errors
+from distill import errors, flags
 from distill.flags import Parser
 
 
@@ -40,3 +42,38 @@ def test_flags_of_others_are_accepted(parser):
   parser.check_names(["--gin.A=3", "--b", "--", "--c"], ["--gin.", "--b"])
   with pytest.raises(errors.UserError, match="'--gin'"):
     parser.check_names(["--gin=3"], ["--gin."])
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+  """What a command does.
+
+  Attributes:
+    share: The share of the examples, at
+      most 100%.
+    count: The number of samples.
+    stop: The strings that end a text.
+    logged: Whether to log.
+    inner: Not a flag.
+  """
+
+  share: float | None = None
+  count: int = 3
+  stop: tuple[str, ...] | None = None
+  logged: bool = False
+  inner: float = 0.5
+
+
+def test_a_dataclass_is_flags_with_its_types_defaults_and_help():
+  parser = Parser("distill x")
+  names = {"count": "samples", "inner": ""}
+  flags.add_fields(parser.add_argument, Options, names)
+  parsed = flags.from_flags(parser.parse([]), Options, names)
+  assert parsed == Options()
+  argv = ["--share=1", "--samples=4", "--stop=a", "--stop=", "--logged"]
+  parsed = flags.from_flags(parser.parse(argv), Options, names)
+  assert parsed == Options(1.0, 4, ("a",), True)
+  text = " ".join(parser.format_help().split())
+  assert "share of the examples, at most 100%" in text
+  assert "The number of samples; default: 3" in text
+  assert "inner" not in text

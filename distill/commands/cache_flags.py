@@ -4,13 +4,14 @@ Nothing here needs TensorFlow or JAX, so that wrong flags are said at once.
 """
 
 import argparse
+import math
 import pathlib
 import shlex
 import sys
 
 from distill.answers.rules import AnswerRule
-from distill.errors import UserError
-from distill.flags import Parser
+from distill.errors import UserError, require
+from distill.flags import Parser, add_fields, from_flags
 from distill.teacher import attempts, interface, prices, prompts, styles
 from distill.teacher.collecting import Collection
 from distill.teacher.interface import Teacher
@@ -37,6 +38,23 @@ _CONTENT = (
   *("verify_base_url", "verify_api_key_env"),
   *("stop", "logprobs", "fraction", "data_seed", "limit", "num_shards"),
   "module",
+)
+
+# The fields of RetryPolicy that are flags.
+_RETRY_FLAGS = {
+  "timeout": "request_timeout",
+  **dict.fromkeys(("first", "longest", "longest_asked"), ""),
+}
+# Flag, its least and its greatest value.
+_RANGES = (
+  ("retry_wrong", 0, 100),
+  ("samples", 1, math.inf),
+  ("max_tokens", 1, math.inf),
+  ("attempts", 1, math.inf),
+  ("request_timeout", 1, math.inf),
+  ("temperature", 0, math.inf),
+  ("top_p", 0, 1),
+  ("max_cost", 0, sys.float_info.max),
 )
 
 
@@ -75,17 +93,7 @@ def add_flags(parser: Parser) -> None:
   add("--shuffle_exemplars", type=int, metavar="SEED", help="few_shot")
   add("--trigger", default="", help="zero_shot_two_step: 'the answer is'")
   add("--samples", type=int, default=1, help="completions an example")
-  add("--temperature", type=float, default=0.0, help="0: greedy")
-  add("--top_p", type=float, default=1.0)
-  add("--seed", type=int, help="of sampling; builtin: chooses wrong answers")
-  add("--max_tokens", type=int, default=256, help="of one completion")
-  add(
-    "--stop",
-    action="append",
-    help="ends a completion; may be repeated; --stop= for none. Default:"
-    " few_shot ends at the next 'Q:', which chat servers are not sent",
-  )
-  add("--logprobs", action="store_true", help="keep the log-probabilities")
+  add_fields(add, styles.Sampling)
   add = parser.add_argument_group("again").add_argument
   add("--retry_wrong", type=int, default=0, help="attempts at a wrong answer")
   add("--hint_gold", action="store_true", help="at last, show the gold label")
@@ -109,11 +117,8 @@ def add_flags(parser: Parser) -> None:
     help="of --fraction, as DATA_SEED in training; default: %(default)s",
   )
   add("--limit", type=int, help="the most examples")
-  add("--max_concurrency", type=int, default=256, help="requests under way")
-  add("--requests_per_minute", type=float)
-  add("--tokens_per_minute", type=float)
-  add("--request_timeout", type=float, default=600.0, help="in seconds")
-  add("--attempts", type=int, default=10, help="before a request has failed")
+  add_fields(add, Limits)
+  add_fields(add, RetryPolicy, _RETRY_FLAGS)
   add("--max_cost", type=float, help="stop before so many US dollars are spent")
   add("--price_in", type=float, help="US dollars for a million tokens read")
   add("--price_out", type=float, help="US dollars for a million tokens written")
@@ -174,22 +179,16 @@ def collection(
   Raises:
     UserError: A value is out of its range, or a file cannot be read.
   """
-  _check_range("retry_wrong", options.retry_wrong, 0, 100)
-  for name in ("samples", "max_tokens", "attempts", "request_timeout"):
-    _check_range(name, getattr(options, name), 1, float("inf"))
-  _check_range("temperature", options.temperature, 0, float("inf"))
-  _check_range("top_p", options.top_p, 0, 1)
-  if options.max_cost is not None:
-    _check_range("max_cost", options.max_cost, 0, sys.float_info.max)
+  for name, low, high in _RANGES:
+    value = getattr(options, name)
+    require(
+      f"--{name}",
+      value,
+      value is None or low <= value <= high,
+      f"from {low:g} to {high:g}",
+    )
   _check_samples(options, teacher)
-  sampling = styles.Sampling(
-    options.temperature,
-    options.max_tokens,
-    None if options.stop is None else tuple(filter(None, options.stop)),
-    options.top_p,
-    options.seed,
-    options.logprobs,
-  )
+  sampling = from_flags(options, styles.Sampling)
   template = prompts.load_prompt(options.prompt or prompt)
 
   def style(drawn: styles.Sampling) -> styles.Style:
@@ -213,12 +212,8 @@ def collection(
     sampling,
     options.samples,
     None,
-    Limits(
-      options.max_concurrency,
-      options.requests_per_minute,
-      options.tokens_per_minute,
-    ),
-    RetryPolicy(attempts=options.attempts, timeout=options.request_timeout),
+    from_flags(options, Limits),
+    from_flags(options, RetryPolicy, _RETRY_FLAGS),
     _price(options, teacher, ""),
     options.max_cost,
     further,
@@ -295,13 +290,3 @@ def content_flags(options: argparse.Namespace, parser: Parser) -> str:
       values = value if isinstance(value, list) else [value]
       flags += [f"--{name}={one}" for one in values]
   return shlex.join(flags)
-
-
-def _check_range(name: str, value: float, low: float, high: float) -> None:
-  if not low <= value <= high:
-    top = "" if high == float("inf") else f", at most {high:g}"
-    raise UserError(
-      f"--{name} is out of its range.",
-      expected=f"at least {low:g}{top}",
-      found=str(value),
-    )

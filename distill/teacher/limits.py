@@ -33,7 +33,8 @@ class Limits:
   Attributes:
     max_concurrency: The most requests in flight.
     requests_per_minute: The most requests sent in a minute, None for no limit.
-    tokens_per_minute: The same for tokens, read and written.
+    tokens_per_minute: The most tokens read and written in a minute, None for no
+      limit.
   """
 
   max_concurrency: int = 256

@@ -29,10 +29,11 @@ class Sampling:
   Attributes:
     temperature: Sampling temperature; 0 is greedy.
     max_tokens: The most tokens of a completion.
-    stop: Strings before which a completion ends. None leaves them to the style;
-      () is no string.
+    stop: Strings before which a completion ends; `--stop=` is none. None leaves
+      them to the style: few_shot ends at the next 'Q:', which chat servers are
+      not sent.
     top_p: The share of probability that sampling draws from.
-    seed: Seeds the sampling of the teacher.
+    seed: Seeds the sampling, and the built-in teacher's errors.
     logprobs: Whether to keep the log-probabilities of tokens.
   """
 

@@ -317,7 +317,7 @@ def test_the_journal_command(run, server, tmp_path, capsys):
     (["--samples=2", "--temperature=1", "--top_p=0"], "same greedy answer"),
     (["--price_in=1"], "--price_in and --price_out"),
     (["--price_in=1", "--price_out=nan"], "--price_in and --price_out"),
-    (["--max_cost=nan"], "--max_cost is out of its range"),
+    (["--max_cost=nan"], "--max_cost has an invalid value"),
     (["--extra_body=[]"], "--extra_body"),
     (['--extra_body={"model": "m"}'], "must not set 'model'"),
     (["--max_cost=1"], "price is not known"),
