@@ -185,7 +185,7 @@ def collection(
       f"--{name}",
       value,
       value is None or low <= value <= high,
-      f"from {low:g} to {high:g}",
+      f"at least {low:g}" + (f", at most {high:g}" if high < 1e9 else ""),
     )
   _check_samples(options, teacher)
   sampling = from_flags(options, styles.Sampling)
