@@ -74,15 +74,15 @@ def read_split(dataset: Dataset, split: str) -> Sequence[Example]:
 
 
 def share_size(share: float, examples: int) -> int:
-  """Returns how many of a number of examples a share is: one at the least."""
+  """Returns the number of examples in a share of them, at least one."""
   return max(1, round(share * examples)) if examples else 0
 
 
 def in_order(ids: Collection[str], seed: int) -> list[str]:
-  """Returns ids in the order whose beginning is a part of the data.
+  """Returns ids in the order whose first entries are a subset of the data.
 
-  Asking a teacher and training both take parts by it, so that a part is within
-  every larger one of the same seed.
+  Asking a teacher and training both take subsets by it, so that a subset is
+  contained in every larger subset of the same seed.
   """
 
   def place(name: str) -> bytes:
@@ -102,7 +102,7 @@ def text_of(value: Any, decimals: bool = False) -> str:
 
   Args:
     value: The text or number.
-    decimals: Whether other finite numbers are read, too.
+    decimals: Whether other finite numbers are also accepted.
 
   Raises:
     ValueError: It is neither.
@@ -164,8 +164,8 @@ def example_id(text: str) -> str:
 def hash_bucket(text: str, buckets: int) -> int:
   """Returns which of `buckets` equal parts an input falls into, from 0.
 
-  It reads other digits than the id does, and depends on the normalised input
-  alone, so that inputs which differ in case or spacing are never parted.
+  It uses other digits of the hash than the id does. It depends only on the
+  normalised input, so inputs that differ in case or spacing share a bucket.
   """
   return int(_digest(text)[16:], 16) % buckets
 

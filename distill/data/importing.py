@@ -34,7 +34,7 @@ def group(
 ) -> Groups:
   """Returns the answers to each example, by split, in the files' order.
 
-  An input that the dataset has, however it is worded (`wordings`), becomes the
+  An input that the dataset has, in any wording (`similarity`), becomes the
   dataset's example, with its id, input and label, in the split where the
   dataset has it, so that no test question is ever trained on. Of the dataset's
   repeated inputs, each id in the files is another one. Other answers of one
@@ -106,7 +106,7 @@ class _Placing:
   def _examples(self, input: str) -> list[tuple[str, Example]]:
     """Returns the dataset's examples of an input, in the safest split first.
 
-    Where it is worded in another way, they are of that split alone.
+    If only the wording differs, they are all from that split.
     """
     if input not in self._found:
       found = self._as_written.get(input) or self._normalised.get(

@@ -7,7 +7,7 @@ import seqio
 
 from distill import loss_groups
 from distill.data import registration, views
-from distill.errors import UserError
+from distill.errors import UserError, require
 
 _VIEWS = {loss_groups.LABEL, loss_groups.RATIONALE}
 
@@ -21,10 +21,10 @@ def loss_group_weights(
 ) -> tuple[float, ...]:
   """Returns the loss weights of groups none, label, rationale, unlikelihood.
 
-  Label and rationale have α and 1 - α where their tokens meet (Hsieh et al.
-  2023, eq. 3, with α the label's share), else 1 and 1, a plain token mean:
-  fine-tuning, chain of thought, one of the two alone, foreign tasks. The last
-  is 0 where nothing is unlearnt.
+  Label and rationale have α and 1 - α if the task has tokens of both (Hsieh et
+  al. 2023, eq. 3, with α the label's share). Otherwise both have 1, a plain
+  mean over tokens: fine-tuning, chain of thought, tasks of other libraries. The
+  last weight is 0 if the task has no unlikelihood tokens.
 
   Raises:
     UserError: α is no number from 0 to 1, the unlikelihood's weight is none or
@@ -35,12 +35,8 @@ def loss_group_weights(
     ("ALPHA (or ALPHA_END)", alpha, 1),
     ("UNLIKELIHOOD_WEIGHT", unlikely, math.inf),
   ):
-    if not isinstance(value, int | float) or not 0 <= value <= most:
-      raise UserError(
-        f"The gin macro {macro}, a weight in the loss, is out of range.",
-        expected=f"a number from 0 to {most}, such as 0.5",
-        found=repr(value),
-      )
+    valid = isinstance(value, int | float) and 0 <= value <= most
+    require(macro, value, valid, f"a number from 0 to {most}, such as 0.5")
   groups = _loss_groups(mixture_or_task_name, module)
   pair = (float(alpha), 1.0 - alpha) if groups >= _VIEWS else (1.0, 1.0)
   against = loss_groups.UNLIKELIHOOD in groups

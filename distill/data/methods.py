@@ -6,7 +6,7 @@ family's name. `MIXTURES` has the parts of the mixtures, which come at equal
 rates, and `views_of` has the source, preprocessors and metric of each task.
 
 No framework is imported with this module, so that lists and grids can be made
-from the tables alone.
+from the tables only.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -57,7 +57,7 @@ def _step_by_step(
   citation: str = _HSIEH,
   macros: Mapping[str, object] | None = None,
 ) -> Method:
-  """Returns a form of step-by-step, which is scored on labels alone."""
+  """Returns a form of step-by-step, which is scored on labels only."""
   name = f"step_by_step{kind}"
   suffixes = f"_{name}", "_label"
   return Method(
@@ -200,7 +200,7 @@ def views_of(family: Family) -> dict[str, View]:
 
 
 def _label_views(family: Family) -> dict[str, View]:
-  """Returns the views of labels alone (Ho et al. 2023, table 8, for 'zs')."""
+  """Returns the views of labels only (Ho et al. 2023, table 8, for 'zs')."""
   from distill.data.views import (
     InPrompt,
     ToText,

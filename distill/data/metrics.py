@@ -128,7 +128,7 @@ _NEXT_QUESTION = "\n\nQ: "
 def _reading(read: Callable[[str], str]) -> Callable[..., Any]:
   @for_each_decode
   def postprocess(text: str, is_target: bool = False, **unused: object) -> str:
-    # The target of a row that nobody was asked about is its label alone.
+    # Rows without a teacher's answer have only their label as target.
     return read(text) or (text if is_target else "")
 
   return postprocess

@@ -2,8 +2,8 @@
 
 One call registers a dataset's family. A module that makes such calls is named
 by a flag or a macro, or else by a cache's manifest. A manifest may come from
-others, so nothing is imported on its word alone: the name must be a module's,
-and a line on stderr says what is imported.
+others, so its names are checked before they are imported, and a line on stderr
+says what is imported.
 """
 
 import keyword
@@ -88,7 +88,7 @@ def register_family(
 
 
 def register_augmented(name: str, more: str) -> None:
-  """Registers mixtures of a family and a teacher's answers to another one's.
+  """Registers mixtures of a family and a teacher's answers for another family.
 
   `<name>_step_by_step_<more>` adds the teacher's labels of and rationales for
   the questions of `more` to the tasks of `<name>_step_by_step` (Hsieh et al.
@@ -119,7 +119,7 @@ def _add_mixture(
     group = task.preprocessors[-1].group
     explains = group in loss_groups.OF_RATIONALES
     if explains and not current_selection().coverage:
-      return 0.0  # There are none: labels are learnt alone.
+      return 0.0  # No rationales are left; only labels are learnt.
     return float(task.num_input_examples("train")) if by_size else 1.0
 
   seqio.MixtureRegistry.add(name, tasks, rate)

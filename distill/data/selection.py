@@ -27,7 +27,7 @@ from distill.answers.rules import AnswerRule, TextAnswer
 from distill.data import similarity
 from distill.data.cache import records
 from distill.data.examples import in_order, share_size
-from distill.errors import UserError
+from distill.errors import UserError, require
 
 Keep = Callable[[records.Record, Sequence[int]], list[int]]
 WAYS = ("first", "random", "diversity", "likelihood", "teacher")
@@ -69,11 +69,7 @@ class Filters:
   seed: int = 0
 
   def __post_init__(self) -> None:
-    if self.by not in WAYS:
-      raise UserError(
-        f"Answers cannot be picked by '{self.by}'.",
-        expected="one of " + ", ".join(WAYS),
-      )
+    require("--by", self.by, self.by in WAYS, "one of " + ", ".join(WAYS))
     if self.by == "teacher" and not self.teachers:
       raise UserError(
         "Nothing says which teacher's answers are picked first.",
@@ -247,7 +243,7 @@ def choose(
   return content, taken
 
 
-# All but 'teacher', which needs to be told their order.
+# All but 'teacher', which needs an order of teachers.
 PICKS = tuple(way for way in WAYS if way != "teacher")
 CURRICULA = ("rationale_length", "teacher_agreement")
 
@@ -255,23 +251,23 @@ CURRICULA = ("rationale_length", "teacher_agreement")
 @gin.register
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Selection:
-  """What is selected; the defaults select everything.
+  """The selected subset of a training split; the defaults select everything.
 
-  `seed` puts the examples' ids in an order. Whatever takes a part takes its
-  beginning, so that a smaller part is within a larger one, and the examples
-  that keep their rationales at a coverage of 25% are those of the fraction 25%.
+  `seed` puts the examples' ids in an order. Every subset is a prefix of this
+  order, so a smaller subset is contained in a larger one. The examples that
+  keep their rationales at a coverage of 25% are those of the fraction 25%.
 
   Attributes:
-    num_examples: So many examples of the fraction; None is all of it.
-    fraction: The share of the training split.
-    seed: Of the order, and of rationales picked at random.
+    num_examples: The number of examples of the fraction; None is all of it.
+    fraction: The share of the training split, between 0 and 1.
+    seed: The seed of the order, and of rationales picked at random.
     coverage: The share of the selected examples that keep their rationales.
-      Labels, the teacher's too, stay for all.
-    rationales: The most rationales of an example, right and wrong; None is
-      all. No empty one is counted.
+      Labels, including the teacher's, stay for all.
+    rationales: The maximum number of rationales of an example, right and
+      wrong; None is all. Empty rationales are not counted.
     pick: How they are picked, one of `PICKS`.
-    min_words: The fewest words of a rationale; others are left out.
-    max_words: The most, None for no limit.
+    min_words: The minimum number of words; shorter rationales are left out.
+    max_words: The maximum number of words, None for no limit.
     curriculum: One of `CURRICULA`: every epoch begins with short rationales,
       or with examples whose answers agree with the gold label. Examples
       without rationales come last. It reads the cache, whatever the task.
@@ -292,15 +288,15 @@ class Selection:
       ("DATA_FRACTION", self.fraction),
       ("RATIONALE_COVERAGE", self.coverage),
     ):
-      _check(macro, share, 0 <= share <= 1, "a number from 0 to 1")
+      require(macro, share, 0 <= share <= 1, "a number from 0 to 1")
     for macro, count in (
       ("NUM_TRAIN_EXAMPLES", self.num_examples),
       ("RATIONALES_PER_EXAMPLE", self.rationales),
     ):
-      _check(macro, count, count is None or count > 0, "None, or at least 1")
+      require(macro, count, count is None or count > 0, "None, or at least 1")
     names = (*CURRICULA, None)
-    _check("RATIONALE_PICK", self.pick, self.pick in PICKS, str(PICKS))
-    _check("CURRICULUM", self.curriculum, self.curriculum in names, str(names))
+    require("RATIONALE_PICK", self.pick, self.pick in PICKS, str(PICKS))
+    require("CURRICULUM", self.curriculum, self.curriculum in names, str(names))
 
   @property
   def is_everything(self) -> bool:
@@ -308,7 +304,7 @@ class Selection:
     return self == Selection(seed=self.seed, pick=self.pick)
 
   def count(self, examples: int) -> int:
-    """Returns how many of so many examples are selected.
+    """Returns how many of a number of examples are selected.
 
     Raises:
       UserError: There are fewer than NUM_TRAIN_EXAMPLES.
@@ -316,7 +312,7 @@ class Selection:
     whole = share_size(self.fraction, examples)
     if self.num_examples is None:
       return whole
-    _check(
+    require(
       *("NUM_TRAIN_EXAMPLES", self.num_examples, self.num_examples <= whole),
       f"at most {whole}, which DATA_FRACTION leaves of {examples}",
     )
@@ -371,15 +367,6 @@ class Selection:
         found=f"CURRICULUM = {self.curriculum!r}, SHUFFLE = True",
         remedy="set --gin.SHUFFLE=False, or CURRICULUM = None",
       )
-
-
-def _check(macro: str, value: object, right: bool, expected: str) -> None:
-  if not right:
-    raise UserError(
-      f"The gin macro {macro} has no such value.",
-      expected=expected,
-      found=repr(value),
-    )
 
 
 def current_selection() -> Selection:

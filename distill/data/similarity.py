@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 _WORD = re.compile(r"\w+")
 _WORD_OF_LETTERS = re.compile(r"[^\W\d_]+")
-# Of texts that share rare words; only a cluster of templates has so many.
+# Candidates compared with a text. Only texts of one template have more.
 _MOST_CANDIDATES = 100
 
 
@@ -131,7 +131,7 @@ _SEPARATOR = re.compile(
   r"\u060c\u061f\u0964\u0965\u200b-\u206f\u3001-\u3003\u3008-\u3011]+"
 )
 _SIGN_NAMES = {sign: chr(0xE000 + n) for n, sign in enumerate("+*=<>^×÷-/")}
-# Texts are looked for within one another from so many words on.
+# Texts with at least this number of words are searched within each other.
 _LONG = 6
 _INDEXED = 5
 # A form may add a question of its own: 'Which choice is true?'.

@@ -22,9 +22,8 @@ import tensorflow_datasets as tfds
 
 from distill.data import lookup
 from distill.data.cache import files, manifest, records
-from distill.data.examples import Dataset, Example, read_split
+from distill.data.examples import Dataset, Example, check_split, read_split
 from distill.data.selection import current_selection
-from distill.errors import UserError
 
 _ANSWER_FIELDS = {
   "rationales": tf.string,
@@ -145,7 +144,7 @@ class DatasetSource(seqio.DataSource):
       return kept
     hard: dict[str, float] = {}
     for record in read_cache(self._dataset.name, "train"):
-      # By its input, too: an import's rows may have had ids of their own.
+      # Also by its input, because an import's rows may have other ids.
       for key in (record.id, record.input):
         hard.setdefault(key, selection.hardness(record))
 
@@ -155,11 +154,7 @@ class DatasetSource(seqio.DataSource):
     return sorted(kept, key=hardness)
 
   def _examples(self, split: str) -> Sequence[Example]:
-    if split not in self.splits:
-      raise UserError(
-        f"The dataset '{self._dataset.name}' has no split '{split}'.",
-        expected="one of " + ", ".join(self.splits),
-      )
+    check_split(self._dataset, split)
     examples = read_split(self._dataset, split)
     self._sizes[split] = len(examples)
     self._unlabeled[split] = sum(not example.label for example in examples)

@@ -159,7 +159,7 @@ class InPrompt:
 class OneRight:
   """A preprocessor: leaves each record one of its right answers.
 
-  It is drawn anew whenever the record comes by, all with the same chance (Li
+  A new one is drawn at each visit of the record, with equal probability (Li
   et al. 2023, the balanced way). SeqIO gives every place of the endless stream
   a seed of its own, made from the task's, so that the draws are those of the
   seed, and a saved position goes on with the same.

@@ -43,7 +43,7 @@ class AnswerRecords:
     examples: Those that have any answer, in their order.
     collection: Who was asked, and how.
     rule: Compares answers with the gold labels.
-    split: Who uses the answers, for the journal: a name of this split alone.
+    split: The unique name under which the journal notes the uses of answers.
     before: Records of other origin, by id, that the answers are added to.
     unread: Counts the answers that could be read, where nobody has yet.
     on_record: Called with the number of records so far and their total.
@@ -234,9 +234,8 @@ def build_cache(
 ) -> tuple[manifest.SplitEntry, bool]:
   """Asks the teacher about the examples of a split and caches its answers.
 
-  A split that is there already is left alone: if it came from the same
-  teacher, prompt and data it is verified and nobody is asked again, but for
-  what failed then.
+  An existing split is kept. If it has the same teacher, prompt and data, it is
+  verified and no request is sent, except for samples that failed before.
 
   Args:
     dataset: Where the examples come from.
@@ -245,11 +244,11 @@ def build_cache(
     answer_rule: Compares answers with the gold labels.
     directory: The family's folder, made where it does not exist.
     choice: Which examples; None: all.
-    num_shards: None: `shards.default_num_shards`.
+    num_shards: None: `files.default_num_shards`.
     overwrite: Replaces a split of other origin, or a damaged one.
     append: Adds the answers to those of a split of another origin.
     flags: The command's flags for teacher, prompt and shards, for messages.
-    modules: What registers the family, but for `tasks`.
+    modules: The modules that register the family, except `tasks`.
     display: Shows the progress of asking.
     on_record: Called with the number of records so far and their total.
 

@@ -357,10 +357,10 @@ def write_records(
     source: What the records come from, for the manifest.
     flags: The command's flags, for messages.
     overwrite: Replaces a split that is there.
-    num_shards: None: `shards.default_num_shards`.
+    num_shards: None: `files.default_num_shards`.
     origin: The entry of the cache that these were chosen from: it says who was
       asked, and how.
-    modules: What registers the family, but for `tasks`.
+    modules: The modules that register the family, except `tasks`.
 
   Raises:
     UserError: The folder cannot be written, or the split is there and came

@@ -117,7 +117,7 @@ class SplitEntry:
     failed: Samples that were asked for and have no answer.
     command: Which of our commands wrote it.
     source: The cache or the files that it was made from, where it was.
-    modules: The Python modules that register the family, but for `tasks`.
+    modules: The modules that register the family, except `tasks`.
   """
 
   data_sha256: str

@@ -77,7 +77,7 @@ class Record:
     return cls(**{key: _plain(value) for key, value in fields.items()})
 
   def with_answers(self, more: Self) -> Self:
-    """Returns the record with another one's answers behind its own."""
+    """Returns the record with the answers of another appended to its own."""
     both: dict[str, Any] = {}
     for field in dataclasses.fields(more):
       first, second = getattr(self, field.name), getattr(more, field.name)

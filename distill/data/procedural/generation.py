@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, TypeVar
 
 from distill.data.examples import Example, check_split, example_id, hash_bucket
-from distill.errors import UserError
+from distill.errors import UserError, require
 
 T = TypeVar("T")
 
@@ -120,13 +120,8 @@ class ProceduralDataset(abc.ABC):
 
 def check_number(what: str, value: int, least: int, most: int = 10**9) -> None:
   """Raises UserError unless `value` is a whole number from least to most."""
-  if isinstance(value, int) and least <= value <= most:
-    return
-  raise UserError(
-    f"{what} is out of range.",
-    expected=f"a whole number from {least} to {most}",
-    found=repr(value),
-  )
+  valid = isinstance(value, int) and least <= value <= most
+  require(what, value, valid, f"a whole number from {least} to {most}")
 
 
 _ROUNDS = 4

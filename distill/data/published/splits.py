@@ -37,7 +37,7 @@ def _parts(rows: int, parts: Mapping[str, Sequence[int]]) -> dict[str, Chooser]:
 
 
 def seventy_thirty(rows: int) -> dict[str, Chooser]:
-  """Returns Fine-tune-CoT's split of a file of so many rows.
+  """Returns Fine-tune-CoT's split of a file with `rows` rows.
 
   70 and 30% of `RandomState(0)`'s permutation, each in the order of the file
   (Ho et al. 2023; the `*__default.json` of its code).
