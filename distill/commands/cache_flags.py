@@ -95,9 +95,18 @@ def add_flags(parser: Parser) -> None:
   add("--samples", type=int, default=1, help="completions an example")
   add_fields(add, styles.Sampling)
   add = parser.add_argument_group("again").add_argument
-  add("--retry_wrong", type=int, default=0, help="attempts at a wrong answer")
-  add("--hint_gold", action="store_true", help="at last, show the gold label")
-  add("--verify_with", help="a teacher who judges the rationales")
+  add(
+    "--retry_wrong",
+    type=int,
+    default=0,
+    help="further attempts at a wrong answer",
+  )
+  add(
+    "--hint_gold",
+    action="store_true",
+    help="as a last attempt, show the gold label",
+  )
+  add("--verify_with", help="a second teacher that judges the rationales")
   add("--verify_model", help="openai: the judge's model")
   add("--verify_base_url", help="openai: the judge's server")
   add("--verify_api_key_env", help="openai: the variable of the judge's key")
@@ -114,23 +123,34 @@ def add_flags(parser: Parser) -> None:
     "--data_seed",
     type=int,
     default=0,
-    help="of --fraction, as DATA_SEED in training; default: %(default)s",
+    help="seed of --fraction, DATA_SEED in training; default: %(default)s",
   )
-  add("--limit", type=int, help="the most examples")
+  add("--limit", type=int, help="maximum number of examples")
   add_fields(add, Limits)
   add_fields(add, RetryPolicy, _RETRY_FLAGS)
-  add("--max_cost", type=float, help="stop before so many US dollars are spent")
-  add("--price_in", type=float, help="US dollars for a million tokens read")
-  add("--price_out", type=float, help="US dollars for a million tokens written")
-  add("--prices", help="a price table of yours (docs/teachers.md)")
+  add(
+    "--max_cost", type=float, help="maximum cost in US dollars; stops before it"
+  )
+  add("--price_in", type=float, help="US dollars per million prompt tokens")
+  add(
+    "--price_out", type=float, help="US dollars per million completion tokens"
+  )
+  add("--prices", help="your own price table (docs/teachers.md)")
   add("--batch_api", action="store_true", help="openai: ask by batch files")
-  add("--poll_seconds", type=float, default=30.0, help="between looks at it")
+  add(
+    "--poll_seconds",
+    type=float,
+    default=30.0,
+    help="seconds between checks of a batch",
+  )
   add("--journal_dir", help="default: <output_dir>/journal")
-  add("--plan", action="store_true", help="say what it would take, ask nobody")
+  add(
+    "--plan", action="store_true", help="print requests and cost; send nothing"
+  )
   add(
     "--allow_failures",
     action="store_true",
-    help="leave out what the teacher failed to answer",
+    help="leave out samples that the teacher failed to answer",
   )
   add(
     "--allow_unread",
