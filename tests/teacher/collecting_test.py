@@ -309,7 +309,7 @@ def test_the_journal_command(run, server, tmp_path, capsys):
     (["--api_key_env=sk-123abc"], "never a key"),
     (["--api_key_env=NOT_SET"], "NOT_SET"),
     (["--endpoint=responses"], "chat, completion"),
-    (["--fraction=0"], "--fraction above 0"),
+    (["--fraction=0"], "above 0, at most 1"),
     (["--top_p=2"], "at most 1"),
     (["--samples=0"], "--samples"),
     (["--samples=2"], "same greedy answer"),

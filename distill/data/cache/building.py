@@ -338,7 +338,7 @@ def ask_shard(
     UserError: There is no such shard, or answers are missing.
   """
   there = 0 <= index < num_shards
-  require("--shard_index", index, there, f"0 to {num_shards - 1}")
+  require("--shard_index", index, there, f"from 0 to {num_shards - 1}")
   choice = choice or Choice()
   examples = choice.examples(dataset, split)
   first, end = (i * len(examples) // num_shards for i in (index, index + 1))
