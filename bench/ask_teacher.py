@@ -51,7 +51,7 @@ asyncio.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))
 
 
 def ask(url: str, requests: int, concurrency: int, few_shot: bool) -> str:
-  """Returns the figures of asking so many requests."""
+  """Returns the figures of sending a number of requests."""
   template = prompts.load_prompt("few_shot_svamp")
   if not few_shot:
     template = prompts.PromptTemplate("plain", "Q: {input}\nA:", "")

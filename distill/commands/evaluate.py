@@ -36,7 +36,7 @@ def evaluate(
       else the newest in it.
     partitioner: The mesh.
     output_dir: Where `metrics.json` and a file of predictions a task go.
-    num_examples: The first so many of each task; None is all.
+    num_examples: Examples per task, from the first; None is all.
     decode_rationales: Whether the rationale task of a mixture is decoded too
       (`evaluation.rationales`), which takes a multiple of the labels' time.
 

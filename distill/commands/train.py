@@ -63,7 +63,7 @@ def train(
     model_dir: Where everything goes.
     total_steps: The step at which training ends.
     eval_period: Steps between evaluations; 0 does not evaluate.
-    eval_num_examples: The first so many of each task; None is all.
+    eval_num_examples: Examples per task, from the first; None is all.
     stats_period: Steps between lines of the metrics' log.
     num_microbatches: Parts that a batch is cut into, to save memory.
     random_seed: Of weights and dropout; None is 0.

@@ -62,7 +62,7 @@ def balance(results: Results, student: Group) -> dict[str, float | None]:
   """Returns a student's costs beside its teacher's; None is unknown.
 
   The teacher is counted for the whole cache, and a query of it as one answer
-  of the cache, at 2 FLOPs a parameter and token. "Pays after" so many queries
+  of the cache, at 2 FLOPs a parameter and token. After "pays after" queries
   the student, its teacher's cache and its training were the cheaper way.
   """
   first = student.first

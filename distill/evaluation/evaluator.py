@@ -49,7 +49,7 @@ class Evaluator:
       model: Its `decode_batch` decodes, as its `decoding` says.
       config: The tasks, their split and their lengths.
       partitioner: The mesh to decode on.
-      num_examples: The first so many of each task; None is all.
+      num_examples: Examples per task, from the first; None is all.
       output_dir: Where predictions are written; None is nowhere.
     """
     self.rows: dict[str, list[dict[str, Any]]] = {}

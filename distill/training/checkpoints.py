@@ -26,7 +26,7 @@ class CheckpointConfig:
   Attributes:
     period: Steps between checkpoints; the last step and every new best are
       saved too.
-    keep: The newest so many are kept, and the best; None keeps all.
+    keep: How many of the newest are kept, beside the best; None keeps all.
     best_metric: The validation metric of the best: 'task/metric', or 'metric'
       for the mean over tasks; None keeps no best.
     best_mode: 'max' or 'min'.
@@ -128,7 +128,7 @@ class Checkpoints:
     self._manager.close()
 
   def newest(self) -> str | None:
-    """Waits for a save under way; returns the newest checkpoint's path."""
+    """Waits for a save in progress; returns the newest checkpoint's path."""
     self._manager.wait_until_finished()
     step = self._manager.latest_step()
     if step is None:

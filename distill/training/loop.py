@@ -154,7 +154,7 @@ def train_loop(
 
 @dataclasses.dataclass(kw_only=True)
 class _Run:
-  """A run under way: `state`, `batches` and `best` all stand at `step`."""
+  """A run in progress: `state`, `batches` and `best` all stand at `step`."""
 
   step: int
   state: TrainState

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TextIO
 
 # In place on a terminal, at most so often; elsewhere a line each tenth of the
-# run, and at least one in so many seconds.
+# run, and at least one per interval.
 _REDRAW_SECONDS = 0.2
 _LINE_SECONDS = 300.0
 _LINES = 10
@@ -46,7 +46,7 @@ class Progress:
     self._tokens = 0.0
 
   def update(self, step: int, loss: float, tokens: float) -> None:
-    """Counts a step of so many tokens and shows it if it is time to.
+    """Counts a step and its tokens, and shows it if it is time to.
 
     The loss shown is the mean over the steps since the line before.
     """
