@@ -16,6 +16,7 @@ from distill.answers.rules import AnswerRule
 
 # Text beyond this length is not read.
 _LONGEST_TEXT = 32_000
+_LONGEST_WITH_THINKING = 400_000
 # Less explicit statements count only near the end, where conclusions are.
 _CONCLUSION = 2000
 _MOST_STATEMENTS = 32
@@ -123,7 +124,8 @@ def parse_completion(
     where the end of the reasoning is not marked (a refusal, a completion that
     was cut short).
   """
-  said = wrappers.own_turn(split_thinking(text)[1][:_LONGEST_TEXT])
+  said = split_thinking(text[:_LONGEST_WITH_THINKING])[1][:_LONGEST_TEXT]
+  said = wrappers.own_turn(said)
   first = _NOTHING
   for name in (form, *(name for name in FORMS if name != form)):
     for rationale, answer in FORMS[name](said, rule):

@@ -214,6 +214,12 @@ class Published:
     """
     check_split(self, split)
     published, sources = self._who_has(split)
+    if not sources:
+      raise UserError(
+        f"The dataset '{self.name}' has no split '{split}'.",
+        expected=f"a source that has rows of '{published}'",
+        remedy=f"add '{published}' to the splits of its Files or Tfds",
+      )
     ready = (s for s in sources if s.is_there(published, self.root))
     found = next(ready, sources[0]).rows(published, self.root)
     if published in self.choose:
@@ -238,4 +244,6 @@ class Published:
     """Returns the published split that has a split's rows, and its sources."""
     known = (self.source, *self.others)
     sources = [source for source in known if split in source.splits]
-    return (split, sources) if sources else self._who_has("train")
+    if sources or split != "validation":
+      return split, sources
+    return self._who_has("train")

@@ -69,6 +69,15 @@ def whole_train(dataset):
   return sorted(e.input for part in parts for e in part)
 
 
+def test_a_split_that_no_source_has_is_never_read_from_another(raw):
+  put(raw / "t.json", rows(20))
+  for has, lacks in (("train", "test"), ("test", "train")):
+    dataset = word_problems(Files("t.json", "x", {has: ""}))
+    assert dataset.is_there(has) and not dataset.is_there(lacks)
+    with pytest.raises(UserError, match=f"has no split '{lacks}'"):
+      dataset.examples(lacks)
+
+
 def test_the_first_source_that_is_there_is_read(raw, tmp_path):
   for part in (1, 2):
     lines = "".join(json.dumps(row) + "\n" for row in rows(2, start=part))
