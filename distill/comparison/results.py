@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -113,9 +112,7 @@ def write_results(results: Results, path: pathlib.Path) -> None:
 
 def write_json(value: Any, path: pathlib.Path) -> None:
   """Writes a JSON value, whole or not at all."""
-  partial = path.with_name(f"{path.name}.partial")
-  partial.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
-  os.replace(partial, path)
+  errors.write_whole(path, json.dumps(value, indent=1) + "\n")
 
 
 def read_results(path: pathlib.Path) -> Results:
