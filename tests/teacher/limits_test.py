@@ -43,6 +43,25 @@ def test_concurrency_doubles_then_grows_by_one_and_halves_when_overloaded():
   assert concurrency(*[None] * 9, most=20)[-1] == 20
 
 
+def test_few_requests_are_refused_by_a_server_of_forty_slots():
+  async def run():
+    limiter = Limiter(Limits())
+    done = refused = 0
+    while done < 1500:
+      sent = limiter.concurrency
+      for _ in range(sent):
+        await limiter.enter(1)
+      # The server answers forty of each round and refuses the others.
+      for number in range(sent):
+        limiter.leave(OVERLOADED if number >= 40 else None)
+      done += min(sent, 40)
+      refused += max(sent - 40, 0)
+    return refused
+
+  # With all 256 in flight, 216 of 256 would be refused: over 8,000.
+  assert asyncio.run(run()) < 100
+
+
 def test_a_first_request_that_is_refused_stays_alone():
   refused = AskingError("refused", "", False)
   assert concurrency(refused, refused) == [1, 1]
