@@ -7,11 +7,17 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from typing import Annotated
 
-from distill import interrupts
+from distill import console
 
 # What a command exits with after a UserError, as for a wrong flag.
 USER_ERROR_EXIT = 2
+
+# Ranges of numbers for annotations. The metadata is the least value. What gin
+# binds is checked against them by `gin_values`.
+PositiveInt = Annotated[int, 1]
+NonNegativeInt = Annotated[int, 0]
 
 
 class UserError(Exception):
@@ -173,12 +179,12 @@ def run_command(
   except UserError as error:
     print(f"error: {error}", file=sys.stderr)
     return USER_ERROR_EXIT
-  except interrupts.Stopped as stopped:
+  except console.Stopped as stopped:
     print(stopped, file=sys.stderr)
     return stopped.exit_code
   except KeyboardInterrupt:
     # At once: a library's threads may not end by themselves.
-    interrupts.end(signal.SIGINT)
+    console.end_process(signal.SIGINT)
   except BrokenPipeError:
     # The reader of our output went away (`distill … | head`).
     return 1

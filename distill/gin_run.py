@@ -26,10 +26,8 @@ from distill import (
   errors,
   gin_files,
   gin_values,
-  interrupts,
   multihost,
   quick_checks,
-  startup,
 )
 from distill.flags import Parser
 
@@ -259,7 +257,7 @@ def configure(command: str, argv: Sequence[str]) -> Callable[..., Any] | None:
   multihost.join(
     flags.coordinator_address, flags.process_count, flags.process_index
   )
-  startup.import_tensorflow("JAX")
+  console.import_tensorflow("JAX")
   use_data_folders(flags.tfds_data_dir, flags.seqio_additional_cache_dirs)
   script = importlib.import_module(module)
   files = files_of(command, flags.gin_file)
@@ -277,7 +275,7 @@ def run(command: str, argv: Sequence[str]) -> Any:
     UserError: The command line or a gin file is wrong.
   """
   # Until training has something to save, signals end the process at once.
-  with interrupts.watched(interrupts.end):
+  with console.watch_signals(console.end_process):
     function = configure(command, argv)
     return call(function) if function else None
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import distill
-from distill import annotations, errors, gin_files
+from distill import errors, gin_files
 
 _PACKAGE = "distill."
 _MACRO = re.compile(r"%([\w./]+)")
@@ -147,7 +147,7 @@ def _mismatch_of_name(name: str, value: Any) -> str:
       name == "bool" or not isinstance(value, bool)
     )
     return "" if fits else expected
-  least = getattr(getattr(annotations, name, None), "__metadata__", None)
+  least = getattr(getattr(errors, name, None), "__metadata__", None)
   if least is None:
     return ""
   if _mismatch_of_name("int", value) or value < least[0]:

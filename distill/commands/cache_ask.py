@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from distill import errors, quick_checks, startup
+from distill import console, errors, quick_checks
 from distill.commands import cache_flags, cache_report
 from distill.data import lookup
 from distill.flags import Parser
@@ -122,7 +122,7 @@ def main(argv: Sequence[str]) -> None:
   quick_checks.check_folder(directory, "--output_dir")
   if options.journal_dir:
     quick_checks.check_folder(options.journal_dir, "--journal_dir")
-  startup.import_tensorflow()
+  console.import_tensorflow()
   from distill.data import registration
   from distill.data.cache import building
 

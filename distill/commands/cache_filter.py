@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from distill import errors, quick_checks, startup
+from distill import console, errors, quick_checks
 from distill.data import lookup
 from distill.flags import Parser
 
@@ -90,7 +90,7 @@ def main(argv: Sequence[str]) -> None:
   quick_checks.check_cache(flags.input_dir)
   if flags.output_dir:
     quick_checks.check_folder(flags.output_dir, "--output_dir")
-  startup.import_tensorflow()
+  console.import_tensorflow()
   from distill.data import registration, selection
   from distill.data.cache import files
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from distill import errors, quick_checks, startup
+from distill import console, errors, quick_checks
 from distill.data import lookup
 from distill.flags import Parser
 from distill.teacher.parse_rate import ParseRate
@@ -78,7 +78,7 @@ def main(argv: Sequence[str]) -> None:
       expected="--input_dir: a folder with the files to import, or a file",
       remedy="correct --input_dir",
     )
-  startup.import_tensorflow()
+  console.import_tensorflow()
   from distill.answers.upstream import find_parser
   from distill.data import importing, published_rationales, registration
   from distill.data.cache import files

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from distill import errors, quick_checks, startup
+from distill import console, errors, quick_checks
 from distill.data import lookup
 from distill.flags import Parser
 
@@ -99,7 +99,7 @@ def main(argv: Sequence[str]) -> None:
   directory = flags.input_dir or os.path.join(lookup.cache_root(), flags.task)
   lookup.check_family(flags.task, flags.module, directory)
   quick_checks.check_cache(directory)
-  startup.import_tensorflow()
+  console.import_tensorflow()
   from distill.data import hygiene, registration
 
   family, _ = registration.find_cached_family(

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from distill import console, errors, gin_run, interrupts, quick_checks
+from distill import console, errors, gin_run, quick_checks
 from distill.flags import Parser
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def main(argv: Sequence[str]) -> None:
       found=shlex.join(argv) or "no flag",
     )
   begun = time.monotonic()
-  with interrupts.watched(interrupts.end):
+  with console.watch_signals(console.end_process):
     grid, folder, command = _read(options, rest)
     from distill.comparison import figures, running, tables
   results = running.run(grid, folder, options.jobs, command)

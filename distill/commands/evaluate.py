@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from distill import console, errors, gin_run
-from distill.annotations import PositiveInt
+from distill.errors import PositiveInt
 
 if TYPE_CHECKING:
   from distill.data.pipeline import DatasetConfig

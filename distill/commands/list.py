@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from distill import errors, gin_files, gin_run, startup
+from distill import console, errors, gin_files, gin_run
 from distill.data import methods
 from distill.flags import Parser
 
@@ -45,7 +45,7 @@ def _columns(rows: Iterable[Sequence[str]]) -> Iterator[str]:
 
 def _datasets(modules: Sequence[str]) -> Iterator[Sequence[str]]:
   """Yields name, which splits are on this machine, and where rows are from."""
-  startup.import_tensorflow()
+  console.import_tensorflow()
   from distill.data import lookup, registration
   from distill.data.published import Published
 

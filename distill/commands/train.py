@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import gin
 
 from distill import console, errors, gin_run
-from distill.annotations import NonNegativeInt, PositiveInt
+from distill.errors import NonNegativeInt, PositiveInt
 
 if TYPE_CHECKING:
   from distill.data.pipeline import DatasetConfig

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, process
 from typing import TypeVar
 
-from distill import console, errors, interrupts
+from distill import console, errors
 from distill.comparison import flags, results, settings, student, worker
 from distill.comparison.grid import Cell, Grid
 from distill.comparison.results import Results, Teacher
@@ -56,7 +56,7 @@ def run(grid: Grid, folder: pathlib.Path, jobs: int, command: str) -> Results:
     for cell in grid.cells():
       settings.keep(grid, cell, folder)
     try:
-      with interrupts.raised():
+      with console.raise_signals():
         return _Run(grid, folder, jobs, command).finish()
     except process.BrokenProcessPool as error:
       raise errors.UserError(
@@ -100,9 +100,9 @@ class _Run:
         self._run(
           [c for c in self.cells if bool(c.tokens_of) == last], teachers
         )
-    except interrupts.Stopped as stopped:
+    except console.Stopped as stopped:
       self._stop_workers()
-      raise interrupts.Stopped(
+      raise console.Stopped(
         stopped.number,
         f"{len(self.rows)} of {len(self.cells)} cells are done; the same"
         f" command resumes the others from {self.folder}/cells",
@@ -115,7 +115,7 @@ class _Run:
     self, function: Callable[..., T], *arguments: object
   ) -> Future[T]:
     """Hands a call to a worker, which this may start."""
-    with interrupts.held_back():
+    with console.hold_signals():
       return self.pool.submit(function, *arguments)
 
   def _stop_workers(self) -> None:

@@ -17,7 +17,7 @@ import traceback
 from collections.abc import Iterator
 from multiprocessing import connection
 
-from distill import startup
+from distill import console
 from distill.comparison import caches, measuring, results, student
 from distill.comparison.grid import Cell, Grid
 from distill.comparison.results import Result, Teacher
@@ -37,7 +37,7 @@ def start(folder: pathlib.Path) -> None:
   os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
   os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", f"{folder}/compiled")
   with _logged(folder / "workers.txt"):
-    startup.import_tensorflow("JAX")
+    console.import_tensorflow("JAX")
     for module in _HEAVY:
       importlib.import_module(module)
 

@@ -10,9 +10,8 @@ import gin
 import seqio
 import tensorflow as tf
 
-from distill.annotations import PositiveInt
 from distill.data import registration
-from distill.errors import UserError
+from distill.errors import PositiveInt, UserError
 from distill.loss_groups import FEATURE, MODEL_FEATURE, SECOND
 
 

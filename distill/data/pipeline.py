@@ -20,7 +20,6 @@ import tensorflow as tf
 from absl import logging
 
 from distill import errors
-from distill.annotations import PositiveInt
 from distill.data import (
   dataset_checks,
   feature_converters,
@@ -29,6 +28,7 @@ from distill.data import (
 )
 from distill.data.selection import current_selection
 from distill.data.vocabulary import identity as vocabulary_identity
+from distill.errors import PositiveInt
 
 # `seed=None` means this and never the clock: a restart reads the same batches.
 DEFAULT_SEED = 0

@@ -21,13 +21,12 @@ from dataclasses import dataclass
 
 import gin
 
-from distill.annotations import NonNegativeInt, PositiveInt
 from distill.answers import finish_reasons
 from distill.answers.rules import AnswerRule, TextAnswer
 from distill.data import similarity
 from distill.data.cache import records
 from distill.data.examples import in_order, share_size
-from distill.errors import UserError, require
+from distill.errors import NonNegativeInt, PositiveInt, UserError, require
 
 Keep = Callable[[records.Record, Sequence[int]], list[int]]
 WAYS = ("first", "random", "diversity", "likelihood", "teacher")

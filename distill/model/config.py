@@ -6,7 +6,7 @@ This module does not import JAX.
 import dataclasses
 
 from distill import errors
-from distill.annotations import PositiveInt
+from distill.errors import PositiveInt
 
 DTYPES = ("float32", "bfloat16")
 # Names of functions in flax.linen, and 'linear', the identity.

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from distill import errors, loss_groups
-from distill.annotations import PositiveInt
+from distill.errors import PositiveInt
 from distill.model import losses
 
 

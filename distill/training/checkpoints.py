@@ -12,8 +12,8 @@ from flax import serialization
 from orbax.checkpoint import checkpoint_managers
 
 from distill import errors
-from distill.annotations import PositiveInt
 from distill.checkpoint_formats import opening
+from distill.errors import PositiveInt
 from distill.training import best_metric, restoring
 from distill.training.best_metric import BestMetric
 from distill.training.state import TrainState

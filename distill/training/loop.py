@@ -10,7 +10,7 @@ from typing import Any
 
 import jax
 
-from distill import console, errors, interrupts
+from distill import console, errors
 from distill.data.pipeline import TrainBatches
 from distill.training import starting
 from distill.training import step as step_lib
@@ -207,10 +207,10 @@ class _Run:
     if stopping:
       number = self.preemption.number or signal.SIGTERM
       self.progress.say(
-        f"stopped by {interrupts.name_of(number)}: saved at step {self.step} "
+        f"stopped by {console.signal_name(number)}: saved at step {self.step} "
         f"in {self.checkpoints.newest()}; the same command resumes it"
       )
-      sys.exit(interrupts.exit_code(number))
+      sys.exit(console.exit_code(number))
 
   def conclude(self) -> None:
     """Says where the result is, and which checkpoint is the best."""

@@ -19,7 +19,7 @@ from jax.experimental import mesh_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from distill import errors
-from distill.annotations import PositiveInt
+from distill.errors import PositiveInt
 
 AXES = ("data", "fsdp", "model")
 BATCH_AXES = ("data", "fsdp")

@@ -12,10 +12,10 @@ from typing import TypeVar
 import jax
 from jax.experimental import multihost_utils
 
-from distill import interrupts
+from distill import console
 
 # 128 + SIGTERM: what a shell reports of a process that the signal ended.
-EXIT_CODE = interrupts.exit_code(signal.SIGTERM)
+EXIT_CODE = console.exit_code(signal.SIGTERM)
 # A step that lasts longer is worth a word.
 _PATIENCE = 3.0
 
@@ -47,9 +47,9 @@ class Preemption(contextlib.ExitStack):
     """Handles the signals from now on, if this is the main thread."""
     if jax.process_count() > 1:
       # SIGTERM is JAX's; it tells the other processes.
-      watched = interrupts.watched(self._pass_on, signals=[signal.SIGINT])
+      watched = console.watch_signals(self._pass_on, signals=[signal.SIGINT])
     else:
-      watched = interrupts.watched(self._note, self._in_main)
+      watched = console.watch_signals(self._note, self._in_main)
     self.enter_context(watched)
 
   def reached(self, step: int) -> bool:
@@ -84,13 +84,13 @@ class Preemption(contextlib.ExitStack):
       timer.start()
       self.callback(timer.cancel)
     elif number == signal.SIGINT and (
-      now - self._first > interrupts.SECONDS_TO_SECOND
+      now - self._first > console.SECONDS_TO_SECOND
     ):
-      interrupts.end(number, "the newest checkpoint is kept")
+      console.end_process(number, "the newest checkpoint is kept")
 
   def _explain(self, number: int) -> None:
-    interrupts.console.write_line(
-      f"{interrupts.name_of(number)}: saving after this step; a second Ctrl-C"
+    console.write_line(
+      f"{console.signal_name(number)}: saving after this step; a second Ctrl-C"
       " ends at once"
     )
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from distill import errors
-from distill.annotations import NonNegativeInt, PositiveInt
+from distill.errors import NonNegativeInt, PositiveInt
 
 Schedule = Callable[[jax.Array], jax.Array]
 

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 
 from distill import errors
-from distill.annotations import NonNegativeInt, PositiveInt
+from distill.errors import NonNegativeInt, PositiveInt
 from distill.model.decoding import beams, sampling
 from distill.model.decoding.sampling import Decodes, DecodeStep
 
