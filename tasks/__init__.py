@@ -1,11 +1,11 @@
-"""What to learn: importing this registers every dataset family's tasks."""
+"""The datasets: importing this registers every family's tasks."""
 
 import importlib
 import pkgutil
 
 from distill.data import registration
 
-# A module registers the family of its name, or those of its `FAMILIES`.
+# A module registers the families that its `FAMILIES` names.
 __all__ = sorted(module.name for module in pkgutil.iter_modules(__path__))
 
 for _name in __all__:

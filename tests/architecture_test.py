@@ -88,5 +88,5 @@ def test_files_stay_small():
     for path in SOURCES
     if path.name != "__init__.py"
   }
-  assert not [path for path, length in lengths.items() if length > 500]
-  assert statistics.median(lengths.values()) < 150
+  assert not [path for path, length in lengths.items() if length > 400]
+  assert statistics.median(lengths.values()) < 180

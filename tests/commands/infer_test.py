@@ -7,7 +7,7 @@ import pytest
 
 from distill import errors
 from distill.commands import infer
-from distill.data.procedural.questions import LastLetters
+from distill.data.procedural import LastLetters
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from distill.data import examples
-from distill.data.procedural.questions import CoinFlip
+from distill.data.procedural import CoinFlip
 from distill.errors import UserError
 
 

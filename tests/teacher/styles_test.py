@@ -6,7 +6,7 @@ import json
 import pytest
 
 from distill.answers import rules
-from distill.data.procedural.questions import (
+from distill.data.procedural import (
   ChainedArithmetic,
   CoinFlip,
   LastLetters,

@@ -9,7 +9,7 @@ import seqio
 import tensorflow_datasets as tfds
 
 from distill.data.cache import files, records
-from distill.data.procedural.questions import LastLetters
+from distill.data.procedural import LastLetters
 from distill.errors import UserError
 
 

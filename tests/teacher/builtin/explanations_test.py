@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distill.data.procedural.questions import (
+from distill.data.procedural import (
   ChainedArithmetic,
   CoinFlip,
   LastLetters,

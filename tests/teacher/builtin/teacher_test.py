@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from distill.answers.completions import ParsedCompletion, parse_completion
 from distill.answers.rules import NumberAnswer, TextAnswer, YesNoAnswer
 from distill.commands import cache_ask, cache_flags
-from distill.data.procedural.questions import (
+from distill.data.procedural import (
   ChainedArithmetic,
   CoinFlip,
   LastLetters,

@@ -1,1 +1,0 @@
-"""Procedural datasets: made from a seed, with nothing to download."""
