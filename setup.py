@@ -84,6 +84,8 @@ setuptools.setup(
     # below 13, pyarrow below 26 and python-dateutil below 3. It reads and
     # writes TFRecords with google-crc32c, and does not say so.
     "beam": ["apache-beam>=2.77", "google-crc32c"],
+    # For the documentation as a static site: scripts/docs.sh.
+    "docs": ["mkdocs-material"],
     # For the tests of what is exported; never needed to train or to convert.
     "huggingface": [
       "ctranslate2",

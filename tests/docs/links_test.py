@@ -70,3 +70,16 @@ def test_the_index_lists_every_command():
   text = (ROOT / "docs/index.md").read_text()
   for command, what in cli.COMMANDS.items():
     assert f"| `distill {command}` | {what} |" in text
+
+
+def test_the_site_has_the_pages_of_the_index_in_their_order():
+  index = (ROOT / "docs/index.md").read_text().partition("## Commands")[0]
+  listed = [
+    pathlib.Path(link).name.lower()
+    for link in LINK.findall(index)
+    if link.endswith(".md")
+  ]
+  nav = (ROOT / "mkdocs.yml").read_text().partition("\nnav:")[2]
+  pages = re.findall(r"\S+\.md", nav)
+  more = ("index.md", "results/index.md", "changelog.md")
+  assert [page for page in pages if page not in more] == listed
