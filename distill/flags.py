@@ -6,9 +6,10 @@ import itertools
 import os
 import pathlib
 import re
+import shlex
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn, TypeVar
 
 from distill import errors
@@ -91,7 +92,11 @@ class Parser(argparse.ArgumentParser):
 
 
 def add_fields(
-  add: Any, holder: type, flags: Mapping[str, str] | None = None
+  add: Any,
+  holder: type,
+  flags: Mapping[str, str] | None = None,
+  *,
+  optional: bool = False,
 ) -> None:
   """Adds a flag for each field of a dataclass.
 
@@ -102,6 +107,8 @@ def add_fields(
     holder: The dataclass.
     flags: Field → flag, for fields whose flags have other names; '' for a field
       that has no flag.
+    optional: Whether a flag that is not given is None instead of the field's
+      default.
   """
   hints = typing.get_type_hints(holder)
   for field, flag in _flags(holder, flags):
@@ -115,7 +122,8 @@ def add_fields(
       options["action"] = "append"
     else:
       options["type"] = kind
-    add(f"--{flag}", default=field.default, **options)
+    default = None if optional else field.default
+    add(f"--{flag}", default=default, **options)
 
 
 def from_flags(
@@ -136,10 +144,39 @@ def from_flags(
   return holder(**found)
 
 
+def names(holder: type, flags: Mapping[str, str] | None = None) -> list[str]:
+  """Returns the names of the flags of `add_fields`."""
+  return [flag for _, flag in _flags(holder, flags)]
+
+
+def changed(
+  parser: Parser, values: argparse.Namespace, wanted: Iterable[str]
+) -> str:
+  """Returns the flags that are not at their default, as a command line.
+
+  A list is a repeated flag, a tuple is one flag with commas.
+
+  Args:
+    parser: The parser of the flags.
+    values: Their values.
+    wanted: The flags to look at, in the order in which they are returned.
+  """
+  found = []
+  for name in wanted:
+    value = getattr(values, name)
+    if value is True:
+      found.append(f"--{name}")
+    elif value != parser.get_default(name):
+      several = value if isinstance(value, list) else [value]
+      several = [",".join(value)] if isinstance(value, tuple) else several
+      found += [f"--{name}={one}" for one in several]
+  return shlex.join(found)
+
+
 def _flags(
   holder: type, flags: Mapping[str, str] | None
 ) -> list[tuple[dataclasses.Field[Any], str]]:
-  fields = dataclasses.fields(holder)
+  fields = [field for field in dataclasses.fields(holder) if field.init]
   pairs = [(f, (flags or {}).get(f.name, f.name)) for f in fields]
   return [(field, flag) for field, flag in pairs if flag]
 
@@ -152,6 +189,7 @@ def _help(holder: type, field: dataclasses.Field[Any]) -> str:
     re.MULTILINE | re.DOTALL,
   )
   text = " ".join(found[1].split()).removesuffix(".") if found else ""
-  if field.default is not None and field.default is not False:
+  unset = (None, False, "", dataclasses.MISSING)
+  if not any(field.default is value for value in unset):
     text += f"; default: {field.default}"
   return text.replace("%", "%%")

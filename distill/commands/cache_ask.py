@@ -7,15 +7,14 @@ import contextlib
 import dataclasses
 import functools
 import itertools
-import os
 import sys
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from distill import console, errors, quick_checks
+from distill import errors, quick_checks
 from distill.commands import cache_flags, cache_report
-from distill.data import lookup
+from distill.commands.cache_flags import share
 from distill.flags import Parser
 from distill.teacher import planning, prices, status
 
@@ -68,27 +67,13 @@ def make_parser() -> Parser:
     description="Asks a teacher about every example of a split and caches its"
     " rationales as a TFDS dataset (docs/cache.md, docs/teachers.md).",
   )
+  cache_flags.add_shared(parser, "output_dir", "num_shards", "overwrite")
   add = parser.add_argument
-  add("--task", required=True, help="a registered family, e.g. last_letters")
-  add("--split", default="train", help="train, validation or test")
-  add("--output_dir", help="default: $DISTILL_DATA_DIR/<task>")
-  add("--num_shards", type=int, help="default: one per 1,000 examples")
   add(
     "--shard_index",
     type=int,
     help="ask about this shard only and write no cache, on one of several"
     " machines; the command without this flag then writes the cache",
-  )
-  add(
-    "--module",
-    action="append",
-    default=[],
-    help="a Python module that registers your family; may be repeated",
-  )
-  add(
-    "--overwrite",
-    action="store_true",
-    help="replace a split that is damaged or was made in another way",
   )
   add(
     "--append",
@@ -115,27 +100,14 @@ def main(argv: Sequence[str]) -> None:
   parser = make_parser()
   options, beam_flags = _parse(parser, argv)
   teacher = cache_flags.create_teacher(options)
-  directory = options.output_dir or os.path.join(
-    lookup.cache_root(), options.task
-  )
-  lookup.check_family(options.task, options.module, directory)
+  directory = cache_flags.folder(options, options.output_dir)
   quick_checks.check_folder(directory, "--output_dir")
   if options.journal_dir:
     quick_checks.check_folder(options.journal_dir, "--journal_dir")
-  console.import_tensorflow()
-  from distill.data import registration
+  choice = cache_flags.choice(options)
+  family = cache_flags.find_family(options, directory)
   from distill.data.cache import building
 
-  family, options.module = registration.find_cached_family(
-    options.task, options.module, directory, options.split
-  )
-  choice = building.Choice(
-    fraction=options.fraction,
-    limit=options.limit,
-    allow_failures=options.allow_failures,
-    allow_unread=options.allow_unread,
-    seed=options.data_seed,
-  )
   examples = choice.examples(family.dataset, options.split)
   # Says what is wrong with the flags before a journal is made.
   collection = cache_flags.collection(
@@ -185,12 +157,9 @@ def _parse(
   options = parser.parse(ours)
   if len(ours) < len(argv) and options.runner != "beam":
     parser.error("only --runner=beam passes on what stands after --")
-  if options.num_shards is not None and options.num_shards < 1:
-    raise errors.UserError(
-      "A split has at least one shard.",
-      expected="--num_shards=1 or more",
-      found=str(options.num_shards),
-    )
+  shards = options.num_shards
+  valid = shards is None or shards >= 1
+  errors.require("--num_shards", shards, valid, "1 or more")
   return options, argv[len(ours) + 1 :]
 
 
@@ -213,9 +182,9 @@ def _print_entry(directory: str, entry: SplitEntry, written: bool) -> None:
   print(f"  examples    {entry.examples:,} in {len(entry.shards)} shards")
   if entry.labeled < entry.examples:
     without = entry.examples - entry.labeled
-    print(f"  unlabeled   {_share(without, entry.examples)} have no gold label")
-  print(f"  parsed      {_share(entry.parsed, entry.answers)}")
-  print(f"  agreement   {_share(entry.agreeing, labeled)} of gold labels")
+    print(f"  unlabeled   {share(without, entry.examples)} have no gold label")
+  print(f"  parsed      {share(entry.parsed, entry.answers)}")
+  print(f"  agreement   {share(entry.agreeing, labeled)} of gold labels")
   for row in entry.ledger:
     print(
       f"  tokens      {row.prompt_tokens:,} read,"
@@ -224,8 +193,3 @@ def _print_entry(directory: str, entry: SplitEntry, written: bool) -> None:
     )
   if entry.failed:
     print(f"  missing     {entry.failed:,} samples: run again to ask for them")
-
-
-def _share(part: int, whole: int) -> str:
-  percent = 100 * part / whole if whole else 0.0
-  return f"{part:,} of {whole:,} ({percent:.1f}%)"

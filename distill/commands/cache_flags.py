@@ -1,49 +1,164 @@
-"""The flags that say whom to ask, how, and within which limits.
+"""The flags of the cache commands, from the dataclasses that hold them.
 
-Nothing here needs TensorFlow or JAX, so that wrong flags are said at once.
+Nothing here imports TensorFlow or JAX, so that wrong flags are reported at
+once.
 """
 
 import argparse
+import functools
 import math
+import os
 import pathlib
 import shlex
 import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+from distill import console, flags
 from distill.answers.rules import AnswerRule
+from distill.data import lookup
+from distill.data.examples import Choice
 from distill.errors import UserError, require
-from distill.flags import Parser, add_fields, from_flags
+from distill.flags import Parser, from_flags
 from distill.teacher import attempts, interface, prices, prompts, styles
+from distill.teacher.builtin.teacher import BuiltinTeacher
 from distill.teacher.collecting import Collection
 from distill.teacher.interface import Teacher
 from distill.teacher.journal import Journal
 from distill.teacher.limits import Limits, RetryPolicy
+from distill.teacher.openai import OpenAITeacher
 
-# What a teacher's class may take; the others are for all teachers.
-_TEACHER_OPTIONS = (
-  "base_url",
-  "model",
-  "api_key_env",
-  "endpoint",
-  "served_model",
-  "extra_body",
-  "error_rate",
-  "flaw",
-  "verbosity",
-)
-# What changes a cache's content, to be said where it is to be made again.
-_CONTENT = (
-  *("teacher", *_TEACHER_OPTIONS, "seed", "style", "prompt", "trigger"),
-  *("shuffle_exemplars", "samples", "temperature", "top_p", "max_tokens"),
-  *("retry_wrong", "hint_gold", "verify_with", "verify_model"),
-  *("verify_base_url", "verify_api_key_env"),
-  *("stop", "logprobs", "fraction", "data_seed", "limit", "num_shards"),
-  "module",
-)
+if TYPE_CHECKING:
+  from distill.data.registration import Family
 
-# The fields of RetryPolicy that are flags.
-_RETRY_FLAGS = {
-  "timeout": "request_timeout",
-  **dict.fromkeys(("first", "longest", "longest_asked"), ""),
+# The flags that several of the cache commands have.
+_SHARED: dict[str, dict[str, Any]] = {
+  "task": {"required": True, "help": "a registered family, such as cqa"},
+  "split": {"default": "train", "help": "the split; default: %(default)s"},
+  "module": {
+    "action": "append",
+    "default": [],
+    "help": "a Python module that registers your family; may be repeated",
+  },
+  "output_dir": {"help": "the cache; default: $DISTILL_DATA_DIR/<task>"},
+  "num_shards": {"type": int, "help": "default: one per 1,000 examples"},
+  "overwrite": {
+    "action": "store_true",
+    "help": "replace a split that is damaged or was made in another way",
+  },
+}
+
+
+@dataclass(frozen=True)
+class _TeacherFlags:
+  """Which teacher.
+
+  Attributes:
+    teacher: builtin, openai (any OpenAI-compatible server), or module:Class of
+      your own.
+  """
+
+  teacher: str = "builtin"
+
+
+@dataclass(frozen=True)
+class _AttemptFlags:
+  """What follows the first attempt.
+
+  Attributes:
+    samples: The number of completions for each example.
+    retry_wrong: The maximum number of further attempts at a wrong answer.
+    hint_gold: As a last attempt, show the gold label.
+  """
+
+  samples: int = 1
+  retry_wrong: int = 0
+  hint_gold: bool = False
+
+
+@dataclass(frozen=True)
+class _JudgeFlags:
+  """The judge.
+
+  Attributes:
+    verify_with: A second teacher that judges whether each rationale supports
+      its answer.
+    verify_model: The judge's --model.
+    verify_base_url: The judge's --base_url.
+    verify_api_key_env: The judge's --api_key_env.
+  """
+
+  verify_with: str | None = None
+  verify_model: str | None = None
+  verify_base_url: str | None = None
+  verify_api_key_env: str | None = None
+
+
+@dataclass(frozen=True)
+class _CostFlags:
+  """The budget and the prices.
+
+  Attributes:
+    max_cost: The maximum cost in US dollars. The run stops before it.
+    price_in: US dollars per million prompt tokens.
+    price_out: US dollars per million completion tokens.
+    prices: Your own table of prices (docs/teachers.md).
+    verify_price_in: The judge's --price_in.
+    verify_price_out: The judge's --price_out.
+  """
+
+  max_cost: float | None = None
+  price_in: float | None = None
+  price_out: float | None = None
+  prices: str | None = None
+  verify_price_in: float | None = None
+  verify_price_out: float | None = None
+
+
+@dataclass(frozen=True)
+class _RunFlags:
+  """The course of a run.
+
+  Attributes:
+    batch_api: Ask by batch files (openai only).
+    poll_seconds: The seconds between two checks of a batch.
+    journal_dir: The folder of the journal; default: <output_dir>/journal.
+    plan: Print requests, tokens and cost; send nothing.
+  """
+
+  batch_api: bool = False
+  poll_seconds: float = 30.0
+  journal_dir: str | None = None
+  plan: bool = False
+
+
+# The dataclasses whose fields are flags, by the title of their group. The first
+# decide what a cache holds, the others how it is made.
+_CONTENT: dict[str, tuple[type, ...]] = {
+  "teacher": (_TeacherFlags,),
+  "teacher openai": (OpenAITeacher,),
+  "teacher builtin": (BuiltinTeacher,),
+  "prompts and sampling": (styles.StyleOptions, styles.Sampling),
+  "attempts at an example": (_AttemptFlags,),
+  "judge": (_JudgeFlags,),
+  "examples": (Choice,),
+}
+_COURSE: dict[str, tuple[type, ...]] = {
+  "limits and retries": (Limits, RetryPolicy),
+  "cost": (_CostFlags,),
+  "run": (_RunFlags,),
+}
+# The teachers of this project. They get only the options that are given.
+_TEACHERS = (OpenAITeacher, BuiltinTeacher)
+# Field → flag, where the names differ; '' for a field that is no flag.
+_NAMES: dict[type, dict[str, str]] = {
+  OpenAITeacher: {"send_stop": ""},
+  BuiltinTeacher: {"seed": ""},
+  Choice: {"seed": "data_seed"},
+  RetryPolicy: {
+    "timeout": "request_timeout",
+    **dict.fromkeys(("first", "longest", "longest_asked"), ""),
+  },
 }
 # Flag, its least and its greatest value.
 _RANGES = (
@@ -58,106 +173,47 @@ _RANGES = (
 )
 
 
+def add_shared(parser: Parser, *names: str) -> None:
+  """Adds --task, --split, --module and others that the commands share."""
+  for name in ("task", "split", "module", *names):
+    parser.add_argument(f"--{name}", **_SHARED[name])
+
+
+def folder(options: argparse.Namespace, given: str | None) -> str:
+  """Returns a given folder, or else the default folder of a task's cache."""
+  return given or os.path.join(lookup.cache_root(), options.task)
+
+
+def find_family(options: argparse.Namespace, directory: str) -> "Family":
+  """Imports TensorFlow and returns the family of a cache.
+
+  `options.module` becomes the modules that register it.
+
+  Raises:
+    UserError: There is no such family, module or split.
+  """
+  lookup.check_family(options.task, options.module, directory)
+  console.import_tensorflow()
+  from distill.data import registration
+
+  family, options.module = registration.find_cached_family(
+    options.task, options.module, directory, options.split
+  )
+  return family
+
+
+def share(part: int, whole: int) -> str:
+  """Returns a count with its percentage, for the summary of a command."""
+  return f"{part:,} of {whole:,} ({100 * part / max(1, whole):.1f}%)"
+
+
 def add_flags(parser: Parser) -> None:
-  """Adds the flags."""
-  add = parser.add_argument_group("whom to ask").add_argument
-  add(
-    "--teacher",
-    default="builtin",
-    help="builtin, openai (any OpenAI-compatible server), or module:Class of"
-    " your own; default: %(default)s",
-  )
-  add("--model", help="openai: the model, as the server names it")
-  add("--base_url", help="openai: the server, such as http://localhost:8000/v1")
-  add("--api_key_env", help="openai: the variable that holds the key")
-  add("--endpoint", help="openai: chat (default) or completion")
-  add("--served_model", help="openai: how the server calls the model itself")
-  add(
-    "--extra_body",
-    metavar="JSON",
-    help="openai: an object that is merged into each request's body, such as"
-    """ '{"reasoning_effort": "low"}'""",
-  )
-  add("--error_rate", type=float, help="builtin: share of flawed answers")
-  add("--flaw", help="builtin: wrong_step (default), skipped_step, irrelevant…")
-  add("--verbosity", help="builtin: terse, normal (default), verbose")
-  add = parser.add_argument_group("how").add_argument
-  add(
-    "--style",
-    default="few_shot",
-    help="one of " + ", ".join(styles.STYLES) + "; default: %(default)s. The"
-    " answers of few_shot must end in 'So the answer is X.'; docs/cache.md has"
-    " the forms of the others",
-  )
-  add("--prompt", help="few_shot: a template's name or path, or a .jsonl file")
-  add("--shuffle_exemplars", type=int, metavar="SEED", help="few_shot")
-  add("--trigger", default="", help="zero_shot_two_step: 'the answer is'")
-  add("--samples", type=int, default=1, help="completions an example")
-  add_fields(add, styles.Sampling)
-  add = parser.add_argument_group("again").add_argument
-  add(
-    "--retry_wrong",
-    type=int,
-    default=0,
-    help="further attempts at a wrong answer",
-  )
-  add(
-    "--hint_gold",
-    action="store_true",
-    help="as a last attempt, show the gold label",
-  )
-  add("--verify_with", help="a second teacher that judges the rationales")
-  add("--verify_model", help="openai: the judge's model")
-  add("--verify_base_url", help="openai: the judge's server")
-  add("--verify_api_key_env", help="openai: the variable of the judge's key")
-  add("--verify_price_in", type=float, help="--price_in of the judge")
-  add("--verify_price_out", type=float, help="--price_out of the judge")
-  add = parser.add_argument_group("how much").add_argument
-  add(
-    "--fraction",
-    type=float,
-    default=1.0,
-    help="share of the examples: those of the same DATA_FRACTION in training",
-  )
-  add(
-    "--data_seed",
-    type=int,
-    default=0,
-    help="seed of --fraction, DATA_SEED in training; default: %(default)s",
-  )
-  add("--limit", type=int, help="maximum number of examples")
-  add_fields(add, Limits)
-  add_fields(add, RetryPolicy, _RETRY_FLAGS)
-  add(
-    "--max_cost", type=float, help="maximum cost in US dollars; stops before it"
-  )
-  add("--price_in", type=float, help="US dollars per million prompt tokens")
-  add(
-    "--price_out", type=float, help="US dollars per million completion tokens"
-  )
-  add("--prices", help="your own price table (docs/teachers.md)")
-  add("--batch_api", action="store_true", help="openai: ask by batch files")
-  add(
-    "--poll_seconds",
-    type=float,
-    default=30.0,
-    help="seconds between checks of a batch",
-  )
-  add("--journal_dir", help="default: <output_dir>/journal")
-  add(
-    "--plan", action="store_true", help="print requests and cost; send nothing"
-  )
-  add(
-    "--allow_failures",
-    action="store_true",
-    help="leave out samples that the teacher failed to answer",
-  )
-  add(
-    "--allow_unread",
-    action="store_true",
-    help="write the cache even if under a tenth of the first answers can be"
-    " read",
-  )
+  """Adds the flags of asking."""
+  for title, holders in {**_CONTENT, **_COURSE}.items():
+    add = parser.add_argument_group(title).add_argument
+    for holder in holders:
+      optional = holder in _TEACHERS
+      flags.add_fields(add, holder, _NAMES.get(holder), optional=optional)
 
 
 def create_teacher(options: argparse.Namespace) -> Teacher:
@@ -166,16 +222,19 @@ def create_teacher(options: argparse.Namespace) -> Teacher:
   Raises:
     UserError: There is none, or it lacks something.
   """
-  given = {name: getattr(options, name) for name in _TEACHER_OPTIONS}
-  if "seed" in interface.option_names(options.teacher):
-    given["seed"] = options.seed
-  if "send_stop" in interface.option_names(options.teacher):
-    given["send_stop"] = options.stop is not None
+  given = {
+    name: getattr(options, name)
+    for holder in _TEACHERS
+    for name in flags.names(holder, _NAMES[holder])
+  }
+  known = interface.option_names(options.teacher)
+  shared = {"seed": options.seed, "send_stop": options.stop is not None}
+  given |= {name: value for name, value in shared.items() if name in known}
   return _prepared(interface.create_teacher(options.teacher, **given), options)
 
 
 def _prepared(teacher: Teacher, options: argparse.Namespace) -> Teacher:
-  """Returns a teacher that has its key, but to plan, which needs none."""
+  """Returns a teacher that has its key; a plan needs none."""
   prepare = getattr(teacher, "prepare", None)
   if prepare is not None and not options.plan:
     prepare()
@@ -209,18 +268,12 @@ def collection(
     )
   _check_samples(options, teacher)
   sampling = from_flags(options, styles.Sampling)
-  template = prompts.load_prompt(options.prompt or prompt)
-
-  def style(drawn: styles.Sampling) -> styles.Style:
-    return styles.create_style(
-      options.style,
-      rule,
-      template,
-      drawn,
-      shuffle_seed=options.shuffle_exemplars,
-      trigger=options.trigger,
-    )
-
+  style = functools.partial(
+    styles.create_style,
+    from_flags(options, styles.StyleOptions),
+    rule,
+    prompts.load_prompt(options.prompt or prompt),
+  )
   further = None
   if options.retry_wrong or options.hint_gold:
     hotter = attempts.rising_temperatures(sampling, options.retry_wrong)
@@ -231,28 +284,32 @@ def collection(
     style(sampling),
     sampling,
     options.samples,
-    None,
-    from_flags(options, Limits),
-    from_flags(options, RetryPolicy, _RETRY_FLAGS),
-    _price(options, teacher, ""),
-    options.max_cost,
-    further,
-    _judge(options),
-    options.poll_seconds if options.batch_api else None,
+    limits=from_flags(options, Limits),
+    policy=from_flags(options, RetryPolicy, _NAMES[RetryPolicy]),
+    price=_price(options, teacher, ""),
+    max_cost=options.max_cost,
+    further=further,
+    judge=_judge(options),
+    poll_seconds=options.poll_seconds if options.batch_api else None,
   )
+
+
+def choice(options: argparse.Namespace) -> Choice:
+  """Returns which examples are asked about."""
+  return from_flags(options, Choice, _NAMES[Choice])
 
 
 def _judge(options: argparse.Namespace) -> attempts.Judge | None:
-  given = {
-    name: getattr(options, f"verify_{name}")
-    for name in ("model", "base_url", "api_key_env")
-  }
   if not options.verify_with:
     return None
-  judge = _prepared(
-    interface.create_teacher(options.verify_with, **given), options
+  judge = interface.create_teacher(
+    options.verify_with,
+    model=options.verify_model,
+    base_url=options.verify_base_url,
+    api_key_env=options.verify_api_key_env,
   )
-  return attempts.Judge(judge, _price(options, judge, "verify_"))
+  price = _price(options, judge, "verify_")
+  return attempts.Judge(_prepared(judge, options), price)
 
 
 def _price(
@@ -261,12 +318,11 @@ def _price(
   """Returns what a teacher's tokens cost; its flags start with `prefix`."""
   if getattr(teacher, "free", False):
     return prices.FREE
-  model, price_in, price_out = (
+  model, *pair = (
     getattr(options, prefix + name)
     for name in ("model", "price_in", "price_out")
   )
-  flag = f"--{prefix}price"
-  given = prices.given_price(model or "", flag, price_in, price_out)
+  given = prices.given_price(model or "", f"--{prefix}price", *pair)
   return given or prices.find_price(model or "", options.prices)
 
 
@@ -289,7 +345,7 @@ def open_journal(
 ) -> Journal | None:
   """Returns the journal of a cache, None if the teacher is free.
 
-  To plan, one that is not there yet is not made.
+  A plan creates none.
   """
   if getattr(teacher, "free", False) and not options.verify_with:
     return None
@@ -301,12 +357,12 @@ def open_journal(
 
 def content_flags(options: argparse.Namespace, parser: Parser) -> str:
   """Returns, for a message, the flags that decide what a split holds."""
-  flags = [f"--teacher={options.teacher}"]
-  for name in _CONTENT[1:]:
-    value = getattr(options, name)
-    if value is True:
-      flags.append(f"--{name}")
-    elif value != parser.get_default(name):
-      values = value if isinstance(value, list) else [value]
-      flags += [f"--{name}={one}" for one in values]
-  return shlex.join(flags)
+  names = [
+    name
+    for holders in _CONTENT.values()
+    for holder in holders
+    for name in flags.names(holder, _NAMES.get(holder))
+    if not name.startswith("allow_") and name != "teacher"
+  ]
+  others = flags.changed(parser, options, [*names, "num_shards", "module"])
+  return f"{shlex.quote(f'--teacher={options.teacher}')} {others}".rstrip()

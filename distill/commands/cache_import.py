@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import os
 import pathlib
-import shlex
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from distill import console, errors, quick_checks
-from distill.data import lookup
+from distill import errors, flags, quick_checks
+from distill.answers.upstream import find_parser
+from distill.commands import cache_flags
+from distill.commands.cache_flags import share
 from distill.flags import Parser
 from distill.teacher.parse_rate import ParseRate
 
@@ -23,21 +23,24 @@ _FIELDS = (
   *("input", "label", "completion", "rationale", "answer"),
   *("id", "finish_reason", "teacher"),
 )
+# The flags that decide what a split holds, in the order of messages.
+_CONTENT = (
+  *("format", "input_dir", "parser", "teacher", "split_file", "num_shards"),
+  *("field", "module"),
+)
 
 
-def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
-  """Returns the flags."""
+def make_parser() -> Parser:
+  """Returns the parser of the flags."""
   parser = Parser(
     "distill cache import",
     description="Writes published rationales to the cache of a dataset family,"
     " in the same form as `distill cache ask` (docs/cache.md).",
   )
+  cache_flags.add_shared(parser, "output_dir", "num_shards", "overwrite")
   add = parser.add_argument
   add("--format", required=True, choices=_FORMATS)
   add("--input_dir", required=True, help="a folder of files, or one file")
-  add("--task", required=True, help="a registered family, e.g. cqa")
-  add("--output_dir", help="default: $DISTILL_DATA_DIR/<task>")
-  add("--split", default="train", help="split, if the files do not name it")
   add(
     "--parser",
     help="a published system's rules, e.g. dss_cqa; default: the family's",
@@ -52,91 +55,84 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     help="jsonl: input, label, completion, rationale, answer, id,"
     " finish_reason or teacher, from a key or 'a {key} in text'",
   )
-  add("--num_shards", type=int, help="default: one per 1,000 examples")
-  add("--module", action="append", default=[], help="module of your family")
-  add("--overwrite", action="store_true", help="replace splits that differ")
   add(
     "--allow_unread",
     action="store_true",
     help="write the cache even if under a tenth of the first answers can be"
     " read; they should end in 'So the answer is X.', or be as --parser reads",
   )
-  return parser.parse(argv)
+  return parser
 
 
 def main(argv: Sequence[str]) -> None:
   """Writes the cache of every split that the files have, and says what."""
-  flags = parse_arguments(argv)
-  fields = _fields(flags)
-  directory = flags.output_dir or os.path.join(lookup.cache_root(), flags.task)
-  lookup.check_family(flags.task, flags.module, directory)
+  parser = make_parser()
+  options = parser.parse(argv)
+  fields = _fields(options)
+  directory = cache_flags.folder(options, options.output_dir)
   quick_checks.check_folder(directory, "--output_dir")
-  folder = pathlib.Path(flags.input_dir)
+  folder = pathlib.Path(options.input_dir)
   if not folder.exists():
     raise errors.UserError(
       f"There is nothing at '{folder}'.",
       expected="--input_dir: a folder with the files to import, or a file",
       remedy="correct --input_dir",
     )
-  console.import_tensorflow()
-  from distill.answers.upstream import find_parser
-  from distill.data import importing, published_rationales, registration
+  family = cache_flags.find_family(options, directory)
+  from distill.data import importing, published_rationales
   from distill.data.cache import files
 
-  family, flags.module = registration.find_cached_family(
-    flags.task, flags.module, directory, flags.split
-  )
-  parser = find_parser(flags.parser) if flags.parser else None
-  read = published_rationales.FORMATS[flags.format]
-  found = importing.group(read(folder, fields), family.dataset, flags.split)
+  rules = find_parser(options.parser) if options.parser else None
+  read = published_rationales.FORMATS[options.format]
+  found = importing.group(read(folder, fields), family.dataset, options.split)
   absent = importing.absent_splits(family.dataset)
   if absent:
     print(
-      f"Questions of these splits of {flags.task} cannot be recognised, since"
+      f"Questions of these splits of {options.task} cannot be recognised, since"
       f" its data is not on this machine: {', '.join(absent)}.",
       file=sys.stderr,
     )
   if not found:
     raise errors.UserError(
-      f"{folder} has no rationales of the format '{flags.format}'.",
+      f"{folder} has no rationales of the format '{options.format}'.",
       expected="the files that docs/cache.md names",
       found=", ".join(sorted(p.name for p in folder.glob("*"))[:6]) or "none",
     )
   source = f"{folder} (sha256 {importing.files_sha256(folder)})"
   for split, groups in found.items():
     content = [
-      importing.to_record(e, some, family.answer_rule, parser, flags.teacher)
+      importing.to_record(e, some, family.answer_rule, rules, options.teacher)
       for e, some in groups
     ]
-    _check_read(content, flags)
+    _check_read(content, options)
     entry = files.write_records(
       directory,
-      flags.task,
+      options.task,
       split,
       content,
       command="import_rationales",
       source=source,
-      flags=_said(flags),
-      overwrite=flags.overwrite,
-      num_shards=flags.num_shards,
-      modules=flags.module,
+      flags=flags.changed(parser, options, _CONTENT),
+      overwrite=options.overwrite,
+      num_shards=options.num_shards,
+      modules=options.module,
     )
     print(f"{directory}: {split}, by {entry.teacher}")
     print(f"  examples    {entry.examples:,} in {len(entry.shards)} shards")
-    print(f"  parsed      {_share(entry.parsed, entry.answers)}")
-    print(f"  agreement   {_share(entry.agreeing, entry.answers)}")
+    print(f"  parsed      {share(entry.parsed, entry.answers)}")
+    print(f"  agreement   {share(entry.agreeing, entry.answers)}")
 
 
 def _check_read(
-  content: Sequence[records.Record], flags: argparse.Namespace
+  content: Sequence[records.Record], options: argparse.Namespace
 ) -> None:
   """Raises UserError if hardly any answer could be read."""
   form = 'a rationale, then "So the answer is X."'
   unread = ParseRate(
-    f"what --parser={flags.parser} reads" if flags.parser else form,
+    f"what --parser={options.parser} reads" if options.parser else form,
     "give the --parser or the --field that fits the files; --allow_unread"
     " imports them all the same",
-    flags.allow_unread,
+    options.allow_unread,
   )
   for record in content:
     for answer in zip(
@@ -149,10 +145,10 @@ def _check_read(
   unread.check()
 
 
-def _fields(flags: argparse.Namespace) -> dict[str, str]:
+def _fields(options: argparse.Namespace) -> dict[str, str]:
   """Returns the field map, and what else a format wants to know."""
   fields = {}
-  for item in flags.field:
+  for item in options.field:
     ours, found, theirs = item.partition("=")
     if ours not in _FIELDS or not found:
       raise errors.UserError(
@@ -161,25 +157,11 @@ def _fields(flags: argparse.Namespace) -> dict[str, str]:
       )
     fields[ours] = theirs
   answered = "completion" in fields or "answer" in fields
-  if flags.format == "jsonl" and not ("input" in fields and answered):
+  if options.format == "jsonl" and not ("input" in fields and answered):
     raise errors.UserError(
       "Nothing says which fields of the rows are what.",
       expected="--field=input=… and --field=completion=… (or rationale and"
       " answer)",
-      found=" ".join(flags.field) or "no --field",
+      found=" ".join(options.field) or "no --field",
     )
-  return {**fields, "split_file": flags.split_file or ""}
-
-
-def _said(flags: argparse.Namespace) -> str:
-  """Returns, for a message, the flags that decide what a split holds."""
-  said = [f"--format={flags.format}", f"--input_dir={flags.input_dir}"]
-  for name in ("parser", "teacher", "split_file", "num_shards"):
-    if getattr(flags, name):
-      said.append(f"--{name}={getattr(flags, name)}")
-  said += [f"--field={item}" for item in flags.field]
-  return shlex.join(said + [f"--module={name}" for name in flags.module])
-
-
-def _share(part: int, whole: int) -> str:
-  return f"{part:,} of {whole:,} ({100 * part / max(1, whole):.2f}%)"
+  return {**fields, "split_file": options.split_file or ""}

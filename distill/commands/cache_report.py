@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import pathlib
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from distill import console, errors, quick_checks
-from distill.data import lookup
+from distill import errors, quick_checks
+from distill.commands import cache_flags
 from distill.flags import Parser
 
 if TYPE_CHECKING:
@@ -28,16 +27,14 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     description="Measures the quality of a cache's rationales and labels, and"
     " shows some of them (docs/cache.md).",
   )
+  cache_flags.add_shared(parser)
   add = parser.add_argument
-  add("--task", required=True, help="a registered family, e.g. cqa")
-  add("--split", default="train", help="default: %(default)s")
   add("--input_dir", help="the cache; default: $DISTILL_DATA_DIR/<task>")
   add("--json", help="also write the report to this file")
   add("--samples", type=int, default=20, help="number of answers to show")
   add(
     "--seed", type=int, default=0, help="seed that chooses the answers to show"
   )
-  add("--module", action="append", default=[], help="module of your family")
   return parser.parse(argv)
 
 
@@ -96,15 +93,11 @@ def after_run(directory: str, family: Family, split: str, answers: int) -> None:
 def main(argv: Sequence[str]) -> None:
   """Prints the report of one split."""
   flags = parse_arguments(argv)
-  directory = flags.input_dir or os.path.join(lookup.cache_root(), flags.task)
-  lookup.check_family(flags.task, flags.module, directory)
+  directory = cache_flags.folder(flags, flags.input_dir)
   quick_checks.check_cache(directory)
-  console.import_tensorflow()
-  from distill.data import hygiene, registration
+  family = cache_flags.find_family(flags, directory)
+  from distill.data import hygiene
 
-  family, _ = registration.find_cached_family(
-    flags.task, flags.module, directory, flags.split
-  )
   report = survey(directory, family, flags.split, flags.samples, flags.seed)
   print(hygiene.as_text(report))
   if flags.json:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from distill.errors import UserError
+from distill.errors import UserError, require
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,46 @@ def in_order(ids: Collection[str], seed: int) -> list[str]:
     return hashlib.sha256(f"{seed}/{name}".encode()).digest()
 
   return sorted(ids, key=place)
+
+
+@dataclass(frozen=True)
+class Choice:
+  """Which examples of a split are asked about, and what may be missing.
+
+  Attributes:
+    fraction: The share of the examples (Vöge et al. 2024). Training with the
+      same DATA_FRACTION and seed uses the same examples.
+    seed: The seed of the share, DATA_SEED in training.
+    limit: The maximum number of examples, from the first.
+    allow_failures: Leave out samples that the teacher failed to answer.
+    allow_unread: Write the cache even if under a tenth of the first answers can
+      be read.
+  """
+
+  fraction: float = 1.0
+  seed: int = 0
+  limit: int | None = None
+  allow_failures: bool = False
+  allow_unread: bool = False
+
+  def __post_init__(self) -> None:
+    share = 0 < self.fraction <= 1
+    require("--fraction", self.fraction, share, "above 0, at most 1")
+    enough = self.limit is None or self.limit >= 1
+    require("--limit", self.limit, enough, "1 or more")
+
+  def examples(self, dataset: Dataset, split: str) -> Sequence[Example]:
+    """Returns the chosen examples, in their order.
+
+    Raises:
+      UserError: The split cannot be read, or its ids are not unique.
+    """
+    found = read_split(dataset, split)
+    if self.fraction < 1:
+      order = in_order([example.id for example in found], self.seed)
+      chosen = set(order[: share_size(self.fraction, len(found))])
+      found = [example for example in found if example.id in chosen]
+    return found[: self.limit]
 
 
 def shown(value: Any) -> str:

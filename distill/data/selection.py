@@ -38,20 +38,20 @@ class Filters:
   """What is kept; the defaults keep everything.
 
   Attributes:
-    agrees: Only answers that are the gold label (Ho et al. 2023, 3).
-    majority: Only the answer that most of an example's samples gave.
-    complete: Only completions that were not cut short, with a rationale.
-    verified: Only rationales that a second teacher found to support theirs.
-    unhinted: Only answers to prompts that did not show the gold label.
-    min_words: The fewest words of a rationale.
-    max_words: The most, None for no limit.
-    teachers: Only answers of these; () keeps all.
-    deduplicate: Of an example's rationales that share 80% of their words, the
-      first.
-    pick: The most answers an example keeps, None for all.
-    by: How they are picked, one of `WAYS`; 'teacher' by the order of
-      `teachers`, 'diversity' each the least like those before it.
-    seed: Chooses them at random.
+    agrees: Keep answers that equal the gold label (Ho et al. 2023, 3).
+    majority: Keep the answer that most of an example's samples gave.
+    complete: Keep answers that were not truncated and have a rationale.
+    verified: Keep rationales that a second teacher found to support the answer.
+    unhinted: Keep answers to prompts that did not show the gold label.
+    min_words: The minimum number of words in a rationale.
+    max_words: The maximum number, None for no limit.
+    teachers: Keep answers of these teachers; () keeps all.
+    deduplicate: Keep the first of an example's near-duplicate rationales, which
+      share 80% of their words.
+    pick: The maximum number of answers per example, None for all.
+    by: How --pick chooses: first, random, diversity (the least like those
+      before it), likelihood or teacher (in the order of --teachers).
+    seed: The seed of --by=random.
   """
 
   agrees: bool = False

@@ -4,15 +4,18 @@ It limits the size of replies, follows no redirect, and keeps the key out of
 messages and replies.
 """
 
+from __future__ import annotations
+
 import os
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-
-import aiohttp
 
 from distill.errors import UserError
 from distill.teacher.interface import AskingError
+
+if TYPE_CHECKING:
+  import aiohttp
 
 # More than any completion needs; an endless reply must not fill the memory.
 _LONGEST_REPLY = 4 << 20
@@ -76,6 +79,8 @@ class Client:
     Raises:
       AskingError: There is no whole reply.
     """
+    import aiohttp  # not at the start of each command
+
     try:
       return await self._exchange(method, path, data, longest)
     except TimeoutError:
@@ -119,6 +124,8 @@ class Client:
     return reply.status, reply.headers, content
 
   def _open(self) -> aiohttp.ClientSession:
+    import aiohttp
+
     if self._session is None:
       self.prepare()
       authorization = {"Authorization": f"Bearer {self._key}"}

@@ -29,9 +29,9 @@ class Sampling:
   Attributes:
     temperature: Sampling temperature; 0 is greedy.
     max_tokens: The most tokens of a completion.
-    stop: Strings before which a completion ends; `--stop=` is none. None leaves
-      them to the style: few_shot ends at the next 'Q:', which chat servers are
-      not sent.
+    stop: Strings before which a completion ends; `--stop=` is none. Default:
+      the style's (few_shot ends at the next 'Q:', which is not sent to chat
+      servers).
     top_p: The share of probability that sampling draws from.
     seed: Seeds the sampling, and the built-in teacher's errors.
     logprobs: Whether to keep the log-probabilities of tokens.
@@ -278,41 +278,57 @@ STYLES: dict[str, Any] = {
 }
 
 
+@dataclass(frozen=True)
+class StyleOptions:
+  """Which style, and the options that only some styles have.
+
+  Attributes:
+    style: The prompting style: few_shot, zero_shot_two_step,
+      zero_shot_one_step or structured. The answers of few_shot must end in 'So
+      the answer is X.'; docs/cache.md has the forms of the others.
+    prompt: few_shot: the name or the path of a template, or a .jsonl file of
+      exemplars; default: the dataset's own.
+    shuffle_exemplars: few_shot: the seed of an order of the exemplars for each
+      input and sample.
+    trigger: zero_shot_two_step: the end of the second prompt, such as 'the
+      answer is'; default: by the answer rule.
+  """
+
+  style: str = "few_shot"
+  prompt: str = ""
+  shuffle_exemplars: int | None = None
+  trigger: str = ""
+
+
 def create_style(
-  name: str,
+  options: StyleOptions,
   rule: rules.AnswerRule,
   template: prompts.PromptTemplate,
   sampling: Sampling | None = None,
-  *,
-  shuffle_seed: int | None = None,
-  trigger: str = "",
 ) -> Style:
   """Returns one of `STYLES`.
 
   Args:
-    name: Its name.
+    options: The style and its options, except the prompt.
     rule: Parses the answers.
     template: The exemplars of `few_shot`.
     sampling: How completions are sampled.
-    shuffle_seed: Shuffles the exemplars of `few_shot`.
-    trigger: Asks for the answer in `zero_shot_two_step`; '' is by `rule`.
 
   Raises:
     UserError: There is no such style, or an option is another style's.
   """
-  if name not in STYLES:
-    raise errors.unknown("prompting style", name, STYLES)
-  style = STYLES[name]
-  known = {each.name for each in dataclasses.fields(style)}
-  if shuffle_seed is not None and "shuffle_seed" not in known:
-    raise errors.UserError(f"The style '{name}' has no exemplars to shuffle.")
-  if trigger and "trigger" not in known:
-    raise errors.UserError(f"The style '{name}' has no trigger.")
-  options = {
+  if options.style not in STYLES:
+    raise errors.unknown("prompting style", options.style, STYLES)
+  style = STYLES[options.style]
+  values = {
     "template": template,
     "rule": rule,
     "sampling": sampling or Sampling(),
-    "shuffle_seed": shuffle_seed,
-    "trigger": trigger,
+    "shuffle_seed": options.shuffle_exemplars,
+    "trigger": options.trigger,
   }
-  return style(**{key: options[key] for key in options if key in known})
+  known = {each.name for each in dataclasses.fields(style)}
+  for name, what in (("shuffle_seed", "exemplars"), ("trigger", "trigger")):
+    if values[name] not in (None, "") and name not in known:
+      raise errors.UserError(f"The style '{options.style}' has no {what}.")
+  return style(**{key: values[key] for key in values if key in known})

@@ -38,7 +38,7 @@ def test_files_become_a_cache_that_training_can_read(rows, tmp_path, capsys):
   assert run(*flags) == 0
   said = capsys.readouterr().out
   assert "examples    1 in 1 shards" in said
-  assert "agreement   1 of 2 (50.00%)" in said
+  assert "agreement   1 of 2 (50.0%)" in said
   directory = str(tmp_path / "cache")
   builder = files.open_builder(directory, "last_letters", "train")
   assert builder.info.splits["train"].num_examples == 1

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from distill.answers.rules import NumberAnswer
 from distill.data.cache import records
-from distill.data.cache.building import Choice
 from distill.data.cache.records import Record
+from distill.data.examples import Choice
 from distill.data.selection import Filters, Selection, choose, select, split_up
 from distill.errors import UserError
 

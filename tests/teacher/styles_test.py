@@ -61,7 +61,8 @@ DATA = {
 def test_the_builtin_teacher_answers_every_style(name, data):
   dataset = data(sizes={"train": 3})
   template = prompts.load_prompt(f"few_shot_{dataset.name}")
-  style = styles.create_style(name, DATA[data], template)
+  options = styles.StyleOptions(name)
+  style = styles.create_style(options, DATA[data], template)
   for example in dataset.examples("train"):
     got = asyncio.run(
       style.complete(example.input, 0, BuiltinTeacher().complete)
@@ -182,11 +183,11 @@ def test_a_server_without_schemas_gets_the_prompt_for_tags():
 def test_options_of_another_style_are_refused():
   for name, options in [
     ("chain", {}),
-    ("structured", {"shuffle_seed": 1}),
+    ("structured", {"shuffle_exemplars": 1}),
     ("few_shot", {"trigger": "it is"}),
   ]:
     with pytest.raises(UserError, match=name):
-      styles.create_style(name, NUMBER, SHOTS, **options)
+      styles.create_style(styles.StyleOptions(name, **options), NUMBER, SHOTS)
 
 
 class UsersRule:

@@ -2,20 +2,13 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
 
 from distill.answers.rules import AnswerRule, rule_for
 from distill.data.cache import files, manifest, records
-from distill.data.examples import (
-  Dataset,
-  Example,
-  in_order,
-  read_split,
-  share_size,
-)
+from distill.data.examples import Choice, Dataset, Example
 from distill.errors import UserError, require
 from distill.teacher import collecting
 from distill.teacher.attempts import Sample
@@ -174,46 +167,6 @@ def _agrees(answer: str, label: str, rule: AnswerRule) -> int:
     return records.NO_GOLD
   agrees = bool(answer) and rule.equal(answer, label)
   return records.AGREES if agrees else records.DISAGREES
-
-
-@dataclass(frozen=True)
-class Choice:
-  """Which examples of a split are asked about, and what may be missing.
-
-  Attributes:
-    fraction: The share of examples (Vöge et al. 2024 ask about a part). It is
-      the part that training takes by the same share and seed
-      (`selection.Selection`), and a larger share has all of a smaller one.
-    limit: The most examples, from the first; None: all of the share.
-    allow_failures: Leaves out what the teacher failed to answer.
-    seed: Of the order whose beginning is the share.
-    allow_unread: Writes the cache even if hardly any answer could be read.
-  """
-
-  fraction: float = 1.0
-  limit: int | None = None
-  allow_failures: bool = False
-  seed: int = 0
-  allow_unread: bool = False
-
-  def __post_init__(self) -> None:
-    share = 0 < self.fraction <= 1
-    require("--fraction", self.fraction, share, "above 0, at most 1")
-    enough = self.limit is None or self.limit >= 1
-    require("--limit", self.limit, enough, "1 or more")
-
-  def examples(self, dataset: Dataset, split: str) -> Sequence[Example]:
-    """Returns the chosen examples, in their order.
-
-    Raises:
-      UserError: The split cannot be read, or its ids are not unique.
-    """
-    found = read_split(dataset, split)
-    if self.fraction < 1:
-      order = in_order([example.id for example in found], self.seed)
-      chosen = set(order[: share_size(self.fraction, len(found))])
-      found = [example for example in found if example.id in chosen]
-    return found[: self.limit]
 
 
 def build_cache(

@@ -1,17 +1,20 @@
 """The cache's schema: THE definition of what one cached example holds."""
 
+from __future__ import annotations
+
 import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import tensorflow as tf
-import tensorflow_datasets as tfds
 
 from distill.data.examples import Example
+
+if TYPE_CHECKING:
+  import tensorflow_datasets as tfds
 
 # Raised whenever the fields below change their names or meanings.
 SCHEMA_VERSION = 2
@@ -102,6 +105,8 @@ def _plain(value: Any) -> Any:
 
 def features() -> tfds.features.FeaturesDict:
   """Returns the schema in TFDS's terms."""
+  import tensorflow_datasets as tfds
+
   text = tfds.features.Text
   several = tfds.features.Sequence
   return tfds.features.FeaturesDict(
@@ -126,6 +131,8 @@ def serialise(
   record: Record, schema: tfds.features.FeaturesDict | None = None
 ) -> bytes:
   """Returns a record as a `tf.train.Example`, the same bytes in every run."""
+  import tensorflow as tf
+
   content = (schema or features()).serialize_example(record.to_dict())
   # TFDS leaves the order of the fields to a hash that differs by process.
   example = tf.train.Example.FromString(content)
