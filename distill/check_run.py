@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from distill import errors, gin_files, gin_run, gin_values
+from distill import errors, gin_checks, gin_files, gin_run
 
 COMMANDS = {
   "native": ("train", "evaluate", "infer"),
@@ -52,8 +52,8 @@ def survey_t5x(argv: Sequence[str]) -> gin_files.Survey:
   for text in flags.gin_bindings:
     _add_t5x_binding(text, survey)
   if not survey.skipped:
-    gin_files.check_complete(survey)
-    gin_values.check_values(survey)
+    gin_checks.check_complete(survey)
+    gin_checks.check_values(survey)
   return survey
 
 
@@ -62,7 +62,7 @@ def _add_t5x_binding(text: str, survey: gin_files.Survey) -> None:
   if not name.isidentifier() or survey.skipped:
     survey.add_binding(text)
     return
-  literal = gin_files.checked_binding(text, survey).partition("=")[2].strip()
+  literal = gin_checks.checked_binding(text, survey).partition("=")[2].strip()
   if literal != value:
     raise errors.UserError(
       f"T5X would read the value of {name} as gin, which it is not.",
@@ -84,10 +84,10 @@ def check_shared(survey: gin_files.Survey, argv: Sequence[str]) -> None:
       on a disk, of which each host has its own.
   """
   flags = gin_run.parse_flags("train", argv, allow_unknown=True)
-  for path in [*flags.gin_file, *flags.gin_search_paths.split(",")]:
-    if os.path.isabs(path):
+  for file in [*flags.gin_file, *flags.gin_search_paths.split(",")]:
+    if os.path.isabs(file):
       raise errors.UserError(
-        f"The hosts will not have '{path}'.",
+        f"The hosts will not have '{file}'.",
         expected="a path within this checkout, relative to it",
         remedy="copy it into the checkout, which is sent to the hosts",
       )
@@ -109,20 +109,12 @@ def main(argv: Sequence[str]) -> None:
   Raises:
     UserError: The run would not start.
   """
-  words = list(argv)
-  pod = words[:1] == ["--pod"]
-  if pod:
-    del words[0]
-  engine, command = (*words, "", "")[:2]
-  flags = words[2:]
+  pod = list(argv[:1]) == ["--pod"]
+  engine, command = (*argv[pod:], "", "")[:2]
+  flags = argv[pod + 2 :]
   if command not in COMMANDS.get(engine, ()):
-    raise errors.UserError(
-      f"There is no command '{engine} {command}'.",
-      expected="one of "
-      + ", ".join(
-        f"{e} {name}" for e, names in COMMANDS.items() for name in names
-      ),
-    )
+    known = [f"{e} {name}" for e, names in COMMANDS.items() for name in names]
+    raise errors.unknown("command", f"{engine} {command}", known)
   survey = (
     survey_native(command, flags) if engine == "native" else survey_t5x(flags)
   )

@@ -15,7 +15,7 @@ from distill import console
 USER_ERROR_EXIT = 2
 
 # Ranges of numbers for annotations. The metadata is the least value. What gin
-# binds is checked against them by `gin_values`.
+# binds is checked against them by `gin_checks`.
 PositiveInt = Annotated[int, 1]
 NonNegativeInt = Annotated[int, 0]
 

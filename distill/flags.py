@@ -114,15 +114,16 @@ def add_fields(
   for field, flag in _flags(holder, flags):
     options: dict[str, Any] = {"help": _help(holder, field)}
     kind = hints[field.name]
+    default = None if optional else field.default
     if isinstance(kind, types.UnionType):  # with None, as all of them are
       kind = typing.get_args(kind)[0]
     if kind is bool:
       options["action"] = "store_true"
     elif typing.get_origin(kind) is tuple:
       options["action"] = "append"
+      default = list(default) if isinstance(default, tuple) else default
     else:
       options["type"] = kind
-    default = None if optional else field.default
     add(f"--{flag}", default=default, **options)
 
 
@@ -189,7 +190,7 @@ def _help(holder: type, field: dataclasses.Field[Any]) -> str:
     re.MULTILINE | re.DOTALL,
   )
   text = " ".join(found[1].split()).removesuffix(".") if found else ""
-  unset = (None, False, "", dataclasses.MISSING)
+  unset = (None, False, "", (), dataclasses.MISSING)
   if not any(field.default is value for value in unset):
     text += f"; default: {field.default}"
   return text.replace("%", "%%")

@@ -1,15 +1,14 @@
-"""Gin files read as text: which macros they define and read, and checks.
+"""Gin files read as text: what they define, read, bind and import.
 
-Reading text imports nothing, so a macro that is missing or misspelt is
-reported in a moment, before JAX, TensorFlow or a model is imported.
+Reading text imports nothing, so `gin_checks` reports a mistake before JAX,
+TensorFlow or a model is imported.
 """
 
 import dataclasses
 import glob
 import os
-import re
 import tokenize
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gin import config_parser
@@ -21,14 +20,37 @@ COMMAND_LINE = "the command line"
 
 
 @dataclasses.dataclass(frozen=True)
+class Configurable:
+  """A function or a class that gin configures.
+
+  Attributes:
+    module: The full name of its module; '' where no file imports it.
+    name: Its name in the module, such as `Class` or `Class.method`; without a
+      module, the name as written.
+  """
+
+  module: str
+  name: str
+
+  @property
+  def full(self) -> str:
+    """The module and the name."""
+    return f"{self.module}.{self.name}".lstrip(".")
+
+
+@dataclasses.dataclass(frozen=True)
 class Reference:
   """What stands in the text where gin would put an object.
 
   Attributes:
     text: The reference as written: `%NAME`, `@name` or `@name()`.
+    configurable: The function or the class that it refers to, None for a macro.
   """
 
   text: str
+  configurable: Configurable | None = dataclasses.field(
+    default=None, compare=False
+  )
 
   def __repr__(self) -> str:
     return self.text
@@ -60,28 +82,46 @@ class Binding:
 
   Attributes:
     value: As a macro's.
-    module: Of the function or class, as its file imports it; '' if it does
-      not, as on a command line.
     where: The file and the line.
-    target: The full name of the function or class; '' without a module.
+    scope: Its scope, '' without one.
+    configurable: The function or the class that has the parameter.
+    written: `module.name.parameter` as written, without the scope.
   """
 
   value: Any
-  module: str = ""
-  where: str = ""
-  target: str = ""
+  where: str
+  scope: str
+  configurable: Configurable
+  written: str
+
+  @property
+  def parameter(self) -> str:
+    """The name of the parameter."""
+    return self.written.rpartition(".")[2]
+
+
+# What stands in front of names in a file → the module's full name, and the name
+# by which gin registers it.
+_Imports = dict[str, tuple[str, str]]
 
 
 class _Delegate(config_parser.ParserDelegate):
-  """Notes macros and references that it meets, and resolves nothing."""
+  """Notes macros and references that it meets, and makes no object.
 
-  def __init__(self, read: set[str], referenced: set[str]) -> None:
+  Attributes:
+    read: The names of the macros.
+    resolve: From a name behind an `@`, without scopes, to its configurable.
+  """
+
+  def __init__(
+    self, read: set[str], resolve: Callable[[str], Configurable]
+  ) -> None:
     self._read = read
-    self._referenced = referenced
+    self._resolve = resolve
 
   def configurable_reference(self, name: str, evaluate: bool) -> Reference:
-    self._referenced.add(name.rpartition("/")[2])
-    return Reference(f"@{name}()" if evaluate else f"@{name}")
+    found = self._resolve(name.rpartition("/")[2])
+    return Reference(f"@{name}()" if evaluate else f"@{name}", found)
 
   def macro(self, name: str) -> Reference:
     if name != REQUIRED:
@@ -121,29 +161,26 @@ class Survey:
   Attributes:
     defined: Macro name → its last definition.
     read: Names that stand behind a `%` somewhere.
-    bindings: `module.name.parameter`, as written but for scopes → its binding.
-    scoped_bindings: `bindings`, with their scopes in front.
-    configurables: The full names of all functions and classes that are bound
-      or referenced, by which gin knows them.
+    bindings: Scope and full name of each parameter → its last binding.
+    configurables: The names by which gin knows all functions and classes that
+      are bound or referenced.
     imported: All modules that the files import → the file and the line.
-    t5x_files: T5X's own files that are wanted → the file and the line. They
-      are read for T5X alone, where they can be found.
+    t5x_files: T5X's own files that are included or named → the file and the
+      line. They are read for T5X alone, where they can be found.
     skipped: Whether any of those was not read.
     paths: The files that were read, in their order.
-    typed: Names that the command line imports.
   """
 
   def __init__(self, search_path: Sequence[str], for_t5x: bool = False) -> None:
     self.defined: dict[str, Macro] = {}
     self.read: set[str] = set()
     self.bindings: dict[str, Binding] = {}
-    self.scoped_bindings: dict[str, Binding] = {}
-    self.configurables: set[str] = set()
+    self.configurables: dict[str, Configurable] = {}
     self.imported: dict[str, str] = {}
     self.t5x_files: dict[str, str] = {}
     self.skipped = False
     self.paths: list[str] = []
-    self.typed: set[str] = set()
+    self._typed: _Imports = {}  # of the command line
     self._search_path = tuple(search_path)
     self._for_t5x = for_t5x
 
@@ -166,7 +203,7 @@ class Survey:
     path = find_file(name, self._search_path)
     self.paths.append(path)
     with open(path, encoding="utf-8") as file:
-      self._add(file, path)
+      self._add(file, path, {})
 
   def add_binding(self, text: str) -> None:
     """Reads one statement given on the command line.
@@ -174,7 +211,7 @@ class Survey:
     Raises:
       UserError: The text is not gin.
     """
-    self._add(text, COMMAND_LINE)
+    self._add(text, COMMAND_LINE, self._typed)
 
   def missing(self) -> list[str]:
     """Returns, sorted, the macros that still need a value."""
@@ -182,36 +219,36 @@ class Survey:
     required = {name for name, macro in self.defined.items() if macro.required}
     return sorted(unbound | required)
 
-  def _add(self, text_or_file: Any, where: str) -> None:
-    referenced: set[str] = set()
-    modules: dict[str, tuple[str, str]] = {}
+  def knows(self, selector: str) -> bool:
+    """Returns whether a name may stand for a function or a class."""
+    imported = selector.partition(".")[0] in self._typed
+    return imported or bool(self.find(selector))
+
+  def find(self, selector: str) -> set[Configurable]:
+    """Returns the functions and classes that gin may find by a name."""
+    return {
+      found
+      for name, found in self.configurables.items()
+      if f".{name}".endswith(f".{selector}")
+    }
+
+  def _add(self, text_or_file: Any, where: str, imports: _Imports) -> None:
+    delegate = _Delegate(self.read, lambda name: self._resolve(name, imports))
     try:
-      for statement in statements(text_or_file, self.read, referenced):
+      for statement in config_parser.ConfigParser(text_or_file, delegate):
         line = where
         if where != COMMAND_LINE:
           line += f", line {statement.location.line_num}"
         if isinstance(statement, config_parser.IncludeStatement):
           self.add_file(statement.filename, line)
         elif isinstance(statement, config_parser.ImportStatement):
-          paths = statement.module, statement.partial_path()
-          modules[statement.bound_name()] = paths
           self.imported[statement.module] = line
-          if where == COMMAND_LINE:
-            self.typed.add(statement.bound_name())
+          plain = not (statement.is_from or statement.alias)
+          name = statement.module if plain else statement.bound_name()
+          registered = name if plain else statement.partial_path()
+          imports[name] = statement.module, registered
         elif isinstance(statement, config_parser.BindingStatement):
-          if statement.arg_name:
-            root, dot, rest = statement.selector.partition(".")
-            module, _ = modules.get(root, ("", "")) if dot else ("", "")
-            target = f"{module}.{rest}" if module else ""
-            name = f"{statement.selector}.{statement.arg_name}"
-            scoped = "/".join(filter(None, (statement.scope, name)))
-            binding = Binding(statement.value, module, line, target)
-            self.bindings[name] = self.scoped_bindings[scoped] = binding
-            referenced.add(statement.selector)
-          else:
-            _, _, comment = statement.location.line_content.partition("#")
-            name = "/".join(filter(None, statement[:2]))
-            self.defined[name] = Macro(statement.value, comment.strip(), line)
+          self._bind(statement, line, imports)
     except (SyntaxError, tokenize.TokenError) as error:
       raise errors.UserError(
         f"{where} is not valid gin.",
@@ -219,32 +256,85 @@ class Survey:
         found=describe(error),
         remedy="correct that line; text needs quotes in gin files",
       ) from error
-    for selector in referenced:
-      root, _, rest = selector.partition(".")
-      for path in modules.get(root, ()):
-        self.configurables.add(f"{path}.{rest}")
+
+  def _bind(self, statement: Any, where: str, imports: _Imports) -> None:
+    """Notes the definition of a macro or the binding of a parameter."""
+    scope, selector, parameter, value, location = statement
+    if not parameter:
+      comment = location.line_content.partition("#")[2].strip()
+      self.defined[f"{scope}/{selector}".lstrip("/")] = Macro(
+        value, comment, where
+      )
+      return
+    configurable = self._resolve(selector, imports)
+    self.bindings[f"{scope}/{configurable.full}.{parameter}"] = Binding(
+      value, where, scope, configurable, f"{selector}.{parameter}"
+    )
+
+  def _resolve(self, selector: str, imports: _Imports) -> Configurable:
+    """Returns what gin finds by a name: through imports, or what it knows."""
+    for prefix in sorted(imports, key=len, reverse=True):
+      if selector.startswith(f"{prefix}."):
+        module, registered = imports[prefix]
+        name = selector.removeprefix(f"{prefix}.")
+        found = Configurable(module, name)
+        self.configurables[found.full] = found
+        self.configurables[f"{registered}.{name}"] = found
+        return found
+    matches = self.find(selector)
+    return matches.pop() if len(matches) == 1 else Configurable("", selector)
 
 
-def statements(
-  text_or_file: Any,
-  read: set[str] | None = None,
-  referenced: set[str] | None = None,
-) -> list[Any]:
+def config_text(survey: Survey) -> str:
+  """Returns a whole configuration as one gin file that includes no other."""
+  lines = ["from __gin__ import dynamic_registration", ""]
+  names = {"": "", "gin": "gin"}  # module → what stands for it; gin's is taken
+  for module in sorted(survey.imported):
+    package, _, name = module.rpartition(".")
+    if package != "__gin__":
+      names[module] = name
+      while list(names.values()).count(names[module]) > 1:
+        names[module] += "_"
+      alias = "" if names[module] == name else f" as {names[module]}"
+      lines.append(f"{package and f'from {package} '}import {name}{alias}")
+
+  def named(configurable: Configurable) -> str:
+    return f"{names[configurable.module]}.{configurable.name}".lstrip(".")
+
+  def printed(value: Any) -> Any:
+    """Returns a value with these names in its references."""
+    if isinstance(value, Reference) and value.configurable:
+      scope, slash, selector = value.text.rpartition("/")
+      end = "()" if selector.endswith("()") else ""
+      full = named(value.configurable)
+      return Reference(f"{scope or '@'}{slash}{full}{end}")
+    if isinstance(value, Mapping):
+      return {printed(key): printed(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+      return type(value)(map(printed, value))
+    return value
+
+  lines.append("")
+  for name, macro in sorted(survey.defined.items()):
+    lines.append(f"{name} = {printed(macro.value)!r}")
+  blocks: dict[str, list[str]] = {}
+  for binding in survey.bindings.values():
+    owner = f"{binding.scope}/{named(binding.configurable)}".lstrip("/")
+    value = f"  {binding.parameter} = {printed(binding.value)!r}"
+    blocks.setdefault(owner, []).append(value)
+  for owner, values in sorted(blocks.items()):
+    lines += ["", f"{owner}:", *values]
+  return "\n".join(lines)
+
+
+def statements(text: str) -> list[Any]:
   """Parses gin text into gin's own statements, resolving no reference.
-
-  Args:
-    text_or_file: The text, or a file that is open for reading.
-    read: Where the names of macros that the text reads are added.
-    referenced: Where the names behind an `@` are added, without scopes.
 
   Raises:
     SyntaxError, tokenize.TokenError: The text is not gin.
   """
-  delegate = _Delegate(
-    set() if read is None else read,
-    set() if referenced is None else referenced,
-  )
-  return list(config_parser.ConfigParser(text_or_file, delegate))
+  delegate = _Delegate(set(), lambda name: Configurable("", name))
+  return list(config_parser.ConfigParser(text, delegate))
 
 
 def describe(error: Exception) -> str:
@@ -253,148 +343,3 @@ def describe(error: Exception) -> str:
     text = (error.text or "").strip()
     return f"line {error.lineno}: {error.msg.strip()}: {text}"
   return " ".join(str(error).split())
-
-
-def checked_binding(text: str, survey: Survey) -> str:
-  """Checks one binding of the command line and adds it to the survey.
-
-  Args:
-    text: `NAME=VALUE`, or a whole gin statement such as an import.
-    survey: What the gin files define and read.
-
-  Returns:
-    The binding as gin text, with quotes around a value that is plain text.
-
-  Raises:
-    UserError: No file knows the macro or the parameter, or the value is not
-      gin and is not plain text either, or is text where a number stands in the
-      files.
-  """
-  name, equals, value = (part.strip() for part in text.partition("="))
-  if equals and re.fullmatch(r"[\w./]+", name):
-    if "." in name:
-      _check_configurable(name, survey)
-    else:
-      _check_known(name, survey)
-    text = f"{name} = {_literal(name, value, survey)}"
-  survey.add_binding(text)
-  return text
-
-
-def check_complete(survey: Survey) -> None:
-  """Checks that every macro has a value.
-
-  Raises:
-    UserError: It names all that lack one, with the flag to give each.
-  """
-  missing = survey.missing()
-  if not missing:
-    return
-  required = [name for name in missing if name in survey.defined]
-  flags = [
-    f"--gin.{name}=…  {survey.defined[name].comment}".rstrip()
-    for name in required
-  ]
-  unbound = [name for name in missing if name not in survey.defined]
-  if unbound:
-    flags.append(
-      f"--gin_file=experiments/… or models/…  (gives {', '.join(unbound)})"
-    )
-  raise errors.UserError(
-    f"These macros have no value: {', '.join(missing)}.",
-    remedy="add\n    " + "\n    ".join(flags),
-  )
-
-
-def check_no_t5x(survey: Survey) -> None:
-  """Checks that no file configures T5X, which this trainer would not heed.
-
-  Raises:
-    UserError: It names each file, line and parameter, and what does the same
-      here.
-  """
-  uses = [(where, name) for name, where in survey.t5x_files.items()]
-  used = set()
-  for bound, binding in survey.bindings.items():
-    name = gin_t5x.full_name(bound, binding.module)
-    if gin_t5x.is_module(binding.module):
-      uses.append((binding.where, name))
-      used.add(binding.module)
-    elif binding.module == "seqio" and gin_t5x.counterpart(name) is not None:
-      uses.append((binding.where, name))
-  for name, macro in survey.defined.items():
-    if name in gin_t5x.MACROS and name not in survey.read:
-      uses.append((macro.where, name))
-  uses += [
-    (where, module)
-    for module, where in survey.imported.items()
-    if gin_t5x.is_module(module) and module not in used
-  ]
-  if uses:
-    raise gin_t5x.refuse(uses)
-
-
-def _check_configurable(name: str, survey: Survey) -> None:
-  """Checks a parameter's name from the command line, scopes and all."""
-  selector = name.rpartition("/")[2].rpartition(".")[0]
-  if selector.partition(".")[0] in survey.typed:
-    return
-  known = survey.configurables
-  if not any(f".{full}".endswith(f".{selector}") for full in known):
-    raise _unknown(name, survey)
-
-
-def _unknown(name: str, survey: Survey) -> errors.UserError:
-  """Returns the error that names the nearest parameter of this trainer."""
-  unscoped = name.rpartition("/")[2]
-  if gin_t5x.counterpart(unscoped) is not None:
-    return gin_t5x.refuse([(COMMAND_LINE, unscoped)])
-  own = {
-    name: binding.value
-    for name, binding in survey.bindings.items()
-    if binding.module
-  }
-  parameter = "." + name.rpartition(".")[2]
-  alike = [other for other in own if other.endswith(parameter)]
-  close = errors.nearest(name, alike or own)
-  macro = str(own.get(close, ""))
-  if macro.startswith("%"):
-    close = f"{close}' or its macro '{macro.removeprefix('%')}"
-  return errors.UserError(
-    f"There is no parameter '{name}'.", remedy=f"did you mean '{close}'?"
-  )
-
-
-def _check_known(name: str, survey: Survey) -> None:
-  known = sorted(survey.defined.keys() | survey.read)
-  if name in known:
-    return
-  if gin_t5x.counterpart(name) is not None:
-    raise gin_t5x.refuse([(COMMAND_LINE, name)])
-  raise errors.unknown("macro", name, known)
-
-
-def _literal(name: str, value: str, survey: Survey) -> str:
-  """Returns `value` as a gin literal: as it is, or in quotes."""
-  try:
-    if len(statements(f"{name} = {value}")) == 1:
-      return value
-  except (SyntaxError, tokenize.TokenError):
-    pass
-  before = survey.defined.get(name)
-  number = before is not None and type(before.value) in (int, float, bool)
-  if number or value.lower() in ("true", "false", "none"):
-    expected = f"such as {before.value!r}" if before and number else ""
-    _refuse(name, value, expected or f"{value.capitalize()}, or quotes")
-  if not value or value[0] in "[({@%'\"" or value.startswith("--"):
-    _refuse(name, value, "a gin literal; text with such signs needs quotes")
-  return repr(value)
-
-
-def _refuse(name: str, value: str, expected: str) -> Any:
-  raise errors.UserError(
-    f"--gin.{name} has a value that gin cannot read.",
-    expected=expected,
-    found=value or "nothing",
-    remedy=f"quote text twice: --gin.{name}=\"'text'\"",
-  )

@@ -7,13 +7,12 @@ alone can tell is checked before JAX or TensorFlow is imported.
 
 import argparse
 import contextlib
+import dataclasses
 import importlib
 import inspect
 import logging
 import os
 import pathlib
-import re
-import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -24,12 +23,12 @@ import distill
 from distill import (
   console,
   errors,
+  flags,
+  gin_checks,
   gin_files,
-  gin_values,
   multihost,
   quick_checks,
 )
-from distill.flags import Parser
 
 # Each command's own half of the configuration.
 RUN_FILES = {
@@ -43,65 +42,65 @@ _INTERACTIVE = ("infer.interactive=True", "INFER_OUTPUT_DIR=''")
 GIN_CONFIGS = pathlib.Path(distill.__file__).parent.parent / "gin_configs"
 
 
-def _parser(command: str) -> Parser:
-  parser = Parser(
+@dataclasses.dataclass(frozen=True)
+class RunFlags:
+  """The flags of a command that gin configures.
+
+  Attributes:
+    help: Show flags and macros.
+    print_config: Print the resolved configuration, as one gin file, and exit.
+    gin_file: Gin file, absolute or on the search path; repeatable, in order.
+    gin_bindings: Any gin binding, such as train.eval_period=50; repeatable.
+      `--gin.NAME=VALUE` is short for it.
+    gin_search_paths: Comma list of more folders that hold gin files.
+    tfds_data_dir: Where TensorFlow Datasets keeps its data, whatever tasks say.
+    seqio_additional_cache_dirs: Comma list of folders that seqio_cache_tasks
+      wrote.
+    coordinator_address: Several hosts: where process 0 listens, as HOST:PORT.
+    process_count: Several hosts: how many.
+    process_index: Several hosts: which one.
+    interactive: Answer typed inputs with label and rationale; writes no file.
+  """
+
+  help: bool = False
+  print_config: bool = False
+  gin_file: tuple[str, ...] = ()
+  gin_bindings: tuple[str, ...] = ()
+  gin_search_paths: str = ""
+  tfds_data_dir: str | None = None
+  seqio_additional_cache_dirs: str = ""
+  coordinator_address: str | None = None
+  process_count: int | None = None
+  process_index: int | None = None
+  interactive: bool = False
+
+  @property
+  def search_path(self) -> list[str]:
+    """The folders in which gin files are looked for, in order."""
+    return search_path(filter(None, self.gin_search_paths.split(",")))
+
+
+def _flag_names(command: str) -> dict[str, str]:
+  """Returns field → flag where they differ."""
+  return {} if command == "infer" else {"interactive": ""}
+
+
+def _parser(command: str) -> flags.Parser:
+  parser = flags.Parser(
     f"distill {command}",
     usage="%(prog)s --gin_file=experiments/X.gin --gin.NAME=VALUE …",
     add_help=False,
   )
   add = parser.add_argument
-  add("--help", "-h", action="store_true", help="show flags and macros")
-  add(
-    "--gin_file",
-    action="append",
-    default=[],
-    metavar="FILE",
-    help="gin file, absolute or on the search path; repeatable, in order",
-  )
+  flags.add_fields(add, RunFlags, _flag_names(command))
+  add("-h", dest="help", action="store_true", help=argparse.SUPPRESS)
   add("--gin.NAME", metavar="VALUE", help="value of the macro NAME")
-  add(
-    "--gin_bindings",
-    action="append",
-    default=[],
-    metavar="NAME=VALUE",
-    help="any gin binding, such as train.eval_period=50; repeatable",
-  )
-  add(
-    "--gin_search_paths",
-    default="",
-    metavar="FOLDERS",
-    help="comma list of more folders that hold gin files",
-  )
-  add(
-    "--tfds_data_dir",
-    metavar="FOLDER",
-    help="where TensorFlow Datasets keeps its data, whatever tasks say",
-  )
-  add(
-    "--seqio_additional_cache_dirs",
-    default="",
-    metavar="FOLDERS",
-    help="comma list of folders that seqio_cache_tasks wrote",
-  )
-  add(
-    "--coordinator_address",
-    metavar="HOST:PORT",
-    help="several hosts: where process 0 listens",
-  )
-  add("--process_count", type=int, metavar="N", help="several hosts: how many")
-  add("--process_index", type=int, metavar="I", help="several hosts: which one")
-  if command == "infer":
-    add(
-      "--interactive",
-      action="store_true",
-      help="answer typed inputs with label and rationale; writes no file",
-    )
   return parser
 
 
 def parse_flags(
   command: str, argv: Sequence[str], allow_unknown: bool = False
-) -> argparse.Namespace:
+) -> RunFlags:
   """Parses a command line.
 
   Args:
@@ -110,8 +109,7 @@ def parse_flags(
     allow_unknown: Passes over flags that this trainer does not have.
 
   Returns:
-    A namespace with `gin_file`, `gin_bindings` (each `--gin.NAME=VALUE` is one
-    of them, in its place), `search_path`, `help` and the multi-host flags.
+    The flags. Each `--gin.NAME=VALUE` is one of `gin_bindings`, in its place.
 
   Raises:
     UserError: A flag is unknown or lacks its value.
@@ -127,15 +125,13 @@ def parse_flags(
       argument = f"--gin_bindings={binding}"
     rewritten.append(argument)
   if allow_unknown:
-    flags, _ = parser.parse_known_args(rewritten)
+    values, _ = parser.parse_known_args(rewritten)
   else:
-    flags = parser.parse(rewritten)
-  if getattr(flags, "interactive", False):
-    flags.gin_bindings += _INTERACTIVE
-  flags.search_path = search_path(
-    filter(None, flags.gin_search_paths.split(","))
-  )
-  return flags
+    values = parser.parse(rewritten)
+  errors.require("--gin_file", "", "" not in values.gin_file, "a file")
+  if getattr(values, "interactive", False):
+    values.gin_bindings += _INTERACTIVE
+  return flags.from_flags(values, RunFlags, _flag_names(command))
 
 
 def _value(flag: str, value: str | None) -> str:
@@ -160,13 +156,13 @@ def search_path(folders: Iterable[str] = ()) -> list[str]:
   return [str(GIN_CONFIGS / "native"), *folders, "", str(GIN_CONFIGS)]
 
 
-def files_of(command: str, given: Sequence[str]) -> list[str]:
+def files_of(command: str, named: Sequence[str]) -> list[str]:
   """Returns the files to load: a run file first, then the others as given.
 
   The command's own run file is taken unless one is named, in any place.
   """
   # A path that starts with a dot means the working directory and no other.
-  files = [os.path.abspath(f) if f.startswith(".") else f for f in given]
+  files = [os.path.abspath(f) if f.startswith(".") else f for f in named]
   runs = [f for f in files if pathlib.PurePath(f).parent.name == "runs"]
   others = [f for f in files if f not in runs]
   return [*(runs or [RUN_FILES[command]]), *others]
@@ -198,20 +194,20 @@ def use_data_folders(tfds_data_dir: str | None, cache_dirs: str) -> None:
   seqio.add_global_cache_dirs([f for f in cache_dirs.split(",") if f])
 
 
-def survey_of(command: str, flags: argparse.Namespace) -> gin_files.Survey:
+def survey_of(command: str, given: RunFlags) -> gin_files.Survey:
   """Returns what the gin files of a command line define and read.
 
   Raises:
     UserError: A file is missing or is not gin.
   """
-  survey = gin_files.Survey(flags.search_path)
-  for file in files_of(command, flags.gin_file):
+  survey = gin_files.Survey(given.search_path)
+  for file in files_of(command, given.gin_file):
     survey.add_file(file)
   return survey
 
 
 def checked(
-  command: str, flags: argparse.Namespace
+  command: str, given: RunFlags
 ) -> tuple[gin_files.Survey, list[str]]:
   """Checks all that the text of gin files and bindings can tell.
 
@@ -221,13 +217,13 @@ def checked(
   Raises:
     UserError: A gin file or a binding is wrong, or a macro has no value.
   """
-  survey = survey_of(command, flags)
-  gin_files.check_no_t5x(survey)
+  survey = survey_of(command, given)
+  gin_checks.check_no_t5x(survey)
   bindings = [
-    gin_files.checked_binding(text, survey) for text in flags.gin_bindings
+    gin_checks.checked_binding(text, survey) for text in given.gin_bindings
   ]
-  gin_files.check_complete(survey)
-  gin_values.check_values(survey)
+  gin_checks.check_complete(survey)
+  gin_checks.check_values(survey)
   return survey, bindings
 
 
@@ -235,33 +231,33 @@ def configure(command: str, argv: Sequence[str]) -> Callable[..., Any] | None:
   """Parses flags and gin for `distill.<command>.<command>`.
 
   Returns:
-    That function, to which gin has bound its parameters; None for `--help`,
-    which is printed.
+    That function, to which gin has bound its parameters; None for `--help` and
+    `--print_config`, which are printed before JAX is imported.
 
   Raises:
     UserError: The command line or a gin file is wrong.
   """
-  flags = parse_flags(command, argv)
-  if flags.help:
-    print(help_text(command, survey_of(command, flags)))
+  given = parse_flags(command, argv)
+  if given.help:
+    print(help_text(command, survey_of(command, given)))
     return None
   console.say("checking flags, gin files and paths")
-  survey, bindings = checked(command, flags)
+  survey, bindings = checked(command, given)
   module = f"distill.{command}"
-  if all(bound.module != module for bound in survey.bindings.values()):
-    raise errors.UserError(
-      f"The gin files bind nothing to {module}.{command}.",
-      remedy="name the run file of this command, or none",
-    )
+  bound = {b.configurable.module for b in survey.bindings.values()}
+  if module not in bound:
+    raise _unbound(f"{module}.{command}")
+  if given.print_config:
+    print(gin_files.config_text(survey))
+    return None
   quick_checks.check_run(survey)
   multihost.join(
-    flags.coordinator_address, flags.process_count, flags.process_index
+    given.coordinator_address, given.process_count, given.process_index
   )
   console.import_tensorflow("JAX")
-  use_data_folders(flags.tfds_data_dir, flags.seqio_additional_cache_dirs)
+  use_data_folders(given.tfds_data_dir, given.seqio_additional_cache_dirs)
   script = importlib.import_module(module)
-  files = files_of(command, flags.gin_file)
-  load(files, bindings, flags.search_path)
+  load(files_of(command, given.gin_file), bindings, given.search_path)
   return getattr(script, command)
 
 
@@ -269,7 +265,7 @@ def run(command: str, argv: Sequence[str]) -> Any:
   """Parses flags and gin, then calls `distill.<command>.<command>`.
 
   Returns:
-    What the function returns; None for `--help`.
+    What the function returns; None for `--help` and `--print_config`.
 
   Raises:
     UserError: The command line or a gin file is wrong.
@@ -313,13 +309,17 @@ def call(function: Callable[..., Any]) -> Any:
     if parameter.default is parameter.empty and name not in bound
   ]
   if lacking:
-    raise errors.UserError(
-      f"The gin files bind nothing to {', '.join(lacking)} of "
-      f"{function.__module__}.{function.__name__}.",
-      remedy="name the run file of this command, or none",
-    )
+    name = f"{function.__module__}.{function.__name__}"
+    raise _unbound(f"{', '.join(lacking)} of {name}")
   with _user_errors():
     return gin.get_configurable(function)()
+
+
+def _unbound(what: str) -> errors.UserError:
+  return errors.UserError(
+    f"The gin files bind nothing to {what}.",
+    remedy="name the run file of this command, or none",
+  )
 
 
 def write_operative_config(folder: str) -> None:
@@ -344,11 +344,10 @@ def _user_errors() -> Iterator[None]:
     *_, (frame, _) = traceback.walk_tb(error.__traceback__)
     if not frame.f_globals.get("__name__", "").startswith("gin."):
       raise
-    close = _suggestion(str(error))
     raise errors.UserError(
       "The gin configuration cannot be used.",
       found=gin_files.describe(error),
-      remedy=f"did you mean '{close}'?" if close else "correct that line",
+      remedy="correct that line",
     ) from error
 
 
@@ -364,25 +363,3 @@ def _quiet_search() -> Iterator[None]:
     yield
   finally:
     logging.getLogger().removeFilter(is_news)
-
-
-def _suggestion(message: str) -> str:
-  """Returns the nearest name that exists to the one gin complains about."""
-  if found := re.search(r"matching (?:reference )?'@?([\w./]+)", message):
-    return errors.nearest(found[1], _configurables())
-  if found := re.search(r"'(\S+)' doesn't have a parameter .*'(\w+)'", message):
-    selector = found[1].rpartition(".")[2]
-    [function, *_] = gin.config._REGISTRY.get_all_matches(selector)
-    parameters = inspect.signature(function.wrapped).parameters
-    return errors.nearest(found[2], parameters)
-  if found := re.search(r"<module '(\S+)'.*no attribute (\w+)", message):
-    return errors.nearest(found[2], dir(sys.modules[found[1]]))
-  return ""
-
-
-def _configurables() -> list[str]:
-  """Returns `module.name` of all that the loaded files made configurable."""
-  return [
-    ".".join(selector.split(".")[-2:])
-    for selector, _ in gin.config._REGISTRY.items()
-  ]

@@ -185,18 +185,14 @@ def is_module(name: str) -> bool:
   return name == "__main__" or name.partition(".")[0] == "t5x"
 
 
-def full_name(bound: str, module: str) -> str:
-  """Returns a parameter as `OURS` spells it, whatever its file calls it.
+def parameter_name(module: str, name: str) -> str:
+  """Returns a parameter as `OURS` spells it.
 
   Args:
-    bound: The parameter as the file writes it.
-    module: The module that the first part of `bound` stands for.
+    module: The full name of the module.
+    name: The parameter, with its function or class in front.
   """
-  if bound.startswith(f"{module}."):
-    rest = bound.removeprefix(f"{module}.")
-  else:
-    rest = bound.partition(".")[2]
-  return rest if module in _SCRIPTS else f"{module.rpartition('.')[2]}.{rest}"
+  return name if module in _SCRIPTS else f"{module.rpartition('.')[2]}.{name}"
 
 
 def counterpart(name: str) -> str | None:

@@ -9,7 +9,8 @@ _INTRODUCTION = """\
 `gin_configs/macros`; a test fails if they differ. Set a macro by
 `--gin.NAME=value` on the command line or by `NAME = value` in a gin file. The
 same macros configure this project's trainer and [T5X](t5x.md). `--help` with a
-`--gin_file` lists the macros of one experiment. The files of `models/` also set
+`--gin_file` lists the macros of one experiment; `--print_config` prints the
+values of a whole command line. The files of `models/` also set
 `MODEL`, and `OPTIMIZER`, which is `@adafactor()` or `@adamw()`.
 """
 

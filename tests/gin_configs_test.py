@@ -16,7 +16,7 @@ import seqio
 import tensorflow_datasets as tfds
 from gin import config_parser
 
-from distill import gin_files, gin_run
+from distill import gin_checks, gin_files, gin_run
 from distill.data import pipeline, registration, selection
 from distill.data.cache import building
 from distill.teacher import styles
@@ -74,8 +74,8 @@ def built(command, *names, **more):
   survey = survey_of("native", *names)
   given = [f"{n}={GIVEN[n]}" for n in (*survey.missing(), MODULE)]
   given += [f"{n}={value}" for n, value in more.items() if n in survey.defined]
-  bindings = [gin_files.checked_binding(text, survey) for text in given]
-  gin_files.check_complete(survey)
+  bindings = [gin_checks.checked_binding(text, survey) for text in given]
+  gin_checks.check_complete(survey)
   gin_run.load(names, bindings, HALVES["native"])
   module = importlib.import_module(f"distill.{command}")
   return gin.get_bindings(getattr(module, command))

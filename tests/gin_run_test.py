@@ -1,5 +1,6 @@
 """The command line and gin files: what a user types, and what he is told."""
 
+import re
 import subprocess
 import sys
 import textwrap
@@ -7,7 +8,7 @@ import textwrap
 import gin
 import pytest
 
-from distill import errors, gin_files, gin_run
+from distill import errors, gin_checks, gin_files, gin_run
 
 RUN = """
 from __gin__ import dynamic_registration
@@ -47,8 +48,8 @@ def survey_of(files, *names):
 def indent(files, names, bindings=()):
   """Checks, loads and runs as a command does."""
   survey = survey_of(files, *names)
-  checked = [gin_files.checked_binding(text, survey) for text in bindings]
-  gin_files.check_complete(survey)
+  checked = [gin_checks.checked_binding(text, survey) for text in bindings]
+  gin_checks.check_complete(survey)
   gin_run.load(names, checked, [str(files)])
   return gin_run.call(textwrap.indent)
 
@@ -62,8 +63,8 @@ def test_flags_take_both_forms_and_keep_the_order_of_bindings():
       *("--gin_search_paths", "one,two", "--process_index=3"),
     ],
   )
-  assert flags.gin_file == ["a.gin", "b.gin"]
-  assert flags.gin_bindings == ["A=1", "A = 2", "A=x=y"]
+  assert flags.gin_file == ("a.gin", "b.gin")
+  assert flags.gin_bindings == ("A=1", "A = 2", "A=x=y")
   assert flags.process_index == 3
   native, *user, here, shipped = flags.search_path
   assert (native, user) == (f"{shipped}/native", ["one", "two"])
@@ -77,6 +78,7 @@ def test_flags_take_both_forms_and_keep_the_order_of_bindings():
     ("--proces_count=2", "did you mean '--process_count'?"),
     ("--process_count=two", "--help"),
     ("--gin_file", "--help"),
+    ("--gin_file=", ""),
   ],
 )
 def test_a_wrong_flag_is_named_with_what_was_meant(argument, remedy):
@@ -98,7 +100,7 @@ def test_an_unset_shell_variable_does_not_take_the_next_flag(arguments):
     gin_run.parse_flags("train", arguments)
   # A negative number is a value.
   flags = gin_run.parse_flags("train", ["--gin.DATA_PARALLEL", "-1"])
-  assert flags.gin_bindings == ["DATA_PARALLEL=-1"]
+  assert flags.gin_bindings == ("DATA_PARALLEL=-1",)
 
 
 def test_the_run_file_comes_first_and_once():
@@ -156,13 +158,13 @@ def test_a_value_that_looks_like_gin_and_is_not_tells_how_to_quote(
   files, binding
 ):
   with pytest.raises(errors.UserError, match="quote text twice"):
-    gin_files.checked_binding(binding, survey_of(files, "runs/indent.gin"))
+    gin_checks.checked_binding(binding, survey_of(files, "runs/indent.gin"))
 
 
 def test_an_unknown_macro_is_an_error_with_the_nearest_name(files):
   survey = survey_of(files, "runs/indent.gin")
   with pytest.raises(errors.UserError, match="'PREFX'") as caught:
-    gin_files.checked_binding("PREFX='a'", survey)
+    gin_checks.checked_binding("PREFX='a'", survey)
   assert "did you mean 'PREFIX'?" in caught.value.remedy
   assert "PREFIX, TEXT, UNREAD, WIDTH" in caught.value.expected
 
@@ -172,7 +174,7 @@ def test_all_missing_macros_are_listed_with_their_flags(files):
     RUN + "OTHER = %gin.REQUIRED\ntextwrap.dedent.text = %MODEL\n"
   )
   with pytest.raises(errors.UserError) as caught:
-    gin_files.check_complete(survey_of(files, "runs/indent.gin"))
+    gin_checks.check_complete(survey_of(files, "runs/indent.gin"))
   assert "MODEL, OTHER, TEXT" in caught.value.what
   assert "--gin.TEXT=…  what to indent" in caught.value.remedy
   assert "models/…  (gives MODEL)" in caught.value.remedy
@@ -185,8 +187,8 @@ def test_all_missing_macros_are_listed_with_their_flags(files):
     ("TEXT = hello", "line 1", "needs quotes"),
     ("TEXT = ('a'", "EOF", "needs quotes"),
     ("import textwrp", "textwrp", "correct"),
-    ("import textwrap\ntextwrap.indnt.text = 'a'", "indnt", "'indent'"),
-    ("import textwrap\ntextwrap.indent.txt = 'a'", "txt", "'text'"),
+    ("import textwrap\ntextwrap.indnt.text = 'a'", "indnt", "correct"),
+    ("import textwrap\ntextwrap.indent.txt = 'a'", "txt", "correct"),
     ("textwrap.indent.text = 'a'", "import statement", "correct"),
     ("import textwrap\ntextwrap.indent.text = %gin.REQUIRED", "REQ", "correct"),
   ],
@@ -234,11 +236,44 @@ def test_the_operative_config_can_be_loaded_again(files, tmp_path):
   assert indent(files, [str(tmp_path / "config.gin")]) == before
 
 
+PRINTED = [
+  *(
+    "--gin_file=experiments/last_letters_tiny_step_by_step.gin",
+    "--gin.ALPHA=0.3",
+  ),
+  *("--gin.MODEL_DIR=/a b", "--gin.LEARNING_RATE_FACTORS=constant"),
+  *("--gin_bindings=train.eval_num_examples = 7", "--gin.TOP_K=3"),
+  "--gin_bindings=infer_eval/DatasetConfig.batch_size = 3",
+]
+
+
+def test_the_printed_configuration_is_gin_that_says_the_same(tmp_path, capsys):
+  assert gin_run.configure("train", [*PRINTED, "--print_config"]) is None
+  printed = capsys.readouterr().out
+  path = tmp_path / "printed.gin"
+  path.write_text(printed)
+  assert "\nALPHA = 0.3\n" in printed and "include" not in printed
+
+  def configuration(argv):
+    gin_run.configure("train", argv)
+    return re.sub(r"\btrain_script\b", "train", gin.config_str()).replace(
+      "import train as train", "import train"
+    )
+
+  assert configuration([f"--gin_file={path}"]) == configuration(PRINTED)
+  # What is printed of it is the same text.
+  gin_run.configure("train", [f"--gin_file={path}", "--print_config"])
+  assert capsys.readouterr().out == printed
+
+
 def test_help_and_mistakes_answer_before_jax_is_imported():
   program = """
 import sys
 from distill import errors, gin_run
 assert gin_run.run("train", ["--help"]) is None
+given = ["--gin_file=experiments/last_letters_tiny_finetune.gin"]
+given.append("--gin.MODEL_DIR=m")
+assert gin_run.run("train", [*given, "--print_config"]) is None
 try:
   gin_run.run("train", ["--gin.MODEL_DIR=/x"])
 except errors.UserError as error:
@@ -249,5 +284,8 @@ assert not {"jax", "tensorflow", "seqio"} & set(sys.modules)
     [sys.executable, "-c", program], capture_output=True, text=True, check=True
   )
   assert "--gin_search_paths" in done.stdout
+  assert (
+    "--print_config" in done.stdout and "\nMODEL_DIR = 'm'\n" in done.stdout
+  )
   assert "TRAIN_STEPS" in done.stdout.split("macros of the loaded files")[1]
   assert "--gin.MIXTURE_OR_TASK_NAME=…" in done.stdout

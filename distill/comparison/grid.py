@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from distill import errors, gin_files
+from distill import errors, gin_checks, gin_files
 from distill.data.methods import METHODS, Method
 
 # The honest protocol, and the papers' optimistic one, which only its name runs.
@@ -202,7 +202,7 @@ def read_grid(
   known = {f.name.upper() for f in fields(Grid)} - {"NAME", "FLAGS"}
   survey.read |= known
   for text in bindings:
-    gin_files.checked_binding(text, survey)
+    gin_checks.checked_binding(text, survey)
   _check_names("macro of a grid", survey.defined, sorted(known))
   values = {n.lower(): macro.value for n, macro in survey.defined.items()}
   lacking = {"families", "methods", "models"} - values.keys()

@@ -44,16 +44,17 @@ def test_an_experiment_has_the_same_macros_in_both_halves(name, command):
 def test_the_t5x_half_binds_parameters_of_ours_that_exist(name):
   """But for those of the one module that imports T5X: runs_test.py."""
   survey = survey_of([str(ROOT)], name)
-  for bound, binding in survey.bindings.items():
-    if not binding.module.startswith("distill."):
+  for binding in survey.bindings.values():
+    module = binding.configurable.module
+    if not module.startswith("distill."):
       continue
-    if binding.module == "distill.t5x_engine.model":
+    if module == "distill.t5x_engine.model":
       continue
-    _, *path, parameter = bound.split(".")
-    function = importlib.import_module(binding.module)
-    for part in path:
+    function = importlib.import_module(module)
+    for part in binding.configurable.name.split("."):
       function = getattr(function, part)
-    assert parameter in inspect.signature(function).parameters, bound
+    parameters = inspect.signature(function).parameters
+    assert binding.parameter in parameters, binding.written
 
 
 def test_every_macro_of_the_native_mesh_and_steps_reaches_t5x():

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from distill import errors, gin_files, gin_run, gin_values
+from distill import errors, gin_checks, gin_files, gin_run
 
 EXPERIMENT = "experiments/last_letters_tiny_step_by_step.gin"
 
@@ -16,8 +16,8 @@ def check(command, *bindings):
   for file in gin_run.files_of(command, [EXPERIMENT]):
     survey.add_file(file)
   for text in bindings:
-    gin_files.checked_binding(text, survey)
-  gin_values.check_values(survey)
+    gin_checks.checked_binding(text, survey)
+  gin_checks.check_values(survey)
 
 
 @pytest.mark.parametrize(
@@ -59,6 +59,21 @@ def test_a_value_that_does_not_fit_is_named(command, binding, expected):
   assert caught.value.found == value.replace("2e3", "2000.0")
 
 
+@pytest.mark.parametrize(
+  ("binding", "near"),
+  [
+    ("train.eval_perod=2", "'eval_period'"),
+    ("optimizers.adafactor.decay_rat=0.5", "'decay_rate'"),
+    ("infer_eval/DatasetConfig.bath_size=3", "'batch_size'"),
+  ],
+)
+def test_an_unknown_parameter_is_named_with_the_nearest(binding, near):
+  with pytest.raises(errors.UserError, match="no parameter of") as caught:
+    check("train", binding)
+  assert f"did you mean {near}?" in caught.value.remedy
+  assert "the command line" in caught.value.remedy
+
+
 def test_values_that_fit_pass():
   check(
     "train",
@@ -89,7 +104,7 @@ def test_a_user_s_gin_file_is_followed_through_its_macros(
   for file in gin_run.files_of("train", [EXPERIMENT, str(mine)]):
     survey.add_file(file)
   with pytest.raises(errors.UserError, match="cannot be used") as caught:
-    gin_values.check_values(survey)
+    gin_checks.check_values(survey)
   assert caught.value.found == found
 
 
