@@ -1,18 +1,14 @@
 """`distill compare`: runs a grid of students and says who does better."""
 
 import argparse
-import dataclasses
 import pathlib
 import shlex
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from distill import console, errors, gin_run, quick_checks
-from distill.flags import Parser
-
-if TYPE_CHECKING:
-  from distill.comparison.grid import Grid
+from distill.comparison.grid import Flags, Grid, read_grid
+from distill.flags import Parser, add_fields, from_flags
 
 
 def make_parser() -> Parser:
@@ -27,36 +23,7 @@ def make_parser() -> Parser:
   add("--gin_file", help="the grid, such as grids/last_letters.gin")
   add("--output_dir", type=pathlib.Path, help="default: the grid's name")
   add("--jobs", type=int, default=2, help="students in parallel, one core each")
-  add(
-    "--claims",
-    type=pathlib.Path,
-    metavar="FOLDER",
-    help="train nothing; print docs/claims.md from result files in FOLDER",
-  )
-  add(
-    "--module",
-    action="append",
-    default=[],
-    help="a Python module that registers your families; may be repeated",
-  )
-  add(
-    "--gin_search_paths",
-    default="",
-    metavar="FOLDERS",
-    help="additional folders with gin files, separated by commas",
-  )
-  add(
-    "--tfds_data_dir",
-    default="",
-    metavar="FOLDER",
-    help="folder of TensorFlow Datasets; overrides that of the tasks",
-  )
-  add(
-    "--seqio_additional_cache_dirs",
-    default="",
-    metavar="FOLDERS",
-    help="folders that seqio_cache_tasks wrote, separated by commas",
-  )
+  add_fields(add, Flags)
   return parser
 
 
@@ -65,11 +32,6 @@ def main(argv: Sequence[str]) -> None:
   parser = make_parser()
   parser.check_names(argv, ["--gin.", "--gin_bindings"])
   options, rest = parser.parse_known_args(argv)
-  if options.claims:
-    from distill.comparison import claims
-
-    print(claims.page(options.claims), end="")
-    return
   if not options.gin_file or options.jobs < 1:
     raise errors.UserError(
       "There is no grid to run, or no job to run it.",
@@ -91,27 +53,20 @@ def main(argv: Sequence[str]) -> None:
 
 def _read(
   options: argparse.Namespace, rest: Sequence[str]
-) -> tuple["Grid", pathlib.Path, str]:
+) -> tuple[Grid, pathlib.Path, str]:
   """Returns the grid, the folder of its results, and the whole command."""
   console.say(f"reading {options.gin_file}")
-  from distill.comparison import grid as grid_lib
-
-  shared = {
-    field.name: getattr(options, field.name)
-    for field in dataclasses.fields(grid_lib.Flags)
-  }
+  flags = from_flags(options, Flags)
   bindings = list(gin_run.parse_flags("train", rest).gin_bindings)
-  folders = filter(None, options.gin_search_paths.split(","))
-  grid = grid_lib.read_grid(
-    options.gin_file,
-    bindings,
-    gin_run.search_path(folders),
-    grid_lib.Flags(**shared),
-  )
+  folders = filter(None, flags.gin_search_paths.split(","))
+  path = gin_run.search_path(folders)
+  grid = read_grid(options.gin_file, bindings, path, flags)
   folder = options.output_dir or pathlib.Path(grid.name)
   quick_checks.check_folder(str(folder), "--output_dir")
-  own = [f"--gin_file={options.gin_file}"]
-  own += [f"--module={module}" for module in options.module]
-  own += grid.flags.argv() + [f"--gin.{text}" for text in bindings]
-  command = shlex.join(["distill", "compare", *own])
-  return grid, folder, command
+  words = [
+    *("distill", "compare", f"--gin_file={options.gin_file}"),
+    *(f"--module={module}" for module in flags.module),
+    *flags.argv(),
+    *(f"--gin.{text}" for text in bindings),
+  ]
+  return grid, folder, shlex.join(words)

@@ -1,18 +1,16 @@
-"""The teachers' caches of a comparison: made if need be, and accounted for."""
+"""The teachers' caches of a comparison, and what they cost."""
 
 import importlib
 import os
-import pathlib
 import shlex
 from collections.abc import Sequence
 from typing import Any
 
 from distill import errors
-from distill.comparison import flags as cell_flags
-from distill.comparison.grid import Grid
+from distill.comparison.cell import Cell, modules_of_family
 from distill.comparison.results import Teacher
 
-# What a grid may name, and the module of `distill.commands` that it is.
+# Commands that TEACHERS may name, and their modules in `distill.commands`.
 _COMMANDS = {
   "cache_rationales": "cache_ask",
   "import_rationales": "cache_import",
@@ -21,23 +19,29 @@ _COMMANDS = {
 }
 
 
-def folder_of(folder: pathlib.Path, grid: Grid, teacher: str) -> str:
-  """Returns DISTILL_DATA_DIR for what one teacher gives."""
-  if not grid.teachers[teacher]:
+def folder_of(cell: Cell) -> str:
+  """Returns the DISTILL_DATA_DIR with the caches of a cell's teacher."""
+  if not cell.grid.teachers[cell.teacher]:
     return os.environ.get("DISTILL_DATA_DIR", "")
-  return str(folder / "data" / teacher)
+  return str(cell.folder / "data" / cell.teacher)
 
 
-def make(
-  grid: Grid, teacher: str, family: str, folder: pathlib.Path
-) -> list[Teacher]:
-  """Caches a teacher's answers unless they are there; says what they took.
+def make(cells: Sequence[Cell]) -> list[Teacher]:
+  """Makes the cache of a teacher and a family if it does not exist.
+
+  Args:
+    cells: All cells of the family. The first one has the teacher.
+
+  Returns:
+    A row for each split of the cache.
 
   Raises:
     UserError: There is no cache and no command, or the command failed.
   """
-  home = os.path.join(folder_of(folder, grid, teacher), family)
-  modules = cell_flags.modules_of_family(grid, family)
+  first = cells[0]
+  grid, teacher, family = first.grid, first.teacher, first.family
+  home = os.path.join(folder_of(first), family)
+  modules = [f"--module={m}" for m in modules_of_family(cells, family)]
   for command in filter(None, grid.teachers[teacher].split(";")):
     words = shlex.split(command.replace("{family}", family))
     if words[:1] == ["cache"]:
@@ -45,14 +49,12 @@ def make(
     name, *flags = map(os.path.expandvars, words)
     if name not in _COMMANDS:
       raise errors.UserError(
-        f"'{name}' makes no cache.",
+        f"'{name}' is not a command that makes a cache.",
         expected=" or ".join(_COMMANDS) + ", then its flags",
         remedy="correct TEACHERS",
       )
     main = importlib.import_module(f"distill.commands.{_COMMANDS[name]}").main
-    for module in modules:
-      if f"--module={module}" not in flags:
-        flags.append(f"--module={module}")
+    flags += [flag for flag in modules if flag not in flags]
     for split in grid.teacher_splits:
       where = f"--task={family}", f"--split={split}", f"--output_dir={home}"
       main([*where, *flags])
@@ -63,7 +65,7 @@ def make(
     raise errors.UserError(
       f"There is no cache of '{family}' by '{teacher}'.",
       expected=f"a cache in {home}",
-      remedy="make it, or say in TEACHERS how it is made",
+      remedy="make the cache, or set the command that makes it in TEACHERS",
     )
   return [
     Teacher(
@@ -83,6 +85,6 @@ def make(
 
 
 def _cost(rows: Sequence[Any]) -> float | None:
-  """Returns US dollars by a ledger, None where a price is not known."""
+  """Returns the US dollars of a ledger; None if a price is not known."""
   costs = [row.cost for row in rows]
   return None if None in costs or not costs else sum(costs)

@@ -4,7 +4,7 @@ import pathlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from distill.comparison import equivalences
+from distill.comparison import statistics
 from distill.comparison.results import Results
 from distill.comparison.statistics import Group
 
@@ -33,7 +33,7 @@ def draw(results: Results, path: pathlib.Path) -> None:
   matplotlib.use("Agg")
   from matplotlib import pyplot
 
-  groups = equivalences.at_home(results.rows)
+  groups = statistics.at_home(results.rows)
   tasks = list(dict.fromkeys(one.first.task for one in groups))
   known = [one for one in groups if one.first.student] or groups
   axes = [name for name, of in _AXES.items() if len(set(map(of, known))) > 1]
@@ -93,7 +93,7 @@ def _levels(panel: Any, results: Results, groups: Sequence[Group]) -> None:
   """Draws what students are held against: teachers, and chance."""
   names = {one.first.teacher for one in groups} - {""}
   for name in sorted(names):
-    level = equivalences.teacher_accuracy(results, groups[0].first.task, name)
+    level = statistics.teacher_accuracy(results, groups[0].first.task, name)
     if level is not None:
       panel.axhline(level, ls="--", color="gray", label=f"{name}, the teacher")
   if level := groups[0].first.majority:

@@ -1,4 +1,4 @@
-"""What a comparison runs: the macros of one gin file, and the cells of them."""
+"""A grid of students: the macros of one gin file."""
 
 import itertools
 import typing
@@ -7,72 +7,36 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from distill import errors, gin_checks, gin_files
-from distill.data.methods import METHODS, Method
+from distill.data.methods import METHODS
 
-# The honest protocol, and the papers' optimistic one, which only its name runs.
+# Which split chooses the checkpoint that is tested. The papers' code takes the
+# test split, which overestimates the accuracy.
 HONEST, OPTIMISTIC = "best_on_validation", "best_on_test"
 _BUILTIN = {"builtin": "cache_rationales --teacher=builtin"}
 _KINDS = {Sequence: "a tuple, as in (0, 1)", Mapping: "as in {'name': value}"}
 
 
-@dataclass(frozen=True)
-class Cell:
-  """One student: what it learns from, and how.
-
-  Attributes:
-    family: The dataset.
-    method: A name of `METHODS`.
-    model: A name of the grid's models.
-    teacher: A name of the grid's teachers, '' for a method without one.
-    size: A share of the training examples (float), or how many (int).
-    coverage: Share of those that have rationales.
-    seed: Of weights, dropout, order, and of which examples are chosen.
-    tokens_of: The method whose target tokens this one is trained for, '' to
-      train for the given steps.
-  """
-
-  family: str
-  method: str
-  model: str
-  teacher: str
-  size: float | int
-  coverage: float
-  seed: int
-  tokens_of: str = ""
-
-  @property
-  def label(self) -> str:
-    """The method's name in tables."""
-    return f"{self.method}, equal tokens" if self.tokens_of else self.method
-
-  @property
-  def name(self) -> str:
-    """A folder's name, another one for each cell of a grid."""
-    size = f"n{self.size}" if isinstance(self.size, int) else f"f{self.size:g}"
-    label = self.label.replace(", ", "_").replace(" ", "_")
-    parts = (self.family, label, self.model, self.teacher, size)
-    rest = f"c{self.coverage:g}", f"s{self.seed}"
-    return "-".join(filter(None, (*parts, *rest)))
-
-
 @dataclass(frozen=True, kw_only=True)
 class Flags:
-  """Flags of `distill compare` that each of its cells is given.
+  """The flags of `distill compare` that it passes on to each cell.
+
+  The descriptions are the help texts.
 
   Attributes:
-    module: Python modules that register families.
-    gin_search_paths: Folders of gin files, with commas between them.
-    tfds_data_dir: Where TensorFlow Datasets keeps its data.
-    seqio_additional_cache_dirs: Folders of offline caches, with commas.
+    module: a Python module that registers your families; may be repeated
+    gin_search_paths: additional folders with gin files, separated by commas
+    tfds_data_dir: folder of TensorFlow Datasets; overrides that of the tasks
+    seqio_additional_cache_dirs: folders that seqio_cache_tasks wrote, separated
+      by commas
   """
 
-  module: Sequence[str] = ()
+  module: tuple[str, ...] = ()
   gin_search_paths: str = ""
   tfds_data_dir: str = ""
   seqio_additional_cache_dirs: str = ""
 
   def argv(self) -> list[str]:
-    """Returns them as `distill train` and `distill evaluate` take them."""
+    """Returns the flags for `distill train` and `distill evaluate`."""
     given = {f.name: getattr(self, f.name) for f in fields(self)}
     del given["module"]
     return [f"--{name}={value}" for name, value in given.items() if value]
@@ -83,31 +47,32 @@ class Grid:
   """A comparison; each attribute is a macro of its file, in capitals.
 
   Attributes:
-    name: The file's, without `.gin`. This and `flags` are no macros.
-    flags: What the command line gives all cells.
-    families: Datasets.
+    name: The name of the file without `.gin`; not a macro.
+    flags: Flags of the command line for all cells; not a macro.
+    families: Names of the datasets.
     methods: Names of `METHODS`, the cheapest first.
-    models: Name → experiment or model file, where {family} and {method} stand
-      for a cell's; several are students of several sizes, the smallest first.
-    fractions: Shares of the training examples, nested for a seed.
+    models: Name → experiment or model file, in which {family} and {method}
+      stand for those of the cell. The smallest of several sizes is first.
+    fractions: Shares of the training examples. The subsets of a seed are
+      nested.
     counts: Further sizes, in examples.
     coverages: Shares of the examples that keep their rationales, for methods
-      that learn labels and rationales apart; the others run at 1.0.
-    seeds: Of weights, dropout, order and choice of examples.
-    teachers: Name → the commands, with `;` between them, that make its cache
-      but for --task, --split and --output_dir; '' takes that in
+      with label and rationale as two tasks; the others run at 1.0.
+    seeds: Seeds of the weights, the dropout, the order and the subset.
+    teachers: Name → the commands, separated by `;`, that make its cache,
+      without --task, --split and --output_dir. '' takes the cache in
       DISTILL_DATA_DIR.
-    teacher_splits: The splits that these commands are run for; with 'test' the
-      teacher's own accuracy is of the students' test split.
-    teacher_parameters: Teacher → its parameters, for FLOPs.
-    macros: Macros of all cells ('all'), or of those of a model, a family or a
-      method; what is named later in this list wins.
-    equal_tokens: Method → a method whose target tokens it is given, as one
-      more method.
-    transfer_to: Families that every student is tested on too, where their
+    teacher_splits: The splits that these commands run for. With 'test', the
+      teacher's accuracy is that on the students' test split.
+    teacher_parameters: Teacher → the number of its parameters, for FLOPs.
+    macros: 'all', or the name of a model, family or method → gin macros. What
+      is later in this list overrides what is earlier.
+    equal_tokens: Method → the method whose number of target tokens it is also
+      trained for, as one more method.
+    transfer_to: Families on which every student is also tested, if their
       answers are of the same kind as its own.
     protocol: 'best_on_validation', or the papers' 'best_on_test'.
-    cpu_hour_price: US dollars for a CPU core and hour, for costs.
+    cpu_hour_price: The price of an hour of a CPU core in US dollars.
   """
 
   name: str
@@ -131,59 +96,15 @@ class Grid:
   def __post_init__(self) -> None:
     for name, kind in typing.get_type_hints(Grid).items():
       value, origin = getattr(self, name), typing.get_origin(kind)
-      if origin in _KINDS and (
-        isinstance(value, str) or not isinstance(value, origin)
-      ):
-        raise errors.UserError(
-          f"The macro {name.upper()} of '{self.name}' cannot be used.",
-          expected=_KINDS[origin],
-          found=repr(value),
-        )
+      if origin in _KINDS:
+        ok = isinstance(value, origin) and not isinstance(value, str)
+        errors.require(name.upper(), value, ok, _KINDS[origin])
     pairs = list(itertools.chain(*self.equal_tokens.items()))
     _check_names("method", [*self.methods, *pairs], METHODS)
     keys = ["all", *self.models, *self.families, *self.transfer_to, *METHODS]
     _check_names("key of MACROS", self.macros, keys)
     _check_names("PROTOCOL", [self.protocol], [HONEST, OPTIMISTIC])
     _check_names("method of EQUAL_TOKENS", pairs, self.methods)
-    if not self.cells():
-      raise errors.UserError(
-        f"The grid '{self.name}' has no cell.",
-        remedy="name at least one family, method, model, size and seed",
-      )
-
-  def cells(self) -> list[Cell]:
-    """Returns the cells in the order of tables."""
-    sizes = [*map(int, self.counts), *map(float, self.fractions)]
-    named = [(method, "") for method in self.methods]
-    cells = []
-    for family, model, (method, tokens_of), size, seed in itertools.product(
-      self.families,
-      self.models,
-      [*named, *self.equal_tokens.items()],
-      sizes,
-      self.seeds,
-    ):
-      entry = METHODS[method]
-      teachers = list(self.teachers) if entry.needs_teacher else [""]
-      coverages = self.coverages if _splits_tasks(entry) else [1.0]
-      cells += [
-        Cell(family, method, model, *rest, seed, tokens_of)
-        for rest in itertools.product(teachers, [size], map(float, coverages))
-      ]
-    return cells
-
-  def gin_file(self, cell: Cell) -> str:
-    """Returns the file of a cell's model."""
-    return self.models[cell.model].format(
-      family=cell.family, method=cell.method
-    )
-
-  def macros_of(self, cell: Cell, family: str = "") -> dict[str, Any]:
-    """Returns the macros of a cell, or of its test on another family."""
-    found: dict[str, Any] = dict(METHODS[cell.method].macros)
-    for key in ("all", cell.model, family or cell.family, cell.method):
-      found |= self.macros.get(key, {})
-    return found
 
 
 def read_grid(
@@ -195,7 +116,7 @@ def read_grid(
   """Reads a grid from its gin file and the bindings of a command line.
 
   Raises:
-    UserError: The file is absent, is no grid, or names what there is not.
+    UserError: The file is missing or is not a grid, or a name in it is unknown.
   """
   survey = gin_files.Survey(search_path)
   survey.add_file(file)
@@ -214,10 +135,6 @@ def read_grid(
     )
   name = file.rpartition("/")[2].removesuffix(".gin")
   return Grid(name=name, flags=flags or Flags(), **values)
-
-
-def _splits_tasks(method: Method) -> bool:
-  return "step_by_step" in method.train
 
 
 def _check_names(what: str, names: Any, known: Any) -> None:

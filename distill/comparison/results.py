@@ -8,6 +8,13 @@ from typing import Any
 
 from distill import errors
 
+# The fields of `Result` that students of a grid differ in, except the seed.
+# Tables show those that vary.
+STUDENT_FIELDS = (
+  *("task", "evaluated", "method", "model", "teacher"),
+  *("train_examples", "fraction", "coverage", "protocol"),
+)
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Result:

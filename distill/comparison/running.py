@@ -1,4 +1,4 @@
-"""Runs a grid's cells in worker processes, and skips what is done."""
+"""Runs the cells of a grid in worker processes, and skips finished cells."""
 
 import concurrent.futures
 import dataclasses
@@ -14,8 +14,9 @@ from concurrent.futures import Future, process
 from typing import TypeVar
 
 from distill import console, errors
-from distill.comparison import flags, results, settings, student, worker
-from distill.comparison.grid import Cell, Grid
+from distill.comparison import results, worker
+from distill.comparison.cell import Cell, cells_of, check_cells, keep_settings
+from distill.comparison.grid import Grid
 from distill.comparison.results import Results, Teacher
 
 T = TypeVar("T")
@@ -26,38 +27,39 @@ _SECONDS_TO_SAVE = 120.0
 
 
 def run(grid: Grid, folder: pathlib.Path, jobs: int, command: str) -> Results:
-  """Runs what is not done yet, and keeps `results.json` up to date.
+  """Runs the cells that are not finished, and keeps `results.json` up to date.
 
-  A killed run goes on where it was: finished cells are read from `cells/`,
-  interrupted ones resume from their last checkpoint.
+  A killed run is resumed: finished cells are read from `cells/`, interrupted
+  ones resume from their last checkpoint.
 
   Args:
-    grid: What to run.
-    folder: Where all of it goes.
-    jobs: Cells at a time, each in a process that keeps one core busy.
-    command: What made the results, to be said in their file.
+    grid: The grid.
+    folder: The folder of all results.
+    jobs: The number of cells at a time; each keeps one core busy.
+    command: The command line, for the file of results.
 
   Raises:
-    UserError: A cell failed, `folder` is in use, or it has cells that were
-      made with other settings.
+    UserError: A cell failed, another run uses `folder`, or it has cells that
+      were made with other settings.
     Stopped: After SIGTERM or Ctrl-C, when the cells in flight have saved.
   """
   folder = folder.absolute()
-  flags.check(grid)
+  cells = cells_of(grid, folder)
+  check_cells(cells)
   (folder / "cells").mkdir(parents=True, exist_ok=True)
   with (folder / "lock").open("w") as lock:
     try:
       fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
       raise errors.UserError(
-        f"Another run is at work in {folder}.",
-        remedy="wait for it, or give another --output_dir",
+        f"Another run uses {folder}.",
+        remedy="wait until it ends, or give another --output_dir",
       ) from error
-    for cell in grid.cells():
-      settings.keep(grid, cell, folder)
+    for cell in cells:
+      keep_settings(cell)
     try:
       with console.raise_signals():
-        return _Run(grid, folder, jobs, command).finish()
+        return _Run(cells, jobs, command).finish()
     except process.BrokenProcessPool as error:
       raise errors.UserError(
         "A worker process died.",
@@ -69,13 +71,10 @@ def run(grid: Grid, folder: pathlib.Path, jobs: int, command: str) -> Results:
 class _Run:
   """A run in progress."""
 
-  def __init__(
-    self, grid: Grid, folder: pathlib.Path, jobs: int, command: str
-  ) -> None:
-    self.grid, self.folder, self.command = grid, folder, command
-    self.cells = grid.cells()
-    kept = {cell: student.kept_rows(folder, cell) for cell in self.cells}
-    self.rows = {cell: rows for cell, rows in kept.items() if rows}
+  def __init__(self, cells: Sequence[Cell], jobs: int, command: str) -> None:
+    self.cells, self.command = cells, command
+    self.grid, self.folder = cells[0].grid, cells[0].folder
+    self.rows = {cell: rows for cell in cells if (rows := cell.rows())}
     self.kept = len(self.rows)
     self.begun = time.time()
     self.jobs = jobs
@@ -84,7 +83,7 @@ class _Run:
       jobs,
       multiprocessing.get_context("spawn"),
       initializer=worker.start,
-      initargs=(folder,),
+      initargs=(self.folder,),
     )
 
   def finish(self) -> Results:
@@ -95,7 +94,7 @@ class _Run:
     console.say(f"running {new} cells, {self.jobs} at a time, in {self.folder}")
     try:
       teachers = self._caches()
-      # Those that are given others' target tokens need the others first.
+      # Cells with the target tokens of other cells need these first.
       for last in (False, True):
         self._run(
           [c for c in self.cells if bool(c.tokens_of) == last], teachers
@@ -133,28 +132,29 @@ class _Run:
         child.kill()
 
   def _caches(self) -> list[Teacher]:
-    """Makes the caches that cells to run need; returns what all took."""
+    """Makes the missing caches; returns a row for each split of all."""
     path = self.folder / "teachers.json"
     known = json.loads(path.read_text()) if path.exists() else []
     teachers = [Teacher(**row) for row in known]
     there = {(row.name, row.task) for row in teachers}
-    needed = {(cell.teacher, cell.family) for cell in self.cells}
-    lacking = [pair for pair in sorted(needed - there) if pair[0]]
-    for teacher, family in lacking:
+    needed = {
+      (cell.teacher, cell.family): cell for cell in self.cells if cell.teacher
+    }
+    futures = []
+    for teacher, family in sorted(needed.keys() - there):
       console.say(f"making the cache of {family} by the teacher {teacher}")
-    futures = [
-      self._submit(worker.make_cache, self.grid, *pair, self.folder)
-      for pair in lacking
-    ]
+      others = [cell for cell in self.cells if cell.family == family]
+      cells = [needed[teacher, family], *others]
+      futures.append(self._submit(worker.make_cache, cells))
     for future in futures:
       teachers += future.result()
     results.write_json([dataclasses.asdict(row) for row in teachers], path)
     return teachers
 
   def _run(self, cells: Sequence[Cell], teachers: Sequence[Teacher]) -> None:
-    """Runs cells, seed by seed and the dearest method first."""
+    """Runs cells, seed by seed and the most expensive method first."""
     futures = {
-      self._submit(worker.run_cell, self.grid, cell, self.folder): cell
+      self._submit(worker.run_cell, cell): cell
       for cell in sorted(reversed(cells), key=lambda cell: cell.seed)
       if cell not in self.rows
     }
@@ -171,7 +171,7 @@ class _Run:
           self.rows[cell], seconds = future.result()
         except process.BrokenProcessPool:
           raise
-        except Exception as error:  # a night's other cells go on
+        except Exception as error:  # the other cells continue
           failed[cell] = error
           _say(f"{cell.name}: failed")
         else:
@@ -179,36 +179,34 @@ class _Run:
           self._write(teachers)
           _say(f"{cell.name}: accuracy {self.rows[cell][0].accuracy:.1f}")
       steps = self._steps(cell for cell in cells if cell not in failed)
-      # A step that moves on is shown once in a while, all else at once.
+      # New steps are shown once a minute, all other changes at once.
       stages = re.sub(r"step \d+", "step", str(sorted(steps.values())))
       now = time.monotonic()
       if done or stages != shown or now - shown_at > _SECONDS_BETWEEN_LINES:
         shown, shown_at = stages, now
         _say(f"  {self._progress(steps)}")
     for cell, cause in failed.items():
-      home = student.home_of(self.folder, cell)
       raise errors.UserError(
         f"{len(failed)} cells failed, of which {cell.name}:\n{cause}",
         remedy="fix the cause and run the same command again; finished cells"
-        f" are kept. The log is {home}/log.txt",
+        f" are kept. The log is {cell.home}/log.txt",
       ) from cause
 
   def _measure(self, cell: Cell, seconds: float) -> None:
-    """Keeps what a cell took, if it was never interrupted."""
+    """Records the time of a cell that was never interrupted."""
     if self.rows[cell][0].cpu_seconds is not None:
       self.seconds.setdefault(_kind(cell), []).append(seconds)
 
   def _steps(self, cells: Iterable[Cell]) -> dict[Cell, str]:
-    """Returns how far each cell in flight is: its step or its stage."""
+    """Returns the step or the stage of each cell in flight."""
     found = {}
     for cell in cells:
-      home = student.home_of(self.folder, cell)
-      log = home / "log.txt"
+      log = cell.home / "log.txt"
       if cell in self.rows or not log.exists():
         continue
       if log.stat().st_mtime < self.begun:
         continue  # of an earlier run
-      metrics = home / "model/train/metrics.jsonl"
+      metrics = cell.home / "model/train/metrics.jsonl"
       lines = metrics.read_text() if metrics.exists() else ""
       steps = re.findall(r'"step": (\d+)', lines)
       stage = console.last_stage(log.read_text(errors="replace"))
@@ -221,7 +219,7 @@ class _Run:
     return found
 
   def _progress(self, steps: Mapping[Cell, str]) -> str:
-    """Says how far the run is, and the cells in flight."""
+    """Returns the progress of the run and of the cells in flight."""
     parts = [f"{len(self.rows)} of {len(self.cells)} done"]
     if minutes := self._minutes_left(steps):
       parts.append(f"about {minutes:.0f} minutes left")
@@ -229,9 +227,9 @@ class _Run:
     return "; ".join(parts)
 
   def _minutes_left(self, steps: Mapping[Cell, str]) -> float | None:
-    """Returns the time left by what cells of the same kind have taken.
+    """Estimates the time left from finished cells of the same kind.
 
-    None before one cell of each kind that is left is done.
+    Returns None until a cell of each remaining kind is finished.
     """
     seconds = []
     for cell in self.cells:
@@ -248,7 +246,7 @@ class _Run:
     return max([*seconds, sum(seconds) / self.jobs]) / 60 if seconds else None
 
   def _write(self, teachers: Sequence[Teacher]) -> Results:
-    """Writes and returns what is there, in the order of the grid."""
+    """Writes and returns the results so far, in the order of the grid."""
     found = Results(
       grid=self.grid.name,
       command=self.command,
@@ -265,5 +263,5 @@ def _say(text: str) -> None:
 
 
 def _kind(cell: Cell) -> tuple[str, ...]:
-  """Returns what cells of the same cost have in common."""
+  """Returns the kind of a cell; cells of one kind cost the same."""
   return cell.family, cell.label, cell.model

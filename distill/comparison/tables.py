@@ -3,15 +3,14 @@
 import math
 from collections.abc import Sequence
 
-from distill.comparison import economics, equivalences, statistics
-from distill.comparison.equivalences import at_home
+from distill.comparison import economics, statistics
 from distill.comparison.grid import OPTIMISTIC
-from distill.comparison.results import Result, Results
-from distill.comparison.statistics import Group
+from distill.comparison.results import STUDENT_FIELDS, Result, Results
+from distill.comparison.statistics import Group, at_home
 
 _ONE_SEED = "The intervals of one seed are over the test examples alone."
-# Shown where a grid has more than one of them.
-_OPTIONAL = ("model", "teacher", "coverage", "protocol")
+# Columns of every table. Others are shown if a grid has several values.
+_ALWAYS = ("task", "evaluated", "method", "train_examples", "fraction")
 
 
 def report(results: Results) -> str:
@@ -47,8 +46,9 @@ def results_table(rows: Sequence[Result]) -> str:
   groups = at_home(rows)
   shown = [
     name
-    for name in _OPTIONAL
-    if len({getattr(one.first, name) for one in groups} - {""}) > 1
+    for name in STUDENT_FIELDS
+    if name not in _ALWAYS
+    and len({getattr(one.first, name) for one in groups} - {""}) > 1
   ]
   header = ["task", "method", *shown, "train examples", "test metric", "mean"]
   lines = [
@@ -109,8 +109,8 @@ def _subtrahend(base: Group, one: Group) -> str:
 def equivalences_table(results: Results) -> str:
   """Returns the smallest shares and students that are as good."""
   baseline = results.rows[0].method
-  found = equivalences.shares(results.rows, baseline)
-  found += equivalences.passing(results)
+  found = statistics.shares(results.rows, baseline)
+  found += statistics.passing(results)
   return markdown(
     [
       *("task", "method", "teacher"),

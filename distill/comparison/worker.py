@@ -1,12 +1,14 @@
-"""What a worker process does: make a teacher's cache, run a cell.
+"""A worker process: it makes caches and trains and tests students.
 
-A worker runs one after the other, so that modules are imported once and
+A worker runs one cell after the other, so that modules are imported once and
 students of one shape are compiled once.
 """
 
 import contextlib
 import dataclasses
 import importlib
+import importlib.metadata
+import json
 import multiprocessing
 import os
 import pathlib
@@ -14,23 +16,30 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from multiprocessing import connection
+from typing import TYPE_CHECKING, Any
 
-from distill import console
-from distill.comparison import caches, measuring, results, student
-from distill.comparison.grid import Cell, Grid
+import distill
+from distill import console, gin_run
+from distill.comparison import caches, economics, results
+from distill.comparison.cell import FAILED, Cell, cells_of
+from distill.comparison.grid import HONEST
 from distill.comparison.results import Result, Teacher
 
-# Imported before the first cell, so that no cell's CPU time has them in it.
+if TYPE_CHECKING:
+  from distill.data.registration import Family
+
+# Imported before the first cell, so that no cell's CPU time includes it.
 _HEAVY = ("tasks", "distill.evaluation.student", "distill.training.loop")
 
 
 def start(folder: pathlib.Path) -> None:
-  """Prepares a new process: where it compiles, and when it ends."""
+  """Prepares a new process: its compilation cache, imports and end."""
   parent = multiprocessing.parent_process()
   if parent is not None:
-    # A worker that outlived a killed run would write where the next one does.
+    # A worker that outlives a killed run would write where the next run does.
     threading.Thread(
       target=_end_with, args=(parent.sentinel,), daemon=True
     ).start()
@@ -47,48 +56,191 @@ def _end_with(sentinel: int) -> None:
   os._exit(1)
 
 
-def make_cache(
-  grid: Grid, teacher: str, family: str, folder: pathlib.Path
-) -> list[Teacher]:
-  """Does as `caches.make`, and logs what is said."""
-  with _logged(folder / "caches.txt"):
-    return caches.make(grid, teacher, family, folder)
+def make_cache(cells: Sequence[Cell]) -> list[Teacher]:
+  """Makes a cache, see `caches.make`; its output goes to a log."""
+  with _logged(cells[0].folder / "caches.txt"):
+    return caches.make(cells)
 
 
-def run_cell(
-  grid: Grid, cell: Cell, folder: pathlib.Path
-) -> tuple[list[Result], float]:
-  """Does as `student.train_and_test`, and keeps the rows in the cell's home.
+def run_cell(cell: Cell) -> tuple[list[Result], float]:
+  """Trains and tests a student; a killed process's work is resumed.
 
   Returns:
-    The rows, and the seconds that the cell took.
+    The rows, which are also written to the cell's home, and the seconds that
+    the cell took.
 
   Raises:
-    UserError: Something of the configuration or the data is wrong.
+    UserError: The configuration or the data is wrong.
   """
-  home = student.home_of(folder, cell)
-  data = caches.folder_of(folder, grid, cell.teacher) if cell.teacher else ""
-  interrupted = (home / "log.txt").exists()
+  interrupted = (cell.home / "log.txt").exists()
   begun, clock = time.process_time(), time.monotonic()
-  failure = home / student.FAILED
+  failure = cell.home / FAILED
   failure.unlink(missing_ok=True)
   with (
     _ended_by_signal(),
     _failures_kept(failure),
-    _logged(home / "log.txt"),
-    _data_in(data),
+    _logged(cell.home / "log.txt"),
+    _data_in(caches.folder_of(cell) if cell.teacher else ""),
   ):
-    row, checkpoint = student.train_and_test(grid, cell, folder)
+    row, checkpoint = _train_and_test(cell)
     spent = None if interrupted else round(time.process_time() - begun, 1)
-    costs = measuring.costs(grid, cell, row.steps, checkpoint)
+    costs = economics.costs(cell, row.steps, checkpoint)
     row = dataclasses.replace(row, cpu_seconds=spent, student=costs)
-    rows = [row, *student.transfers(grid, cell, folder, row, checkpoint)]
+    rows = [row, *_transfers(cell, row, checkpoint)]
   kept = [dataclasses.asdict(row) for row in rows]
-  results.write_json(kept, home / "rows.json")
+  results.write_json(kept, cell.home / "rows.json")
   import jax
 
   jax.clear_caches()  # a worker lives for hundreds of cells
   return rows, time.monotonic() - clock
+
+
+def _train_and_test(cell: Cell) -> tuple[Result, str]:
+  """Returns the row, and the checkpoint or MODEL_DIR that was tested."""
+  trained, count, total, last = _train(cell)
+  metrics, right, checkpoint = _test_best(cell, trained)
+  row = Result(
+    **cell.columns,
+    evaluated=cell.family,
+    train_examples=count,
+    fraction=count / total,
+    protocol=cell.grid.protocol,
+    metrics=metrics,
+    right=right,
+    majority=_majority(_family(cell, cell.family)),
+    steps=last.get("step", 0),
+    target_tokens=round(last.get("target_tokens_total", 0)),
+    cpu_seconds=None,
+    versions=f"distill {distill.__version__}, jax "
+    + importlib.metadata.version("jax"),
+  )
+  return row, checkpoint
+
+
+def _train(cell: Cell) -> tuple[str, int, int, Mapping[str, Any]]:
+  """Trains a student, or finds the checkpoint that is only tested.
+
+  Returns:
+    The MODEL_DIR or checkpoint, the number of training examples selected and of
+    all, and the last line of the log of metrics.
+  """
+  from distill.data import selection
+
+  total = len(_family(cell, cell.family).dataset.examples("train"))
+  if not cell.is_trained:
+    macros = {n: m.value for n, m in cell.survey("train").defined.items()}
+    macros |= cell.macros()
+    return str(macros.get("INITIAL_CHECKPOINT_PATH")), 0, total, {}
+  model_dir = cell.home / "model"
+  flags = cell.flags("train")
+  if cell.tokens_of:
+    flags.append(f"--gin.TRAIN_STEPS={_equal_steps(cell)}")
+  gin_run.run("train", [*flags, f"--gin.MODEL_DIR='{model_dir}'"])
+  count = selection.current_selection().count(total)
+  logged = (model_dir / "train" / "metrics.jsonl").read_text().splitlines()
+  return str(model_dir), count, total, json.loads(logged[-1])
+
+
+def _equal_steps(cell: Cell) -> int:
+  """Returns the steps that take the target tokens of another method."""
+
+  def row(method: str) -> Result:
+    # The teacher and the coverage are those of the method.
+    alike = (
+      other
+      for other in cells_of(cell.grid, cell.folder)
+      if other
+      == dataclasses.replace(
+        cell,
+        method=method,
+        tokens_of="",
+        teacher=other.teacher,
+        coverage=other.coverage,
+      )
+    )
+    return max(alike, key=lambda other: other.coverage).rows()[0]
+
+  own, other = row(cell.method), row(cell.tokens_of)
+  return round(own.steps * other.target_tokens / own.target_tokens)
+
+
+def _test_best(cell: Cell, trained: str) -> tuple[dict[str, float], str, str]:
+  """Returns metrics, what was right, and the checkpoint that was tested.
+
+  Validation has chosen the checkpoint. With the optimistic protocol, the test
+  split chooses it.
+  """
+  output = cell.home / "test"
+  if cell.grid.protocol == HONEST or not cell.is_trained:
+    return *_test(cell, trained, output / cell.family, cell.family), trained
+  tried = [
+    (*_test(cell, str(path), output / path.name, cell.family), str(path))
+    for path in sorted(pathlib.Path(trained).glob("checkpoint_*"))
+  ]
+  return max(tried, key=lambda found: found[0]["accuracy"])
+
+
+def _test(
+  cell: Cell, checkpoint: str, output: pathlib.Path, family: str
+) -> tuple[dict[str, float], str]:
+  """Returns a family's metrics and, by the order of ids, what was right.
+
+  The result of an earlier test is read from `output`.
+  """
+  if not (output / "metrics.json").exists():
+    flags = cell.flags("evaluate", family)
+    flags.append(f"--gin.CHECKPOINT_PATH='{checkpoint}'")
+    gin_run.run("evaluate", [*flags, f"--gin.EVAL_OUTPUT_DIR='{output}'"])
+  scores = json.loads((output / "metrics.json").read_text())
+  metrics = {
+    name.partition("/")[2]: value
+    for name, value in scores.items()
+    if isinstance(value, int | float)
+  }
+  lines = [
+    json.loads(line)
+    for path in sorted(output.glob("*-right.jsonl"))
+    for line in path.read_text().splitlines()
+  ]
+  lines.sort(key=lambda line: line["id"])
+  return metrics, "".join(str(int(line["right"])) for line in lines)
+
+
+def _transfers(cell: Cell, row: Result, checkpoint: str) -> list[Result]:
+  """Tests it on the other families whose answers are of the same kind."""
+  own = _family(cell, cell.family)
+  rows = []
+  for name in cell.grid.transfer_to:
+    family = _family(cell, name)
+    if name != cell.family and family.answer_rule == own.answer_rule:
+      output = cell.home / "test" / name
+      metrics, right = _test(cell, checkpoint, output, name)
+      rows.append(
+        dataclasses.replace(
+          row,
+          evaluated=name,
+          metrics=metrics,
+          right=right,
+          majority=_majority(family),
+          cpu_seconds=None,
+          student={},
+        )
+      )
+  return rows
+
+
+def _family(cell: Cell, name: str) -> "Family":
+  """Returns a family, which the cell's own modules may register."""
+  from distill.data import registration
+
+  return registration.find_family(name, cell.modules())
+
+
+def _majority(family: "Family") -> float:
+  """Returns the accuracy of the most frequent label of the test split."""
+  examples = family.dataset.examples("test")
+  (_, most), *_ = Counter(one.label for one in examples).most_common(1)
+  return 100.0 * most / len(examples)
 
 
 @contextlib.contextmanager
@@ -102,7 +254,7 @@ def _ended_by_signal() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _failures_kept(path: pathlib.Path) -> Iterator[None]:
-  """Writes to a file why a cell failed, which tells it from a killed one."""
+  """Writes the error to a file, which marks a cell as failed, not killed."""
   try:
     yield
   except Exception as error:
@@ -112,7 +264,7 @@ def _failures_kept(path: pathlib.Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _data_in(folder: str) -> Iterator[None]:
-  """Names the caches of a cell's teacher; the next cell's may be elsewhere."""
+  """Sets DISTILL_DATA_DIR for one cell."""
   before = os.environ.get("DISTILL_DATA_DIR", "")
   os.environ["DISTILL_DATA_DIR"] = folder or before
   try:
@@ -123,7 +275,7 @@ def _data_in(folder: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _logged(path: pathlib.Path) -> Iterator[None]:
-  """Appends to a file what the process says, C++ code included."""
+  """Appends the output of the process, C++ code included, to a file."""
   path.parent.mkdir(parents=True, exist_ok=True)
   streams = sys.stdout, sys.stderr
   before = [os.dup(stream) for stream in (1, 2)]

@@ -12,8 +12,8 @@ import time
 import pytest
 
 from distill import errors
+from distill.comparison import cell, results, running
 from distill.comparison import grid as grid_lib
-from distill.comparison import results, running
 
 # So small that starting Python takes longest.
 MACROS = {
@@ -88,7 +88,11 @@ def test_other_settings_do_not_mix_with_what_is_done(finished):
   other = make_grid(methods=("step_by_step",), fractions=(0.2,), steps=30)
   with pytest.raises(errors.UserError) as caught:
     running.run(other, folder, 1, "")
-  for word in (grid.cells()[0].name, "TRAIN_STEPS=20", "TRAIN_STEPS=30"):
+  for word in (
+    cell.cells_of(grid, folder)[0].name,
+    "TRAIN_STEPS=20",
+    "TRAIN_STEPS=30",
+  ):
     assert word in str(caught.value)
 
 
@@ -97,7 +101,7 @@ def test_a_cell_that_fails_names_itself(tmp_path):
   grid.macros["all"]["TASK_FEATURE_LENGTHS"] = {"inputs": 64, "targets": 2}
   with pytest.raises(errors.UserError) as caught:
     running.run(grid, tmp_path, 1, "")
-  for word in (grid.cells()[0].name, "targets", "log.txt"):
+  for word in (cell.cells_of(grid, tmp_path)[0].name, "targets", "log.txt"):
     assert word in str(caught.value)
 
 

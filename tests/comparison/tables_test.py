@@ -6,7 +6,7 @@ import pytest
 from matplotlib import image
 
 from distill import errors
-from distill.comparison import equivalences, figures, results, tables
+from distill.comparison import figures, results, statistics, tables
 
 
 @pytest.fixture
@@ -91,10 +91,10 @@ def test_a_difference_within_a_method_says_in_what(row):
 
 
 def test_the_share_of_the_data_that_is_enough(found):
-  [share] = equivalences.shares(found.rows, "finetune")
+  [share] = statistics.shares(found.rows, "finetune")
   # 65 at half of the data against 60 at all of it.
   assert share.found == "50.0%" and share.low <= "50.0%"
-  [passed] = equivalences.passing(found)
+  [passed] = statistics.passing(found)
   assert (passed.found, passed.bar) == ("tiny", "the teacher palm, 70.0")
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from distill import gin_run
 from distill.comparison import grid as grid_lib
+from distill.comparison.cell import cells_of
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -30,7 +31,7 @@ def cells(monkeypatch):
     grid = grid_lib.read_grid(
       flags.gin_file[0], flags.gin_bindings, flags.search_path
     )
-    return [(cell.label, cell.seed) for cell in grid.cells()]
+    return [(cell.label, cell.seed) for cell in cells_of(grid, pathlib.Path())]
 
   return asked
 

@@ -1,4 +1,4 @@
-"""What the papers claim, and what our results say to it: docs/claims.md."""
+"""Prints docs/claims.md: the papers' claims, and what our results say."""
 
 import dataclasses
 import pathlib
@@ -6,16 +6,17 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from distill.comparison import equivalences, results, statistics, tables
+from distill.comparison import results, statistics, tables
 from distill.comparison.results import Result, Results
 from distill.comparison.statistics import Group
 
 TABLE = pathlib.Path(__file__).parent / "claims.toml"
+RESULTS = TABLE.parents[1] / "docs" / "results"
 HOLDS, FAILS, OPEN = "holds", "does not hold", "cannot be told"
 _INTRODUCTION = """\
 # The papers' claims, tested here
 
-`distill compare --claims` writes this page from the result files in
+`python scripts/claims.py` writes this page from the result files in
 [docs/results](results). A test fails if the page and the files differ. Figures
 are test accuracies in percent, mean ± standard error over the seeds. Intervals
 are 95% intervals of a bootstrap over seeds and test examples, paired.
@@ -66,7 +67,7 @@ class Claim:
   why: str = ""
 
 
-def page(folder: pathlib.Path, table: pathlib.Path = TABLE) -> str:
+def page(folder: pathlib.Path = RESULTS, table: pathlib.Path = TABLE) -> str:
   """Returns docs/claims.md by the result files of a folder."""
   lines = []
   for row in tomllib.loads(table.read_text("utf-8"))["claim"]:
@@ -144,15 +145,15 @@ def _place(one: Group) -> tuple[str, ...]:
 def _smallest(claim: Claim, found: Results) -> list[tuple[str, str]]:
   share = claim.rule == "share"
   rows = (
-    equivalences.shares(found.rows, claim.other["method"])
+    statistics.shares(found.rows, claim.other["method"])
     if share
-    else equivalences.passing(found)
+    else statistics.passing(found)
   )
   lines = []
   for one in rows:
     if one.student.method == claim.one["method"]:
       # All of the data is no less data.
-      late = {equivalences.NONE, *(one.choices[-1:] if share else ())}
+      late = {statistics.NONE, *(one.choices[-1:] if share else ())}
       verdict = HOLDS if one.high not in late else OPEN
       verdict = FAILS if one.low in late else verdict
       where = ", ".join(filter(None, (one.student.task, one.student.teacher)))
@@ -169,3 +170,7 @@ def _untold(seeds: int, accuracy: float, row: Result) -> str:
   if accuracy < row.majority + _LEARNT:
     return f"{OPEN}: the task is not learnt"
   return ""
+
+
+if __name__ == "__main__":
+  print(page(), end="")
