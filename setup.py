@@ -86,6 +86,8 @@ setuptools.setup(
     "beam": ["apache-beam>=2.77", "google-crc32c"],
     # For the documentation as a static site: scripts/docs.sh.
     "docs": ["mkdocs-material"],
+    # For datasets of Hugging Face and Parquet files: docs/datasets.md.
+    "hf": ["datasets"],
     # For the tests of what is exported; never needed to train or to convert.
     "huggingface": [
       "ctranslate2",

@@ -54,6 +54,7 @@ class Options:
     count: The number of samples.
     stop: The strings that end a text.
     logged: Whether to log.
+    names: Only these.
     inner: Not a flag.
   """
 
@@ -61,6 +62,7 @@ class Options:
   count: int = 3
   stop: tuple[str, ...] | None = None
   logged: bool = False
+  names: tuple[str, ...] = ()
   inner: float = 0.5
 
 
@@ -70,10 +72,17 @@ def test_a_dataclass_is_flags_with_its_types_defaults_and_help():
   flags.add_fields(parser.add_argument, Options, names)
   parsed = flags.from_flags(parser.parse([]), Options, names)
   assert parsed == Options()
-  argv = ["--share=1", "--samples=4", "--stop=a", "--stop=", "--logged"]
+  argv = [
+    "--share=1",
+    "--samples=4",
+    "--stop=a",
+    "--stop=",
+    "--logged",
+    "--names=b",
+  ]
   parsed = flags.from_flags(parser.parse(argv), Options, names)
-  assert parsed == Options(1.0, 4, ("a",), True)
+  assert parsed == Options(1.0, 4, ("a",), True, ("b",))
   text = " ".join(parser.format_help().split())
   assert "share of the examples, at most 100%" in text
   assert "The number of samples; default: 3" in text
-  assert "inner" not in text
+  assert "inner" not in text and "()" not in text

@@ -76,6 +76,14 @@ def rule_for(rule: AnswerRule, input: str) -> AnswerRule:
   return for_input(input) if for_input else rule
 
 
+def choices_of(rule: AnswerRule, input: str = "") -> tuple[str, ...]:
+  """Returns the choices that answers to this input have, () where none.
+
+  They are the rule's attribute `choices`.
+  """
+  return tuple(getattr(rule_for(rule, input), "choices", ()))
+
+
 @dataclass(frozen=True)
 class TextAnswer:
   """The first line with text, without wrappers.
@@ -115,6 +123,10 @@ class NumberAnswer:
   def form(self) -> AnswerForm:
     """Returns how prompts describe the answer."""
     return AnswerForm("the answer as a number", " (arabic numerals)")
+
+  def conclusion(self, text: str) -> str | None:
+    """Returns the last number of a rationale, None if there is none."""
+    return dataclasses.replace(self, last=True).parse(text)
 
   def parse(self, text: str) -> str | None:
     """Returns the number without units and commas, None if there is none."""

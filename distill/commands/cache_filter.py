@@ -1,6 +1,8 @@
 """`distill cache filter`: the answers of a cache that are fit to learn."""
 
+import argparse
 import json
+import re
 from collections.abc import Sequence
 
 from distill import errors, flags, quick_checks
@@ -10,23 +12,27 @@ from distill.data.cache import records
 from distill.data.selection import Filters
 from distill.flags import Parser
 
+# Between the names of teachers, which may have commas within brackets.
+_COMMA = re.compile(r",(?![^(]*\))")
+
 
 def make_parser() -> Parser:
   """Returns the parser of the flags."""
   parser = Parser(
     "distill cache filter",
     description="Copies the cached rationales that pass all given filters to a"
-    " new cache, or to a JSON lines file. Sends no request.",
+    " new cache, or to a JSON lines or Parquet file. Sends no request.",
   )
   cache_flags.add_shared(parser, "num_shards", "overwrite")
   add = parser.add_argument
   add("--input_dir", required=True, help="the cache to read")
   add("--output_dir", help="the cache to write")
   add("--output_jsonl", help="a JSON lines file to write instead of a cache")
+  add("--output_parquet", help="a Parquet file to write instead of a cache")
   flags.add_fields(add, Filters, {"teachers": ""})
   add(
     "--teachers",
-    type=lambda text: tuple(filter(None, text.split(","))),
+    type=lambda text: tuple(filter(None, _COMMA.split(text))),
     default=(),
     help="keep answers of these teachers, A,B",
   )
@@ -42,10 +48,11 @@ def main(argv: Sequence[str]) -> None:
   """Writes what passes, and says how much each filter took."""
   parser = make_parser()
   options = parser.parse(argv)
-  if (options.output_dir is None) == (options.output_jsonl is None):
+  outputs = (options.output_dir, options.output_jsonl, options.output_parquet)
+  if len(outputs) - outputs.count(None) != 1:
     raise errors.UserError(
       "There is no one place to write to.",
-      expected="either --output_dir or --output_jsonl",
+      expected="one of --output_dir, --output_jsonl and --output_parquet",
     )
   quick_checks.check_cache(options.input_dir)
   if options.output_dir:
@@ -64,8 +71,8 @@ def main(argv: Sequence[str]) -> None:
       found=", ".join(f"{name} took {taken[name]:,}" for name, _ in steps),
       remedy="leave one of them out",
     )
-  if options.output_jsonl:
-    _write_jsonl(options.output_jsonl, content)
+  if options.output_jsonl or options.output_parquet:
+    _write_file(options, content)
   else:
     names = ("input_dir", *flags.names(Filters), "expand", "num_shards")
     shards = ",".join(shard.sha256 for shard in source.shards)
@@ -83,7 +90,8 @@ def main(argv: Sequence[str]) -> None:
       modules=options.module,
     )
   answers = sum(len(row.rationales) for row in content)
-  print(f"{options.output_dir or options.output_jsonl}: {options.split}")
+  [place] = filter(None, outputs)
+  print(f"{place}: {options.split}")
   print(f"  records     {len(content):,} of {source.examples:,}")
   print(f"  answers     {answers:,} of {source.answers:,}")
   for name, _ in steps:
@@ -96,8 +104,14 @@ def main(argv: Sequence[str]) -> None:
     )
 
 
-def _write_jsonl(path: str, content: Sequence[records.Record]) -> None:
+def _write_file(
+  options: argparse.Namespace, content: Sequence[records.Record]
+) -> None:
+  path = options.output_jsonl or options.output_parquet
   try:
+    if options.output_parquet:
+      records.write_parquet(path, content)
+      return
     with open(path, "w", encoding="utf-8") as file:
       for row in content:
         file.write(json.dumps(row.to_dict(), ensure_ascii=False) + "\n")

@@ -11,7 +11,7 @@ import numpy as np
 
 from distill.answers import finish_reasons
 from distill.answers.completions import parse_completion
-from distill.answers.rules import AnswerRule, ChoiceAnswer, rule_for
+from distill.answers.rules import AnswerRule, choices_of, rule_for
 from distill.data import similarity
 from distill.data.cache import records
 from distill.errors import printable
@@ -79,9 +79,7 @@ class CachedAnswer:
     if not finish_reasons.is_whole(reason):
       return "truncated"
     said = self.said
-    choices: tuple[str, ...] = ()
-    if isinstance(self.rule, ChoiceAnswer):
-      choices = self.rule.choices
+    choices = choices_of(self.rule)
     if _names_several(said, choices):
       return "ambiguous"
     if not said and not self.label:

@@ -203,9 +203,10 @@ def to_record(
 
 def _label(label: str, rule: rules.AnswerRule) -> str:
   """Returns a label in the family's form: the choice, where it is a letter."""
-  if isinstance(rule, rules.ChoiceAnswer) and label not in rule.choices:
-    return rule.parse(label) or label
-  return label
+  choices = rules.choices_of(rule)
+  return (
+    label if not choices or label in choices else rule.parse(label) or label
+  )
 
 
 def _read(

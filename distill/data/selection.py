@@ -18,6 +18,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import gin
 
@@ -29,7 +30,6 @@ from distill.data.examples import in_order, share_size
 from distill.errors import NonNegativeInt, PositiveInt, UserError, require
 
 Keep = Callable[[records.Record, Sequence[int]], list[int]]
-WAYS = ("first", "random", "diversity", "likelihood", "teacher")
 _NEAR = 0.8
 
 
@@ -77,58 +77,55 @@ class Filters:
 
   def steps(self, rule: AnswerRule) -> list[tuple[str, Keep]]:
     """Returns the filters that are asked for, by name, in their order."""
-    shortest, longest = self.min_words, self.max_words
-    pick = functools.partial(
-      _pick, count=self.pick or 0, by=self.by, filters=self
-    )
-    wanted: dict[str, tuple[object, Keep]] = {
-      "teachers": (
-        self.teachers,
-        _each(lambda row, place: row.teachers[place] in self.teachers),
-      ),
-      "complete": (self.complete, _each(_is_complete)),
-      "unhinted": (
-        self.unhinted,
-        _each(lambda row, place: not row.hinted[place]),
-      ),
+    low = self.min_words
+    high = math.inf if self.max_words is None else self.max_words
+    by_name: dict[str, tuple[object, Keep]] = {
+      "teachers": (self.teachers, _where("teachers", self.teachers)),
+      "complete": (self.complete, _complete),
+      "unhinted": (self.unhinted, _where("hinted", (0,))),
       "majority": (self.majority, functools.partial(_majority, rule=rule)),
-      "agrees": (
-        self.agrees,
-        _each(lambda row, place: row.agrees[place] == records.AGREES),
-      ),
-      "verified": (
-        self.verified,
-        _each(lambda row, place: row.verdicts[place] == records.SUPPORTED),
-      ),
+      "agrees": (self.agrees, _where("agrees", (records.AGREES,))),
+      "verified": (self.verified, _where("verdicts", (records.SUPPORTED,))),
       "length": (
-        shortest or longest is not None,
-        _each(
-          lambda row, place: (
-            shortest
-            <= len(row.rationales[place].split())
-            <= (float("inf") if longest is None else longest)
-          )
-        ),
+        low or high < math.inf,
+        functools.partial(_of_length, low=low, high=high),
       ),
       "deduplicate": (self.deduplicate, _distinct),
-      "pick": (self.pick is not None, pick),
+      "pick": (
+        self.pick is not None,
+        functools.partial(WAYS[self.by], filters=self),
+      ),
     }
-    return [(name, keep) for name, (on, keep) in wanted.items() if on]
+    return [(name, keep) for name, (wanted, keep) in by_name.items() if wanted]
 
 
-def _each(test: Callable[[records.Record, int], bool]) -> Keep:
-  return lambda row, places: [place for place in places if test(row, place)]
+def _where(field: str, values: Collection[object]) -> Keep:
+  """Returns the filter of answers whose field has one of these values."""
+  return lambda row, places: [
+    place for place in places if getattr(row, field)[place] in values
+  ]
 
 
-def _is_complete(row: records.Record, place: int) -> bool:
-  whole = finish_reasons.is_whole(row.finish_reasons[place])
-  return whole and bool(row.rationales[place])
+def _complete(row: records.Record, places: Sequence[int]) -> list[int]:
+  return [
+    place
+    for place in places
+    if finish_reasons.is_whole(row.finish_reasons[place])
+    and row.rationales[place]
+  ]
+
+
+def _of_length(
+  row: records.Record, places: Sequence[int], low: int, high: float
+) -> list[int]:
+  words = {place: len(row.rationales[place].split()) for place in places}
+  return [place for place in places if low <= words[place] <= high]
 
 
 def _majority(
   row: records.Record, places: Sequence[int], rule: AnswerRule
 ) -> list[int]:
-  """Keeps the most frequent answer's; of equally frequent ones the first's."""
+  """Keeps the most frequent answer; of equally frequent ones the first."""
   groups: list[list[int]] = []
   for place in places:
     label = row.teacher_labels[place]
@@ -148,70 +145,84 @@ def _distinct(row: records.Record, places: Sequence[int]) -> list[int]:
   return [place for place, there in zip(places, near, strict=True) if there < 0]
 
 
-def _pick(
-  row: records.Record,
-  places: Sequence[int],
-  count: int,
-  by: str,
-  filters: Filters,
+def _first(
+  row: records.Record, places: Sequence[int], filters: Filters
 ) -> list[int]:
-  """Keeps at most `count`, the best first."""
-  if by == "random":
-    chance = random.Random(f"{filters.seed}/{row.id}")
-    return chance.sample(list(places), min(count, len(places)))
-  if by == "diversity":
-    return _diverse(row, places, count)
-  if by == "likelihood":
-    if places and not row.logprobs:
-      raise UserError(
-        f"The answers to '{row.id}' have no likelihood.",
-        expected="a teacher that gives log-probabilities (--logprobs)",
-        remedy="pick by another way than likelihood",
-      )
-    places = sorted(places, key=lambda place: -row.logprobs[place])
-  if by == "teacher":
-    order = filters.teachers
-    places = sorted(places, key=lambda place: order.index(row.teachers[place]))
-  return list(places[:count])
+  return list(places[: filters.pick])
+
+
+def _random(
+  row: records.Record, places: Sequence[int], filters: Filters
+) -> list[int]:
+  count = min(filters.pick or 0, len(places))
+  return random.Random(f"{filters.seed}/{row.id}").sample(list(places), count)
+
+
+def _likeliest(
+  row: records.Record, places: Sequence[int], filters: Filters
+) -> list[int]:
+  if places and not row.logprobs:
+    raise UserError(
+      f"The answers to '{row.id}' have no likelihood.",
+      expected="a teacher that gives log-probabilities (--logprobs)",
+      remedy="pick by another way than likelihood",
+    )
+  ordered = sorted(places, key=lambda place: -row.logprobs[place])
+  return ordered[: filters.pick]
+
+
+def _by_teacher(
+  row: records.Record, places: Sequence[int], filters: Filters
+) -> list[int]:
+  order = filters.teachers.index
+  return sorted(places, key=lambda p: order(row.teachers[p]))[: filters.pick]
 
 
 def _diverse(
-  row: records.Record, places: Sequence[int], count: int
+  row: records.Record, places: Sequence[int], filters: Filters
 ) -> list[int]:
   """Keeps the first, then each time the one least like any kept so far."""
   sets = {p: frozenset(similarity.words(row.rationales[p])) for p in places}
   kept: list[int] = []
-  rest = list(places)
+  left = list(places)
 
   def likeness(place: int) -> float:
-    one = sets[place]
     return max(
-      (len(one & sets[k]) / max(1, len(one | sets[k])) for k in kept),
+      (similarity.jaccard(sets[place], sets[other]) for other in kept),
       default=0.0,
     )
 
-  while rest and len(kept) < count:
-    kept.append(min(rest, key=likeness))
-    rest.remove(kept[-1])
+  while left and len(kept) < (filters.pick or 0):
+    kept.append(min(left, key=likeness))
+    left.remove(kept[-1])
   return kept
+
+
+# The ways to pick some of an example's answers, the best first.
+WAYS: dict[str, Callable[..., list[int]]] = {
+  "first": _first,
+  "random": _random,
+  "diversity": _diverse,
+  "likelihood": _likeliest,
+  "teacher": _by_teacher,
+}
 
 
 def select(row: records.Record, places: Sequence[int]) -> records.Record:
   """Returns a record with the answers at these places, in their order."""
-  fields = row.to_dict()
-  for name, value in fields.items():
-    if isinstance(value, tuple) and value:
-      fields[name] = tuple(value[place] for place in places)
-  return records.Record(**fields)
+  chosen: dict[str, Any] = {
+    name: tuple(value[place] for place in places)
+    for name, value in vars(row).items()
+    if isinstance(value, tuple) and value
+  }
+  return dataclasses.replace(row, **chosen)
 
 
 def split_up(row: records.Record) -> list[records.Record]:
   """Returns a record for each answer; '/1' and so on follow the id."""
   singles = [select(row, [place]) for place in range(len(row.rationales))]
   return [
-    records.Record(**{**one.to_dict(), "id": f"{row.id}/{place}"})
-    if place
-    else one
+    dataclasses.replace(one, id=f"{row.id}/{place}") if place else one
     for place, one in enumerate(singles)
   ]
 
@@ -221,30 +232,44 @@ def choose(
   steps: Sequence[tuple[str, Keep]],
   expand: bool,
 ) -> tuple[list[records.Record], Counter[str]]:
-  """Returns the records that keep any answer, and what each filter took.
+  """Returns the records that keep any answer, and what each filter removed.
 
   Args:
     rows: All records.
     steps: Filters by name (`Filters.steps`), each on what the last one kept.
     expand: Whether each answer becomes a record of its own.
   """
-  taken: Counter[str] = Counter()
+  removed: Counter[str] = Counter()
   content = []
   for row in rows:
     places = list(range(len(row.rationales)))
     for name, keep in steps:
       kept = keep(row, places)
-      taken[name] += len(places) - len(kept)
+      removed[name] += len(places) - len(kept)
       places = kept
     if places:
       chosen = select(row, places)
       content += split_up(chosen) if expand else [chosen]
-  return content, taken
+  return content, removed
+
+
+def _mean_words(record: records.Record) -> float:
+  words = [len(text.split()) for text in record.rationales if text]
+  return sum(words) / len(words) if words else math.inf
+
+
+def _disagreement(record: records.Record) -> float:
+  right = record.agrees.count(records.AGREES)
+  return -right / len(record.agrees) if record.agrees else math.inf
 
 
 # All but 'teacher', which needs an order of teachers.
 PICKS = tuple(way for way in WAYS if way != "teacher")
-CURRICULA = ("rationale_length", "teacher_agreement")
+# What each curriculum sorts by, the easiest record being the least.
+CURRICULA: dict[str | None, Callable[[records.Record], float]] = {
+  "rationale_length": _mean_words,
+  "teacher_agreement": _disagreement,
+}
 
 
 @gin.register
@@ -351,11 +376,7 @@ class Selection:
 
   def hardness(self, record: records.Record) -> float:
     """Returns what the curriculum sorts by, the easiest being the least."""
-    if self.curriculum == "teacher_agreement":
-      right = [agrees == records.AGREES for agrees in record.agrees]
-      return -sum(right) / len(right) if right else math.inf
-    words = [len(text.split()) for text in record.rationales if text]
-    return sum(words) / len(words) if words else math.inf
+    return CURRICULA[self.curriculum](record)
 
   def check_order(self, shuffle: bool) -> None:
     """Raises UserError if a curriculum is to be shuffled."""

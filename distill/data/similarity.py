@@ -19,6 +19,11 @@ def words(text: str, numbers: bool = True) -> list[str]:
   return (_WORD if numbers else _WORD_OF_LETTERS).findall(text.lower())
 
 
+def jaccard(one: frozenset[str], other: frozenset[str]) -> float:
+  """Returns the share of all words that both sets have, 0 without words."""
+  return len(one & other) / max(1, len(one | other))
+
+
 def near_neighbours(
   texts: Sequence[str],
   others: Sequence[str] | None = None,

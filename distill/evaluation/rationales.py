@@ -1,6 +1,5 @@
 """Students' rationales: their right steps, and the labels they lead to."""
 
-import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from statistics import fmean
@@ -132,7 +131,8 @@ def concluded(
   answer = completions.parse_completion(rationale, rule).answer
   if answer:
     return answer
-  if isinstance(rule, rules.NumberAnswer):
-    return dataclasses.replace(rule, last=True).parse(rationale)
+  conclusion = getattr(rule, "conclusion", None)
+  if conclusion is not None:
+    return conclusion(rationale)
   ended = explanations.conclusion(question, rationale)
   return ended or rule.parse(_SENTENCE_END.split(rationale.strip())[-1])

@@ -1,5 +1,6 @@
 """The command: a cache of its own that names its source, or JSON lines."""
 
+import dataclasses
 import json
 
 import pytest
@@ -8,7 +9,7 @@ import tensorflow_datasets as tfds
 
 from distill import errors
 from distill.commands import cache_ask, cache_filter
-from distill.data.cache import files, manifest
+from distill.data.cache import files, manifest, records
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +66,33 @@ def test_records_go_to_json_lines(cache, tmp_path):
   rows = [json.loads(line) for line in path.read_text().split("\n") if line]
   assert len(rows) == 500
   assert rows[0]["rationales"][0] in rows[0]["completions"][0]
+
+
+def test_records_go_to_parquet_as_datasets_reads_it(cache, tmp_path):
+  parquet = pytest.importorskip("pyarrow.parquet")
+  path = tmp_path / "out.parquet"
+  assert run(cache, "--agrees", f"--output_parquet={path}") == 0
+  rows = parquet.read_table(path).to_pylist()
+  columns = [field.name for field in dataclasses.fields(records.Record)]
+  assert list(rows[0]) == columns
+  read = [
+    row.to_dict() for row in files.read(str(cache), "last_letters", "train")
+  ]
+  right = json.loads(json.dumps([r for r in read if r["agrees"] == (1,)]))
+  assert rows == right
+  datasets = pytest.importorskip("datasets")
+  read_again = datasets.Dataset.from_parquet(
+    str(path), cache_dir=str(tmp_path / "hf")
+  )
+  assert read_again[0]["rationales"] == rows[0]["rationales"]
+
+
+def test_a_teachers_name_may_have_commas_in_brackets(cache, tmp_path, capsys):
+  path = tmp_path / "out.jsonl"
+  [name] = manifest.read(str(cache)).splits["train"].teacher.split(", ")
+  assert run(cache, f"--output_jsonl={path}", "--teachers=a(b,c),d") != 0
+  assert "teachers took 500" in capsys.readouterr().err
+  assert run(cache, f"--output_jsonl={path}", f"--teachers=a(b,c),{name}") == 0
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,22 @@
-"""The cache's schema: THE definition of what one cached example holds."""
+"""The cache's schema: THE definition of what one cached example holds.
+
+TensorFlow and pyarrow are imported when they are used.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+import typing
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from distill.data.examples import Example
+from distill.errors import UserError
 
 if TYPE_CHECKING:
   import tensorflow_datasets as tfds
@@ -61,18 +66,10 @@ class Record:
 
   def __post_init__(self) -> None:
     answers = len(self.rationales)
-    lengths = {
-      len(self.teacher_labels),
-      len(self.agrees),
-      len(self.finish_reasons),
-      len(self.teachers),
-      len(self.hinted),
-      len(self.verdicts),
-      len(self.logprobs) or answers,
-      len(self.completions) or answers,
-    }
-    if lengths != {answers}:
-      raise ValueError(f"record {self.id}: answers are not aligned: {self}")
+    for name, value in vars(self).items():
+      if isinstance(value, tuple) and len(value) != answers:
+        if value or name not in ("logprobs", "completions"):
+          raise ValueError(f"record {self.id}: answers are not aligned: {self}")
 
   @classmethod
   def from_dict(cls, fields: Mapping[str, Any]) -> Self:
@@ -103,28 +100,25 @@ def _plain(value: Any) -> Any:
   return value
 
 
+def _columns() -> dict[str, tuple[type, bool]]:
+  """Returns the type of each field's values, and whether it has several."""
+  found = {}
+  for name, kind in typing.get_type_hints(Record).items():
+    several = typing.get_args(kind)
+    found[name] = (several[0] if several else kind, bool(several))
+  return found
+
+
 def features() -> tfds.features.FeaturesDict:
   """Returns the schema in TFDS's terms."""
   import tensorflow_datasets as tfds
 
-  text = tfds.features.Text
-  several = tfds.features.Sequence
-  return tfds.features.FeaturesDict(
-    {
-      "id": text(),
-      "input": text(),
-      "label": text(),
-      "rationales": several(text()),
-      "teacher_labels": several(text()),
-      "agrees": several(np.int32),
-      "finish_reasons": several(text()),
-      "teachers": several(text()),
-      "hinted": several(np.int32),
-      "verdicts": several(np.int32),
-      "logprobs": several(np.float32),
-      "completions": several(text()),
-    }
-  )
+  kinds = {str: tfds.features.Text(), int: np.int32, float: np.float32}
+  schema: dict[str, Any] = {}
+  for name, (kind, several) in _columns().items():
+    feature = kinds[kind]
+    schema[name] = tfds.features.Sequence(feature) if several else feature
+  return tfds.features.FeaturesDict(schema)
 
 
 def serialise(
@@ -146,3 +140,33 @@ def data_sha256(rows: Iterable[Example | Record]) -> str:
     line = json.dumps([row.id, row.input, row.label])
     digest.update(line.encode("ascii") + b"\n")
   return digest.hexdigest()
+
+
+def write_parquet(path: str, rows: Sequence[Record]) -> None:
+  """Writes records as a Parquet file, a column for each field.
+
+  Raises:
+    UserError: pyarrow is not installed.
+    OSError: The file cannot be written.
+  """
+  try:
+    import pyarrow
+    import pyarrow.parquet
+  except ImportError as error:
+    raise UserError(
+      "Parquet files need pyarrow, which is not installed.",
+      remedy="run `pip install distill-jax[hf]`",
+    ) from error
+  kinds = {
+    str: pyarrow.string(),
+    int: pyarrow.int32(),
+    float: pyarrow.float32(),
+  }
+  schema = [
+    (name, pyarrow.list_(kinds[kind]) if several else kinds[kind])
+    for name, (kind, several) in _columns().items()
+  ]
+  table = pyarrow.Table.from_pylist(
+    [row.to_dict() for row in rows], pyarrow.schema(schema)
+  )
+  pyarrow.parquet.write_table(table, path)

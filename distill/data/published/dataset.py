@@ -1,8 +1,10 @@
 """A published dataset: where its rows are, how they read, how they split.
 
-Rows are in local files in the authors' form, or in TFDS.
+Rows are in local files in the authors' form, in TFDS, or in a dataset of
+Hugging Face.
 """
 
+import os
 import pathlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -109,6 +111,10 @@ class Files:
     return [folder / file for file in files.split("+")]
 
 
+def _same_names() -> Mapping[str, str]:
+  return {name: name for name in ("train", "validation", "test")}
+
+
 @dataclass(frozen=True)
 class Tfds:
   """Rows of a TFDS data set, as plain Python values.
@@ -124,9 +130,7 @@ class Tfds:
   """
 
   name: str
-  splits: Mapping[str, str] = field(
-    default_factory=lambda: {n: n for n in ("train", "validation", "test")}
-  )
+  splits: Mapping[str, str] = field(default_factory=_same_names)
   data_dir: str | None = None
 
   @property
@@ -180,6 +184,94 @@ def _plain(feature: Any, value: Any) -> Any:
   if isinstance(feature, tfds.features.ClassLabel):
     return feature.names[value] if value >= 0 else ""
   return value.decode() if isinstance(value, bytes) else value.item()
+
+
+@dataclass(frozen=True)
+class HuggingFace:
+  """Rows of a dataset that the library `datasets` reads, as Python values.
+
+  `datasets` (the extra `hf`) is imported when a split is first read. Labels of
+  its type ClassLabel become their names.
+
+  Attributes:
+    place: A name on Hugging Face's hub, or a folder that `save_to_disk` wrote
+      or that holds Parquet, JSON or CSV files. A relative folder is looked for
+      below the folder of raw data too.
+    splits: Their names of our splits.
+    config: The dataset's configuration, None for its only one.
+    revision: A branch, a tag or a commit on the hub.
+  """
+
+  place: str
+  splits: Mapping[str, str] = field(default_factory=_same_names)
+  config: str | None = None
+  revision: str | None = None
+
+  @property
+  def where(self) -> str:
+    """The dataset's name on the hub, or its folder."""
+    return f"Hugging Face {self.place}"
+
+  def is_there(self, split: str, root: str | None) -> bool:
+    """Returns whether the folder is there, or `datasets` has the data."""
+    if self._folder(root) is not None:
+      return True
+    try:
+      self._load(split, root, local_files_only=True)
+    except Exception:  # Not installed, not downloaded, or no such dataset.
+      return False
+    return True
+
+  def rows(self, split: str, root: str | None) -> list[tuple[str, Row]]:
+    """Returns the rows; raises UserError if `datasets` cannot read them."""
+    try:
+      found = self._load(split, root)
+      return [
+        (f"Row {number} of {self.where}", _with_names(row, found.features))
+        for number, row in enumerate(found)
+      ]
+    except ImportError as error:
+      raise UserError(
+        f"'{self.place}' is read by the library 'datasets'.",
+        found=str(error),
+        remedy="run `pip install distill-jax[hf]`",
+      ) from error
+    except Exception as error:  # Whatever a download or a disk may do.
+      raise UserError(
+        f"The library 'datasets' cannot read '{self.place}'.",
+        expected=f"a dataset with the split '{self.splits[split]}'",
+        found=f"{type(error).__name__}: {error}",
+        remedy="correct its name, its configuration or its splits",
+      ) from error
+
+  def _folder(self, root: str | None) -> pathlib.Path | None:
+    raw = root or os.environ.get("DISTILL_RAW_DATA_DIR", "")
+    places = (pathlib.Path(self.place), pathlib.Path(raw, self.place))
+    return next((place for place in places if place.is_dir()), None)
+
+  def _load(self, split: str, root: str | None, **options: Any) -> Any:
+    import datasets
+
+    folder, theirs = self._folder(root), self.splits[split]
+    if folder is not None and (folder / "dataset_dict.json").is_file():
+      return datasets.load_from_disk(str(folder))[theirs]
+    return datasets.load_dataset(
+      str(folder or self.place),
+      self.config,
+      split=theirs,
+      revision=self.revision,
+      download_config=datasets.DownloadConfig(**options),
+    )
+
+
+def _with_names(row: Row, features: Mapping[str, Any]) -> Row:
+  """Returns a row of `datasets` with its labels' names, '' where unlabeled."""
+  names = {
+    field: features[field].int2str(value) if value >= 0 else ""
+    for field, value in row.items()
+    if hasattr(features[field], "int2str") and value is not None
+  }
+  return {**row, **names}
 
 
 @dataclass(frozen=True)

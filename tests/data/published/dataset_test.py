@@ -2,12 +2,13 @@
 
 import dataclasses
 import json
+import sys
 
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from distill.data.published import Files, Published, Tfds, forms
+from distill.data.published import Files, HuggingFace, Published, Tfds, forms
 from distill.errors import UserError
 
 
@@ -234,3 +235,72 @@ def test_data_that_tfds_cannot_prepare_is_one_clear_error(tmp_path):
     Published("esnli", forms.nli, source).examples("test")
   assert str(in_the_way) in error.value.expected
   assert "TFDS_DATA_DIR" in error.value.remedy
+
+
+@pytest.fixture
+def datasets(tmp_path, monkeypatch):
+  """The library, which keeps what it makes in a folder of the test's."""
+  monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+  library = pytest.importorskip("datasets", reason="needs the extra hf")
+  library.disable_progress_bars()
+  cache = tmp_path / "hf" / "datasets"
+  monkeypatch.setattr(library.config, "HF_DATASETS_CACHE", cache)
+  return library
+
+
+def nli_rows(datasets, labels):
+  names = datasets.ClassLabel(names=["entailment", "neutral", "contradiction"])
+  features = {"premise": datasets.Value("string")}
+  features = datasets.Features(
+    {**features, "hypothesis": datasets.Value("string"), "label": names}
+  )
+  columns = {
+    "premise": [f"{i} is even." for i in range(len(labels))],
+    "hypothesis": ["It is odd."] * len(labels),
+    "label": labels,
+  }
+  return datasets.Dataset.from_dict(columns, features)
+
+
+@pytest.mark.parametrize("form", ["save_to_disk", "to_parquet"])
+def test_a_folder_of_hugging_face_is_a_source(datasets, raw, form):
+  saved = datasets.DatasetDict(
+    {
+      "train": nli_rows(datasets, [0, 2] * 30),
+      "test": nli_rows(datasets, [2, 1, -1]),
+    }
+  )
+  if form == "save_to_disk":
+    saved.save_to_disk(str(raw / "mine"))
+  else:
+    for split, rows in saved.items():
+      rows.to_parquet(str(raw / "mine" / f"{split}.parquet"))
+  source = HuggingFace("mine", {"train": "train", "test": "test"})
+  dataset = Published("toy", forms.nli, source)
+  assert source.is_there("test", None) and not dataset.is_there("absent")
+  with pytest.raises(UserError, match="Row 2 of Hugging Face mine") as said:
+    dataset.examples("test")
+  assert said.value.found == "the label is blank"
+  train = [*dataset.examples("train"), *dataset.examples("validation")]
+  assert len(train) == 60
+  assert {e.input: e.label for e in train}[
+    "premise: 1 is even. hypothesis: It is odd."
+  ] == "contradiction"
+
+
+def test_what_hugging_face_cannot_read_is_named(datasets, raw, monkeypatch):
+  (raw / "empty").mkdir()
+  dataset = Published("toy", forms.nli, HuggingFace("empty"))
+  with pytest.raises(UserError, match="cannot read 'empty'"):
+    dataset.examples("test")
+
+
+def test_the_library_of_hugging_face_is_named_where_it_is_missing(
+  raw, monkeypatch
+):
+  monkeypatch.setitem(sys.modules, "datasets", None)
+  dataset = Published("toy", forms.nli, HuggingFace("someone/something"))
+  assert not dataset.is_there("train")
+  with pytest.raises(UserError, match="library 'datasets'") as said:
+    dataset.examples("train")
+  assert "distill-jax[hf]" in said.value.remedy
