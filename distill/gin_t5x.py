@@ -3,7 +3,6 @@
 `OURS` is the one table of both; docs/t5x.md shows it.
 """
 
-import re
 from collections.abc import Sequence
 
 from distill import errors
@@ -241,27 +240,3 @@ def refuse(uses: Sequence[tuple[str, str]]) -> errors.UserError:
     found="\n    ".join(found),
     remedy="\n    ".join(remedies),
   )
-
-
-def markdown() -> str:
-  """Returns the table of docs/t5x.md."""
-  rows = [
-    *OURS.items(),
-    ("macros", MACROS),
-    ("modules", MODULES),
-    ("files", FILES),
-  ]
-  lines = ["| T5X | here |", "|---|---|"]
-  for owner, names in rows:
-    same = [name for name, ours in names.items() if ours.endswith(f".{name}")]
-    told = [
-      f"`{name}`: {f'`{ours}`' if ours else 'leave out'}"
-      for name, ours in names.items()
-      if name not in same
-    ]
-    if same:
-      prefix = re.sub(r"\.\w+$", "", names[same[0]])
-      told.append(f"of `{prefix}`, by the same name: {', '.join(same)}")
-    title = f"`{owner}`" if owner in OURS else owner
-    lines.append(f"| {title} | {'; '.join(told)} |")
-  return "\n".join(lines) + "\n"

@@ -3,7 +3,6 @@
 import importlib
 import inspect
 import pathlib
-import re
 
 import pytest
 
@@ -179,10 +178,3 @@ def test_every_name_of_the_table_exists_in_t5x():
     known = inspect.signature(function).parameters
     missing = names.keys() - known.keys()
     assert not missing or "kwargs" in known, (owner, missing)
-
-
-def test_the_docs_show_the_same_table():
-  (shown,) = re.findall(
-    r"^\| T5X \| here \|\n(?:\|.*\n)+", DOCS.read_text(), re.M
-  )
-  assert shown == gin_t5x.markdown()
