@@ -150,7 +150,7 @@ def _value(flag: str, value: str | None) -> str:
 def search_path(folders: Iterable[str] = ()) -> list[str]:
   """Returns the folders in which gin files are looked for, in order.
 
-  This trainer's half stands first, so that `models/` and `runs/` never come
+  This trainer's half stands first, so that what binds an engine never comes
   from the T5X half; a user's folders stand before the shipped experiments.
   """
   return [str(GIN_CONFIGS / "native"), *folders, "", str(GIN_CONFIGS)]

@@ -67,10 +67,9 @@ def test_the_page_has_each_models_parameters_and_weights(model):
   assert weights == f"{8 * count / 1e9:.1f} GB"
 
 
-@pytest.mark.parametrize("half", ["", "native/"])
 @pytest.mark.parametrize("model", SIZES)
-def test_a_models_header_has_its_weights(model, half):
-  text = (ROOT / half / file_of(model)).read_text()
+def test_a_models_header_has_its_weights(model):
+  text = (ROOT / file_of(model)).read_text()
   held = f"training holds {8 * parameters_of(file_of(model)) / GIB:.1f} GiB"
   assert held in text
 
