@@ -129,7 +129,7 @@ class Asker:
     self._journal = journal
     self._policy = policy or RetryPolicy()
     self._partners = partners
-    self._in_flight: dict[str, asyncio.Future[Response]] = {}
+    self._in_flight: dict[str, asyncio.Task[Response]] = {}
     self._reason: AskingError | None = None
     self._failures = FailuresInARow()
     self._timers: set[asyncio.Timeout] = set()
@@ -173,21 +173,12 @@ class Asker:
       response = await asyncio.shield(first)
       self.tally.cached += 1
       return response
-    shared = asyncio.get_running_loop().create_future()
-    self._in_flight[key] = shared
+    answer = asyncio.create_task(self._answer(request, key, *older))
+    self._in_flight[key] = answer
     try:
-      response = await self._answer(request, key, *older)
-    except BaseException as error:
-      if isinstance(error, Exception):
-        shared.set_exception(error)
-        shared.exception()  # Perhaps nobody else waits for it.
-      else:
-        shared.cancel()
-      raise
+      return await answer
     finally:
       del self._in_flight[key]
-    shared.set_result(response)
-    return response
 
   async def close(self) -> None:
     """Closes the teacher's connections, if it has any."""

@@ -13,6 +13,7 @@ import dataclasses
 import functools
 import itertools
 import json
+import os
 import pathlib
 import signal
 import sys
@@ -98,36 +99,32 @@ class Collection:
 class Failures(collections.Counter[int]):
   """How many samples have no answer, by the position of their question.
 
+  Each failure is also a line of JSON in a file, which is not there without
+  failures.
+
   Attributes:
     reasons: How many, by the message of the server or the network.
-  """
-
-  def __init__(self) -> None:
-    super().__init__()
-    self.reasons: collections.Counter[str] = collections.Counter()
-
-
-@dataclass
-class _DeadLetters:
-  """Counts the failures of a run, and writes a line of JSON for each.
-
-  Attributes:
-    path: The file. It is not there without failures.
-    failures: The samples that have no answer.
     kept: How many samples are kept although a further attempt or the judge
       failed.
   """
 
-  questions: Sequence[Question]
-  samples: int
-  path: pathlib.Path
-  failures: Failures = field(default_factory=Failures)
-  kept: int = 0
+  def __init__(
+    self,
+    questions: Sequence[Question] = (),
+    samples: int = 1,
+    path: pathlib.Path = pathlib.Path(os.devnull),
+  ) -> None:
+    super().__init__()
+    self._questions = questions
+    self._samples = samples
+    self._path = path
+    self.reasons: collections.Counter[str] = collections.Counter()
+    self.kept = 0
 
   def fail(self, number: int, error: AskingError) -> None:
     """Counts a sample that has no answer."""
-    self.failures[number // self.samples] += 1
-    self.failures.reasons[str(error)] += 1
+    self[number // self._samples] += 1
+    self.reasons[str(error)] += 1
     self._write(number, error, False)
 
   def keep(self, number: int, error: AskingError) -> None:
@@ -137,15 +134,15 @@ class _DeadLetters:
 
   def _write(self, number: int, error: AskingError, answered: bool) -> None:
     line = {
-      "id": self.questions[number // self.samples].id,
-      "sample": number % self.samples,
+      "id": self._questions[number // self._samples].id,
+      "sample": number % self._samples,
       "answered": answered,
       "failure": error.kind,
       "said": error.detail,
       "to_mend": AskingError.KINDS[error.kind],
       "time": round(time.time(), 3),
     }
-    with self.path.open("a", encoding="utf-8") as file:
+    with self._path.open("a", encoding="utf-8") as file:
       file.write(json.dumps(line) + "\n")
 
 
@@ -178,10 +175,9 @@ def ask_all(
   journal, judge = collection.journal, collection.judge
   if journal is None:
     return Failures()
-  letters = _DeadLetters(
-    questions, collection.samples, journal.folder / dead_letters
-  )
-  letters.path.unlink(missing_ok=True)
+  path = journal.folder / dead_letters
+  path.unlink(missing_ok=True)
+  failures = Failures(questions, collection.samples, path)
   budget = Budget(collection.price, Purse(collection.max_cost))
   judge_budget = Budget(judge.price, budget.purse) if judge else budget
   if collection.helper is not None:
@@ -195,7 +191,7 @@ def ask_all(
 
   def on_result(number: int, sample: Sample) -> None:
     if sample.failure is not None:
-      letters.keep(number, sample.failure)
+      failures.keep(number, sample.failure)
     found = sample.completion
     if parse_rate is not None:
       parse_rate.add(found.text, found.answer, found.finish_reason)
@@ -208,19 +204,19 @@ def ask_all(
       (budget, judge_budget),
       display or (lambda *_: contextlib.nullcontext()),
       on_result=on_result,
-      on_failure=letters.fail,
+      on_failure=failures.fail,
     )
   )
   if stopped is not None:
     raise stopped
-  if letters.kept:
+  if failures.kept:
     print(
-      f"{letters.kept:,} answers are kept although a further attempt or the"
-      f" judge failed ({letters.path}). To ask for these, run again with"
+      f"{failures.kept:,} answers are kept although a further attempt or the"
+      f" judge failed ({path}). To ask for these, run again with"
       " --overwrite.",
       file=sys.stderr,
     )
-  return letters.failures
+  return failures
 
 
 async def _run_jobs(

@@ -81,47 +81,38 @@ class Client:
     """
     import aiohttp  # not at the start of each command
 
+    body = bytearray()
     try:
-      return await self._exchange(method, path, data, longest)
+      async with self._open().request(
+        method,
+        f"{self._base_url}/{path}",
+        data=data,
+        headers=_JSON if isinstance(data, bytes) else None,
+        allow_redirects=False,
+      ) as reply:
+        async for chunk in reply.content.iter_any():
+          body += chunk
+          if len(body) > longest:
+            reply.close()
+            size = f"a reply of over {longest:,} bytes"
+            raise AskingError("too_large", size, True)
     except TimeoutError:
       raise AskingError("timeout", "no answer in time", True) from None
     except (aiohttp.ClientError, OSError) as error:
       # Neither chained nor printed whole: it holds the request's headers.
       detail = self._hide(f"{type(error).__name__}: {error}")
       raise AskingError("connection", detail, True) from None
+    content = bytes(body)
+    if self._key and self._key.encode() in content:
+      # A server that repeats the key must not get it into the journal.
+      content = self._hide(content.decode("utf-8", "replace")).encode()
+    return reply.status, reply.headers, content
 
   async def close(self) -> None:
     """Closes the connections."""
     if self._session is not None:
       await self._session.close()
       self._session = None
-
-  async def _exchange(
-    self,
-    method: str,
-    path: str,
-    data: bytes | aiohttp.FormData | None,
-    longest: int,
-  ) -> tuple[int, Any, bytes]:
-    async with self._open().request(
-      method,
-      f"{self._base_url}/{path}",
-      data=data,
-      headers=_JSON if isinstance(data, bytes) else None,
-      allow_redirects=False,
-    ) as reply:
-      body = bytearray()
-      async for chunk in reply.content.iter_any():
-        body += chunk
-        if len(body) > longest:
-          reply.close()
-          size = f"a reply of over {longest:,} bytes"
-          raise AskingError("too_large", size, True)
-    content = bytes(body)
-    if self._key and self._key.encode() in content:
-      # A server that repeats the key must not get it into the journal.
-      content = self._hide(content.decode("utf-8", "replace")).encode()
-    return reply.status, reply.headers, content
 
   def _open(self) -> aiohttp.ClientSession:
     import aiohttp

@@ -9,7 +9,6 @@ responses a second are durable before they are used.
 import asyncio
 import contextlib
 import fcntl
-import functools
 import json
 import pathlib
 import socket
@@ -29,7 +28,6 @@ from distill.teacher.interface import AskingError, Response
 _GATHER_SECONDS = 0.02
 # Seconds between two looks at a request that another process has sent.
 _POLL_SECONDS = 0.2
-_ROWS_A_STATEMENT = 500
 _OTHERS = "asked by another process"
 
 _Action = tuple[str, tuple[str, ...]]
@@ -60,8 +58,9 @@ class Journal:
     self.folder = pathlib.Path(folder)
     self.path = self.folder / f"{_machine()}.sqlite"
     self._owner = uuid.uuid4().hex
-    self._waiting: list[tuple[_Action, asyncio.Future[str | None]]] = []
-    self._busy = False
+    self._waiting: list[_Action] = []
+    self._next: asyncio.Task[_Results] | None = None
+    self._last: asyncio.Task[_Results] | None = None
     self._thread = ThreadPoolExecutor(1, "journal")
     try:
       self.folder.mkdir(parents=True, exist_ok=True)
@@ -204,7 +203,7 @@ class Journal:
     # An open transaction of the reader would block the writer.
     self._reader.close()
     try:
-      self._transact([action for action, _ in self._waiting])
+      self._transact(self._waiting)
       self._waiting = []
       with self._transaction(self._writer) as execute:
         execute("DELETE FROM claims WHERE owner = ?", (self._owner,))
@@ -247,40 +246,29 @@ class Journal:
     connection.create_function("is_whole", 1, is_whole, deterministic=True)
     return connection
 
-  def _submit(self, *action: str) -> "asyncio.Future[str | None]":
-    """Queues an action for the next transaction; returns its future result."""
+  async def _submit(self, name: str, *values: str) -> str | None:
+    """Returns the result of an action, once its transaction is on the disk."""
+    place = len(self._waiting)
+    self._waiting.append((name, values))
+    if self._next is None:
+      self._next = asyncio.create_task(self._transact_next(self._last))
+      self._last = self._next
+    return (await asyncio.shield(self._next))[place]
+
+  async def _transact_next(
+    self, last: "asyncio.Task[_Results] | None"
+  ) -> _Results:
+    """Makes one transaction of all waiting actions, after the last one."""
+    try:
+      await asyncio.sleep(_GATHER_SECONDS)
+      if last is not None and not last.done():
+        await asyncio.wait([last])
+    finally:
+      # Also in a run that was ended: the next run has a loop of its own.
+      self._next = None
+    actions, self._waiting = self._waiting, []
     loop = asyncio.get_running_loop()
-    result: asyncio.Future[str | None] = loop.create_future()
-    self._waiting.append(((action[0], action[1:]), result))
-    if not self._busy:
-      self._busy = True
-      loop.call_later(_GATHER_SECONDS, self._start, loop)
-    return result
-
-  def _start(self, loop: asyncio.AbstractEventLoop) -> None:
-    """Hands all waiting actions to the thread."""
-    batch, self._waiting = self._waiting, []
-    actions = [action for action, _ in batch]
-    done = loop.run_in_executor(self._thread, self._transact, actions)
-    done.add_done_callback(functools.partial(self._settle, loop, batch))
-
-  def _settle(
-    self,
-    loop: asyncio.AbstractEventLoop,
-    batch: list[tuple[_Action, "asyncio.Future[str | None]"]],
-    done: "asyncio.Future[_Results]",
-  ) -> None:
-    """Passes on the results of a transaction, and starts the next."""
-    failure = done.exception()
-    results = [None] * len(batch) if failure else done.result()
-    for (_, future), result in zip(batch, results, strict=True):
-      if failure and not future.done():
-        future.set_exception(failure)
-      elif not future.done():
-        future.set_result(result)
-    self._busy = bool(self._waiting)
-    if self._busy:
-      loop.call_later(_GATHER_SECONDS, self._start, loop)
+    return await loop.run_in_executor(self._thread, self._transact, actions)
 
   def _transact(self, actions: Sequence[_Action]) -> _Results:
     if not actions:
@@ -334,13 +322,12 @@ class Journal:
     return found
 
   def _store(self, rows: Sequence[Sequence[str]]) -> None:
-    now = round(time.time(), 3)
-    for first in range(0, len(rows), _ROWS_A_STATEMENT):
-      some = rows[first : first + _ROWS_A_STATEMENT]
-      places = ",".join(["(?, ?, ?, ?, ?)"] * len(some))
-      values = [value for row in some for value in (*row, now)]
-      insert = f"INSERT INTO answers VALUES {places} {journal_rows.ON_CONFLICT}"
-      self._writer.execute(insert, values)
+    columns = ", ".join(f"value ->> {place}" for place in range(4))
+    self._writer.execute(
+      f"INSERT INTO answers SELECT {columns}, ? FROM json_each(?) WHERE true"
+      f" {journal_rows.ON_CONFLICT}",
+      (round(time.time(), 3), json.dumps(rows)),
+    )
 
   def _release(self, keys: Sequence[str]) -> None:
     self._writer.execute(

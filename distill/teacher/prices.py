@@ -98,15 +98,13 @@ def given_price(
     return None
   names = f"{flag}_in and {flag}_out"
   try:
-    if price_in is not None and price_out is not None:
-      return Price(model, price_in, price_out, names)
-  except ValueError:
-    pass
-  raise UserError(
-    f"{names} do not give a price.",
-    expected="both, in US dollars for a million tokens, 0 or more",
-    found=f"{price_in} and {price_out}",
-  )
+    return Price(model, price_in, price_out, names)  # type: ignore[arg-type]
+  except (ValueError, TypeError) as error:
+    raise UserError(
+      f"{names} do not give a price.",
+      expected="both, in US dollars for a million tokens, 0 or more",
+      found=f"{price_in} and {price_out}",
+    ) from error
 
 
 def dollars(amount: float | None) -> str:

@@ -245,9 +245,9 @@ def test_concurrency_adapts_to_the_server(start_server, tmp_path):
     results, failures, asker = run(teacher, map(str, range(1500)), journal)
   stats = server.stats()
   assert len(results) == 1500 and not failures
-  assert stats["most_at_once"] == 40 and 10 <= asker.limiter.concurrency <= 60
-  # How many are refused while the client learns the limit depends on the load
-  # of the machine; limits_test holds the figure. Without a limiter: over 8,000.
+  assert stats["most_at_once"] == 40 and asker.limiter.concurrency >= 10
+  # How many are refused while the client learns the limit, and the concurrency
+  # at the end, depend on the load of the machine; limits_test checks them.
   assert stats["refused"] < 1500
 
 
