@@ -54,7 +54,7 @@ class OpenAITeacher:
   extra_body: str = ""
   send_stop: bool = False
   not_sent: dict[str, str] = field(init=False, default_factory=dict)
-  client: http.Client = field(init=False, repr=False)
+  client: http.Client = field(init=False, repr=False, compare=False)
   _extra: dict[str, Any] = field(init=False, repr=False)
 
   def __post_init__(self) -> None:

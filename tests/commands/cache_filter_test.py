@@ -8,20 +8,8 @@ import seqio
 import tensorflow_datasets as tfds
 
 from distill import errors
-from distill.commands import cache_ask, cache_filter
+from distill.commands import cache_filter
 from distill.data.cache import files, manifest, records
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-  directory = tmp_path_factory.mktemp("cache") / "last_letters"
-  flags = [
-    "--task=last_letters",
-    "--error_rate=0.2",
-    f"--output_dir={directory}",
-  ]
-  assert errors.run_command(cache_ask.main, flags) == 0
-  return directory
 
 
 def run(cache, *argv):

@@ -1,23 +1,10 @@
 """The command on a cache that a teacher filled."""
 
 import json
-
-import pytest
+import shutil
 
 from distill import errors
 from distill.commands import cache_ask, cache_report
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-  directory = tmp_path_factory.mktemp("cache") / "last_letters"
-  flags = [
-    "--task=last_letters",
-    "--error_rate=0.2",
-    f"--output_dir={directory}",
-  ]
-  assert errors.run_command(cache_ask.main, flags) == 0
-  return directory
 
 
 def run(*argv):
@@ -60,7 +47,10 @@ def test_the_report_of_another_split_s_content_goes(tmp_path, capsys):
   assert path.read_bytes() != before
 
 
-def test_of_too_many_answers_there_is_none(cache, capsys, monkeypatch):
+def test_of_too_many_answers_there_is_none(
+  cache, tmp_path, capsys, monkeypatch
+):
+  cache = shutil.copytree(cache, tmp_path / "cache")
   monkeypatch.setattr(cache_report, "_MOST_ANSWERS", 499)
   (cache / "hygiene-train.json").unlink()
   flags = ["--task=last_letters", "--error_rate=0.2", f"--output_dir={cache}"]

@@ -31,6 +31,15 @@ def data_dir(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def cache(tmp_path_factory):
+  """A cache whose answers are wrong for a fifth of the examples."""
+  directory = tmp_path_factory.mktemp("cache") / "last_letters"
+  flags = ["--task=last_letters", "--error_rate=0.2"]
+  cache_ask.main([*flags, f"--output_dir={directory}"])
+  return directory
+
+
+@pytest.fixture(scope="session")
 def small_flags():
   """Names step-by-step on last letters, and a student that is tiny."""
   return [EXPERIMENT, *SMALL]

@@ -272,58 +272,15 @@ def test_the_documented_custom_teacher(tmp_path, monkeypatch, capsys):
   assert list((tmp_path / "cache/journal").glob("*.sqlite"))
 
 
-def test_the_journal_command(run, server, tmp_path, capsys):
-  def look(*argv):
-    code = errors.run_command(
-      cache_journal.main, [argv[0], f"{tmp_path}/cache/journal", *argv[1:]]
-    )
-    return code, capsys.readouterr().out
-
-  assert run("--limit=6")[0] == 0
-  assert run("--limit=4", "--overwrite")[0] == 0
-  code, said = look("stats")
-  assert code == 0 and "openai(steady,chat): 6 answers; " in said
-  assert "2 answers are used by no cached split" in said
-  assert "2 answers deleted" in look("gc")[1]
-  assert look("verify")[0] == 0
-  [path] = (tmp_path / "cache/journal").glob("*.sqlite")
-  with contextlib.closing(sqlite3.connect(path)) as connection, connection:
-    connection.execute(
-      "UPDATE answers SET response = replace(response, 'So', 'No')"
-      " WHERE key = (SELECT min(key) FROM answers)"
-    )
-  code, said = look("verify")
-  assert code == 1 and said.count("is damaged") == 1
-  assert look("verify", "--repair")[0] == 0 and "whole" in look("verify")[1]
-  # Only the damaged answer is asked for again.
-  assert run("--limit=4", "--overwrite")[0] == 0
-  assert server.stats()["requests"] == 7
-
-
 @pytest.mark.parametrize(
   "flags, said",
   [
     (["--model="], "No model"),
-    (["--base_url=localhost:8000"], "not the address"),
     (["--base_url=http://me:pass@host/v1"], "more than an address"),
     (["--api_key_env=sk-123abc"], "never a key"),
-    (["--api_key_env=NOT_SET"], "NOT_SET"),
-    (["--endpoint=responses"], "chat, completion"),
     (["--fraction=0"], "above 0, at most 1"),
-    (["--top_p=2"], "at most 1"),
-    (["--samples=0"], "--samples"),
-    (["--samples=2"], "same greedy answer"),
-    (["--samples=2", "--seed=1", "--plan"], "add --temperature"),
-    (["--samples=2", "--temperature=1", "--top_p=0"], "same greedy answer"),
-    (["--price_in=1"], "--price_in and --price_out"),
-    (["--price_in=1", "--price_out=nan"], "--price_in and --price_out"),
-    (["--max_cost=nan"], "--max_cost has an invalid value"),
-    (["--extra_body=[]"], "--extra_body"),
-    (['--extra_body={"model": "m"}'], "must not set 'model'"),
     (["--max_cost=1"], "price is not known"),
-    (["--style=many_shot"], "zero_shot_two_step"),
     (["--journal_dir=gs://b/j"], "disk of this machine"),
-    (["--error_rate=0.5"], "no option 'error_rate'"),
     (["--teacher=json:Nobody"], "module:Class"),
   ],
 )

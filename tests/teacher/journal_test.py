@@ -246,40 +246,6 @@ def test_a_process_that_writes_shards_does_not_block_another(tmp_path):
     assert len(list(answers)) == 2
 
 
-def garbage(folder, capsys):
-  """Returns what `distill cache journal gc` says."""
-  assert journal_command.main(["gc", str(folder)]) == 0
-  return capsys.readouterr().out
-
-
-def test_gc_keeps_what_was_paid_for_until_a_written_split_drops_it(
-  tmp_path, capsys
-):
-  key = REQUEST.key("gpt")
-  keep(tmp_path)
-  # Killed before any shard was written, and then in the middle of it.
-  assert "0 answers deleted" in garbage(tmp_path, capsys)
-  with Journal(tmp_path) as journal:
-    journal.use("train", key)
-  assert "0 answers deleted" in garbage(tmp_path, capsys)
-  with Journal(tmp_path) as journal:
-    journal.forget_uses("train")
-    journal.use("train", key)
-    journal.keep_uses("train")
-    # Killed while the split is written anew, without this answer.
-    journal.forget_uses("train")
-  assert "0 answers deleted" in garbage(tmp_path, capsys)
-  with Journal(tmp_path) as journal:
-    journal.keep_uses("train")
-    # Not even now while a process that lives could still use it.
-    assert "running process" in garbage(tmp_path, capsys)
-    assert journal.look_up(key) == ANSWER
-  assert "1 answers deleted" in garbage(tmp_path, capsys)
-  # Paid for once more, it is new again.
-  keep(tmp_path)
-  assert "0 answers deleted" in garbage(tmp_path, capsys)
-
-
 def test_what_is_stored_is_found(tmp_path):
   assert keep(tmp_path) is None
   assert keep(tmp_path) == ANSWER

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from distill.answers.completions import ParsedCompletion, parse_completion
 from distill.answers.rules import NumberAnswer, TextAnswer, YesNoAnswer
-from distill.commands import cache_ask, cache_flags
 from distill.data.procedural import (
   ChainedArithmetic,
   CoinFlip,
@@ -246,16 +245,6 @@ def test_such_a_flaw_leaves_the_answer_right(dataset, rule, flaw):
 )
 def test_the_name_says_what_changes_answers(options, name):
   assert BuiltinTeacher(**options).name == name
-
-
-def test_the_options_are_flags_that_decide_the_content():
-  parser = cache_ask.make_parser()
-  flags = ["--error_rate=0.5", "--flaw=irrelevant", "--verbosity=terse"]
-  options = parser.parse_args(["--task=coin_flip", *flags])
-  assert cache_flags.create_teacher(options) == (
-    BuiltinTeacher(0.5, verbosity="terse", flaw="irrelevant")
-  )
-  assert set(flags) < set(cache_flags.content_flags(options, parser).split())
 
 
 @pytest.mark.parametrize(
