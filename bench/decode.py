@@ -43,7 +43,7 @@ def benchmark(
   import optax
 
   from distill.data import pipeline
-  from distill.evaluation import prediction
+  from distill.evaluation import predictions
   from distill.training import state as state_lib
 
   del unused
@@ -55,7 +55,7 @@ def benchmark(
   params = state_lib.random_params(
     model, partitioner, batches.shapes, abstract, jax.random.key(0)
   )
-  predictor = prediction.Predictor(model, partitioner, config.batch_size)
+  predictor = predictions.Predictor(model, partitioner, config.batch_size)
   kept = [next(batches) for _ in range(count)]
   rows = [
     {name: array[i] for name, array in batch.items()}

@@ -1,4 +1,4 @@
-"""The console: `distill <command>` runs a module of `distill.commands`."""
+"""The console: `distill <command>` runs the module of that command."""
 
 import importlib
 import os
@@ -24,6 +24,8 @@ COMMANDS = {
   "convert": "convert a checkpoint to T5X's or Hugging Face's format",
   "compare": "train and test a grid of students and compare the results",
 }
+# Commands that `python -m distill.<command>` runs too: modules of `distill`.
+_TOP_LEVEL = ("train", "evaluate", "infer")
 # Former command → the present one.
 _FORMER = {
   "cache_rationales": ("cache", "ask"),
@@ -91,8 +93,13 @@ def dispatch(argv: Sequence[str]) -> int:
   name = prefix + command
   if name not in COMMANDS:
     raise _unknown(name)
-  module = name.replace(" ", "_")
-  return importlib.import_module(f"distill.commands.{module}").main(rest) or 0
+  return importlib.import_module(module_of(name)).main(rest) or 0
+
+
+def module_of(command: str) -> str:
+  """Returns the module whose `main(argv)` runs a command of `COMMANDS`."""
+  package = "distill" if command in _TOP_LEVEL else "distill.commands"
+  return f"{package}.{command.replace(' ', '_')}"
 
 
 def _unknown(name: str) -> errors.UserError:

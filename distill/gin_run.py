@@ -322,11 +322,6 @@ def _unbound(what: str) -> errors.UserError:
   )
 
 
-def write_operative_config(folder: str) -> None:
-  """Writes the parameters in use to `folder`/config.gin, T5X's name for it."""
-  errors.write_whole(f"{folder}/config.gin", gin.operative_config_str())
-
-
 @contextlib.contextmanager
 def _user_errors() -> Iterator[None]:
   """Turns gin's complaints, and no others, into user errors."""

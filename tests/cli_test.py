@@ -94,9 +94,7 @@ def test_the_version_is_the_package_s():
 
 @pytest.mark.parametrize("command", cli.COMMANDS)
 def test_every_command_is_a_module(command):
-  assert importlib.util.find_spec(
-    f"distill.commands.{command.replace(' ', '_')}"
-  )
+  assert importlib.util.find_spec(cli.module_of(command))
 
 
 def test_the_console_has_seven_commands():

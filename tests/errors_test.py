@@ -78,7 +78,8 @@ def test_printable_escapes_control_characters_and_cuts():
   assert errors.printable("a\x1b[2J\n") == "a\\x1b[2J\\n"
   assert errors.printable("a" * 400) == "a" * 300 + "…"
   assert errors.printable("a" * 400, None) == "a" * 400
-  assert errors.printable("ü") == "ü"
+  assert errors.printable("né 3 > 2") == "né 3 > 2"
+  assert errors.printable("\r\u202e") == "\\r\\u202e"
 
 
 def test_write_whole_replaces_a_file_and_leaves_no_other(tmp_path):

@@ -231,7 +231,7 @@ def test_a_file_that_binds_nothing_to_the_command_is_refused(files):
 
 def test_the_operative_config_can_be_loaded_again(files, tmp_path):
   before = indent(files, ["runs/indent.gin", "experiments/marked.gin"])
-  gin_run.write_operative_config(str(tmp_path))
+  (tmp_path / "config.gin").write_text(gin.operative_config_str())
   gin.clear_config()
   assert indent(files, [str(tmp_path / "config.gin")]) == before
 

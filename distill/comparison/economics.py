@@ -168,17 +168,19 @@ def _prediction_seconds(
   import tensorflow_datasets as tfds
 
   from distill.data import feature_converters
-  from distill.evaluation import inference, prediction, student
+  from distill.evaluation import predictions
 
   del unused
-  params, _ = student.restore(model, dataset_cfg, partitioner, checkpoint_path)
-  [task, *_] = inference.tasks_to_infer(dataset_cfg)
+  params, _ = predictions.restore(
+    model, dataset_cfg, partitioner, checkpoint_path
+  )
+  [task, *_] = predictions.tasks_to_infer(dataset_cfg)
   size, lengths = dataset_cfg.batch_size, dict(dataset_cfg.task_feature_lengths)
   examples = task.get_dataset(lengths, split=dataset_cfg.split, shuffle=False)
   converter = feature_converters.LossGroupFeatureConverter(pack=False)
   features = tfds.as_numpy(converter(examples, lengths))
   rows = list(itertools.islice(features, _TIMED_BATCHES * size))
-  predictor = prediction.Predictor(model, partitioner, size)
+  predictor = predictions.Predictor(model, partitioner, size)
   list(predictor.decode(params, rows[:size]))
   begun = time.perf_counter()
   list(predictor.decode(params, rows))

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
   from distill.data.registration import Family
 
 # Imported before the first cell, so that no cell's CPU time includes it.
-_HEAVY = ("tasks", "distill.evaluation.student", "distill.training.loop")
+_HEAVY = ("tasks", "distill.evaluation.predictions", "distill.training.loop")
 
 
 def start(folder: pathlib.Path) -> None:

@@ -1,11 +1,9 @@
 """Metrics of a model on a split: `seqio.Evaluator` around its decoder."""
 
 import itertools
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import jax
 import seqio
 import tensorflow as tf
 import tensorflow_datasets as tfds
@@ -13,7 +11,7 @@ from etils import epath
 
 from distill.data import dataset_checks, feature_converters, pipeline
 from distill.data.metrics import Accuracy
-from distill.evaluation import inference, prediction
+from distill.evaluation import predictions
 from distill.training.mesh import Partitioner
 
 
@@ -56,7 +54,7 @@ class Evaluator:
     self._config = config
     self._num_examples = num_examples
     self._output_dir = output_dir
-    self._predictor = prediction.Predictor(
+    self._predictor = predictions.Predictor(
       model, partitioner, config.batch_size
     )
     # SeqIO gives metrics one text, or a list where there are several. Beams
@@ -131,7 +129,7 @@ class Evaluator:
 
   def ask(self, params: Any, task: seqio.Task) -> dict[str | int, str]:
     """Returns the best prediction for each example of any task, by its id."""
-    lines = inference.lines(
+    lines = predictions.lines(
       self._predictor, params, task, self._config, "predict"
     )
     return {
@@ -149,34 +147,28 @@ class Evaluator:
   ) -> None:
     """Keeps a task's rows."""
     del unused
-    predictions = inferences.get("prediction")
-    if predictions is None:
+    predicted = inferences.get("prediction")
+    if predicted is None:
       return
     outputs = inferences["output"]
     self.rows[task_name] = [
       {
-        "id": inference.example_id(example, number),
+        "id": predictions.example_id(example, number),
         "inputs": example["inputs_pretokenized"].decode(),
         "target": target,
-        "prediction": predicted,
+        "prediction": prediction,
       }
-      | ({"output": output} if output != predicted else {})
-      for number, (example, target, predicted, output) in enumerate(
-        zip(tfds.as_numpy(dataset), targets, predictions, outputs, strict=True)
+      | ({"output": output} if output != prediction else {})
+      for number, (example, target, prediction, output) in enumerate(
+        zip(tfds.as_numpy(dataset), targets, predicted, outputs, strict=True)
       )
     ]
 
   def _write(self, name: str, lines: Iterable[Mapping[str, Any]]) -> None:
-    """Writes a file whole or not at all, on one host."""
-    if not self._output_dir or jax.process_index() != 0:
-      return
-    path = epath.Path(self._output_dir) / f"{name}.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    with partial.open("w", encoding="utf-8") as file:
-      for line in lines:
-        file.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
-    partial.replace(path)
+    if self._output_dir:
+      folder = epath.Path(self._output_dir)
+      folder.mkdir(parents=True, exist_ok=True)
+      predictions.write_lines(folder / f"{name}.jsonl", lines)
 
 
 def _judged(metric: Accuracy, row: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A student asked on the terminal: label and rationale of a typed input."""
+"""Labels and rationales of inputs that a user types on the terminal."""
 
 from collections.abc import Iterable
 from typing import Any, TextIO
@@ -9,7 +9,7 @@ import seqio
 
 from distill import errors, loss_groups
 from distill.data import pipeline, views
-from distill.evaluation import prediction
+from distill.evaluation import predictions
 from distill.training.mesh import Partitioner
 
 
@@ -32,14 +32,6 @@ def outputs(provider: seqio.Task | seqio.Mixture) -> list[tuple[str, str]]:
   return found
 
 
-def printable(text: str) -> str:
-  """Returns the text with every character that could move a cursor escaped."""
-  return "".join(
-    char if char.isprintable() else char.encode("unicode_escape").decode()
-    for char in text
-  )
-
-
 def converse(
   model: Any,
   params: Any,
@@ -53,7 +45,7 @@ def converse(
   Args:
     model: The student.
     params: Its parameters, on the mesh.
-    config: Its task or mixture, of which no example is read.
+    config: Its task or mixture. No example of it is read.
     partitioner: The mesh.
     source: Lines of input.
     screen: Where answers go.
@@ -63,18 +55,18 @@ def converse(
   """
   if jax.process_count() > 1:
     raise errors.UserError(
-      "Only one host can be talked to.",
+      "Inputs can be typed on one host only.",
       expected="one process",
       found=f"{jax.process_count()}",
       remedy="start --interactive on one host, without the multi-host flags",
     )
   provider = config.provider()
-  asked = outputs(provider)
+  names = outputs(provider)
   shape = partitioner.mesh.shape
   shards = shape["data"] * shape["fsdp"]
   # As few rows as hold all outputs and divide by the devices.
-  rows = -(-len(asked) // shards) * shards
-  predictor = prediction.Predictor(model, partitioner, rows)
+  rows = -(-len(names) // shards) * shards
+  predictor = predictions.Predictor(model, partitioner, rows)
   reader = provider.output_features["inputs"].vocabulary
   writer = provider.output_features["targets"].vocabulary
   lengths = config.task_feature_lengths
@@ -83,7 +75,7 @@ def converse(
     if not (text := line.strip()):
       return
     examples = []
-    for _, prefix in asked:
+    for _, prefix in names:
       ids = [*reader.encode(prefix + text), reader.eos_id][: lengths["inputs"]]
       if ids[-1] != reader.eos_id:
         print(f"  (cut to {len(ids)} tokens)", file=screen)
@@ -96,8 +88,8 @@ def converse(
         }
       )
     answers = predictor.decode(params, examples)
-    for (name, _), (tokens, _) in zip(asked, answers, strict=True):
-      answer = printable(writer.decode(tokens[0].tolist()))
+    for (name, _), (tokens, _) in zip(names, answers, strict=True):
+      answer = errors.printable(writer.decode(tokens[0].tolist()), None)
       print(f"  {name}: {answer}", file=screen)
     print("input> ", end="", file=screen, flush=True)
   print(file=screen)

@@ -1,4 +1,4 @@
-"""Training: mesh, state, step, loop, checkpoints, logs.
+"""Training: mesh, state, step, loop, checkpoints, metrics.
 
-`loop.train_loop` reads top to bottom and names the rest.
+`loop.train` reads top to bottom and names the other modules.
 """

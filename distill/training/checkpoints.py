@@ -1,22 +1,29 @@
 """Checkpoints: state, data position and best metric, visible in one commit."""
 
 import dataclasses
+import math
 import os
 import types
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
+import jax
 import orbax.checkpoint as ocp
+from etils import epath
 from flax import serialization
 from orbax.checkpoint import checkpoint_managers
 
 from distill import errors
 from distill.checkpoint_formats import opening
 from distill.errors import PositiveInt
-from distill.training import best_metric, restoring
-from distill.training.best_metric import BestMetric
 from distill.training.state import TrainState
+
+STATE, DATA, BEST = "state", "data", "best"
+MODES = ("max", "min")
+NAME_FORMAT = ocp.path.step.standard_name_format(step_prefix="checkpoint")
+
+_DIFFERENCES_NAMED = 5
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -38,27 +45,76 @@ class CheckpointConfig:
   best_mode: str = "max"
 
   def __post_init__(self) -> None:
-    wrong = {
-      "SAVE_PERIOD": (self.period < 1, self.period, "at least 1"),
-      "KEEP_CHECKPOINTS": (
-        self.keep is not None and self.keep < 1,
-        self.keep,
-        "at least 1, or None for all",
-      ),
-      "BEST_MODE": (
-        self.best_mode not in best_metric.MODES,
-        self.best_mode,
-        "'max' or 'min'",
-      ),
-    }
-    for macro, (is_wrong, found, expected) in wrong.items():
-      if is_wrong:
-        raise errors.UserError(
-          f"{macro} has no meaning.",
-          expected=expected,
-          found=repr(found),
-          remedy=f"set {macro}",
-        )
+    errors.require(
+      "SAVE_PERIOD", self.period, self.period >= 1, "a number of at least 1"
+    )
+    errors.require(
+      "KEEP_CHECKPOINTS",
+      self.keep,
+      self.keep is None or self.keep >= 1,
+      "a number of at least 1, or None for all",
+    )
+    errors.require(
+      "BEST_MODE", self.best_mode, self.best_mode in MODES, "'max' or 'min'"
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class BestMetric:
+  """The best value of a metric up to now.
+
+  Attributes:
+    metric: Its name; None keeps no best.
+    value: Its best value, or None before the first.
+    step: The step of that value.
+    evaluated: The last step evaluated, best or not.
+  """
+
+  metric: str | None = None
+  value: float | None = None
+  step: int | None = None
+  evaluated: int | None = None
+
+  def after(
+    self, step: int, metrics: Mapping[str, float], metric: str | None, mode: str
+  ) -> "BestMetric":
+    """Returns the record after an evaluation.
+
+    Args:
+      step: The step evaluated.
+      metrics: Its metrics, named `task/metric`.
+      metric: The name to go by: a full one, or one metric of every task, of
+        which the mean is taken; None keeps no best.
+      mode: 'max' or 'min'. A value as good as the best replaces it.
+
+    Raises:
+      UserError: No metric has that name.
+    """
+    if metric is None:
+      return BestMetric(evaluated=step)
+    value = _mean_of(metrics, metric)
+    old = self.value if self.metric == metric else None
+    worse = old is not None and (value < old if mode == "max" else value > old)
+    if worse or not math.isfinite(value):
+      kept = self if self.metric == metric else BestMetric(metric)
+      return dataclasses.replace(kept, evaluated=step)
+    return BestMetric(metric, value, step, step)
+
+
+def _mean_of(metrics: Mapping[str, float], name: str) -> float:
+  values = [
+    value
+    for key, value in metrics.items()
+    if key == name or key.endswith(f"/{name}")
+  ]
+  if not values:
+    raise errors.UserError(
+      f"The evaluation has no metric '{name}' to choose the best by.",
+      expected="one of " + ", ".join(sorted(metrics)),
+      found=f"BEST_METRIC = '{name}'",
+      remedy="correct BEST_METRIC, or set it to None",
+    )
+  return sum(values) / len(values)
 
 
 def check_writable(
@@ -104,12 +160,13 @@ class Checkpoints:
     self, model_dir: str | os.PathLike[str], config: CheckpointConfig
   ) -> None:
     check_writable(model_dir)
-    self._retention = _LatestAndBest(config.keep)
+    self._latest = checkpoint_managers.LatestN(config.keep)
+    self._retention = checkpoint_managers.AnyPreservationPolicy([self._latest])
     self._manager = ocp.CheckpointManager(
       opening.absolute(model_dir),
-      item_names=(restoring.STATE, restoring.DATA, restoring.BEST),
+      item_names=(STATE, DATA, BEST),
       options=ocp.CheckpointManagerOptions(
-        step_name_format=restoring.NAME_FORMAT,
+        step_name_format=NAME_FORMAT,
         preservation_policy=self._retention,
         # What a killed run left half-written; it was never a checkpoint.
         cleanup_tmp_directories=True,
@@ -133,7 +190,7 @@ class Checkpoints:
     step = self._manager.latest_step()
     if step is None:
       return None
-    return str(self._manager.directory / restoring.NAME_FORMAT.build_name(step))
+    return str(self._manager.directory / NAME_FORMAT.build_name(step))
 
   def save(
     self, step: int, state: TrainState, position: Any, best: BestMetric
@@ -149,13 +206,20 @@ class Checkpoints:
       position: The place in the data after that step's batch, as JSON.
       best: The evaluations up to this step.
     """
-    self._retention.best_step = best.step
+    # Not Orbax's BestN: it ranks by what was saved with a checkpoint. The
+    # evaluation that SIGTERM cut short comes after its checkpoint.
+    self._retention.policies = [
+      self._latest,
+      checkpoint_managers.CustomSteps(
+        steps=[] if best.step is None else [best.step]
+      ),
+    ]
     if step in self._manager.all_steps():
       return
     items = {
-      restoring.STATE: ocp.args.PyTreeSave(serialization.to_state_dict(state)),
-      restoring.DATA: ocp.args.JsonSave(position),
-      restoring.BEST: ocp.args.JsonSave(best.to_json()),
+      STATE: ocp.args.PyTreeSave(serialization.to_state_dict(state)),
+      DATA: ocp.args.JsonSave(position),
+      BEST: ocp.args.JsonSave(dataclasses.asdict(best)),
     }
     self._manager.save(step, args=ocp.args.Composite(**items), force=True)
 
@@ -173,27 +237,83 @@ class Checkpoints:
     if path is None:
       return None
     checkpoint = opening.absolute(path)
-    state = restoring.restore_tree(checkpoint, abstract)
-    best = BestMetric(**restoring.read_json(checkpoint, restoring.BEST))
-    return state, restoring.read_json(checkpoint, restoring.DATA), best
+    state = restore_tree(checkpoint, abstract)
+    best = BestMetric(**read_json(checkpoint, BEST))
+    return state, read_json(checkpoint, DATA), best
 
 
-class _LatestAndBest(checkpoint_managers.PreservationPolicy):
-  """Keeps the newest `keep` checkpoints and the one at `best_step`."""
+def restore_tree(checkpoint: epath.Path, abstract: Any) -> Any:
+  """Returns the part of a checkpoint's state that `abstract` describes.
 
-  def __init__(self, keep: int | None) -> None:
-    self._latest = checkpoint_managers.LatestN(keep)
-    self.best_step: int | None = None
+  Args:
+    checkpoint: A `checkpoint_<step>` folder.
+    abstract: A `TrainState` of shapes and shardings.
 
-  def should_preserve(
-    self,
-    checkpoints: Sequence[Any],
-    *,
-    context: checkpoint_managers.PreservationContext,
-  ) -> list[bool]:
-    """Returns for each checkpoint, oldest first, whether it stays."""
-    latest = self._latest.should_preserve(checkpoints, context=context)
-    return [
-      kept or checkpoint.step == self.best_step
-      for kept, checkpoint in zip(latest, checkpoints, strict=True)
-    ]
+  Raises:
+    UserError: The checkpoint holds other names or shapes.
+  """
+  folder = checkpoint / STATE
+  wanted = serialization.to_state_dict(abstract)
+  saved = ocp.PyTreeCheckpointHandler().metadata(folder).tree
+  _check_shapes(checkpoint, _shapes(wanted), _shapes(saved), set(wanted))
+  with ocp.PyTreeCheckpointer() as reader:
+    restored = reader.restore(
+      folder,
+      args=ocp.args.PyTreeRestore(
+        wanted,
+        restore_args=ocp.checkpoint_utils.construct_restore_args(wanted),
+        partial_restore=True,
+      ),
+    )
+  return serialization.from_state_dict(abstract, restored)
+
+
+def read_json(checkpoint: epath.Path, item: str) -> dict[str, Any]:
+  """Returns a checkpoint's item `DATA` or `BEST`."""
+  with ocp.Checkpointer(ocp.JsonCheckpointHandler()) as reader:
+    return reader.restore(checkpoint / item, args=ocp.args.JsonRestore())
+
+
+def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
+  return {
+    jax.tree_util.keystr(path, simple=True, separator="/"): tuple(leaf.shape)
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
+  }
+
+
+def _check_shapes(
+  checkpoint: epath.Path,
+  wanted: Mapping[str, tuple[int, ...]],
+  saved: Mapping[str, tuple[int, ...]],
+  parts: set[str],
+) -> None:
+  """Raises UserError that names the first parameters that differ."""
+  saved = {k: v for k, v in saved.items() if k.split("/")[0] in parts}
+  names = sorted(
+    (
+      name
+      for name in wanted.keys() | saved.keys()
+      if wanted.get(name) != saved.get(name)
+    ),
+    # Parameters first, and of these the ones that are in both.
+    key=lambda name: (
+      not name.startswith("params/"),
+      name not in wanted or name not in saved,
+      name,
+    ),
+  )
+  if not names:
+    return
+  shown = names[:_DIFFERENCES_NAMED]
+
+  def listed(shapes: Mapping[str, tuple[int, ...]]) -> str:
+    return ", ".join(f"{name} {shapes.get(name, 'absent')}" for name in shown)
+
+  raise errors.UserError(
+    f"The checkpoint '{checkpoint}' is of another model or optimizer: "
+    f"{len(names)} arrays differ.",
+    expected=listed(wanted),
+    found=listed(saved),
+    remedy="use the gin file it was trained with, or another MODEL_DIR; "
+    "nothing was changed",
+  )

@@ -1,81 +1,92 @@
-"""The training loop: start or resume, step, evaluate, save."""
+"""The training loop, in the order of events.
+
+`train` starts or resumes, compiles the step, and then steps, evaluates and
+saves until the last step.
+"""
 
 import contextlib
 import dataclasses
+import functools
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
+from clu import metric_writers, parameter_overview, periodic_actions
 
 from distill import console, errors
 from distill.data.pipeline import TrainBatches
-from distill.training import starting
+from distill.training import state as state_lib
 from distill.training import step as step_lib
-from distill.training.best_metric import BestMetric
-from distill.training.checkpoints import CheckpointConfig, Checkpoints
+from distill.training.checkpoints import (
+  BestMetric,
+  CheckpointConfig,
+  Checkpoints,
+)
 from distill.training.mesh import Partitioner
-from distill.training.metric_logging import MetricLogger
+from distill.training.metric_logging import (
+  MetricLogger,
+  NonFiniteLossError,
+  Progress,
+  StepMetrics,
+)
 from distill.training.optimizers import OptimizerFactory
 from distill.training.preemption import Preemption
-from distill.training.progress import Progress
 from distill.training.schedules import Schedule
 from distill.training.state import TrainState
-from distill.training.step_metrics import NonFiniteLossError, StepMetrics
 
 Evaluate = Callable[[TrainState, int], Mapping[str, float]]
+MetricWriterFactory = Callable[[str], metric_writers.MetricWriter]
+
+# Steps before the profiler starts: the first ones are slower.
+_PROFILE_AFTER = 10
 
 
-def train_loop(
-  *,
-  model: Any,
-  optimizer: OptimizerFactory,
-  learning_rate_fn: Schedule,
-  partitioner: Partitioner,
-  batches: TrainBatches,
-  model_dir: str,
-  total_steps: int,
-  checkpoint_cfg: CheckpointConfig,
-  evaluate: Evaluate | None = None,
-  eval_period: int = 1000,
-  stats_period: int = 100,
-  num_microbatches: int = 1,
-  random_seed: int = 0,
-  initial_checkpoint_path: str | None = None,
-  relative_steps: bool = True,
-  allow_missing: str | None = None,
-  on_start: Callable[[], None] = lambda: None,
-) -> TrainState:
-  """Trains up to `total_steps` and returns the state there.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+  """What `train` needs.
+
+  Attributes:
+    batches: The training data, not yet read.
+    evaluate: Returns metrics named `task/metric` of a state and its step; None
+      does not evaluate.
+    initial_checkpoint_path: The checkpoint that a new run starts from; None
+      starts from random parameters.
+    metric_writers: Factories of more writers. Each gets MODEL_DIR.
+    config_text: Returns the configuration in use, for `config.gin`. It is
+      called before the first step; '' writes no file.
+    others: As in `distill.train.train`.
+  """
+
+  model: Any
+  optimizer: OptimizerFactory
+  learning_rate_fn: Schedule
+  partitioner: Partitioner
+  batches: TrainBatches
+  model_dir: str
+  total_steps: int
+  checkpoint_cfg: CheckpointConfig
+  evaluate: Evaluate | None = None
+  eval_period: int = 1000
+  stats_period: int = 100
+  num_microbatches: int = 1
+  random_seed: int = 0
+  initial_checkpoint_path: str | None = None
+  relative_steps: bool = True
+  allow_missing: str | None = None
+  metric_writers: Sequence[MetricWriterFactory] = ()
+  profile_steps: int = 0
+  config_text: Callable[[], str] = str
+
+
+def train(config: TrainConfig) -> TrainState:
+  """Trains up to `config.total_steps` and returns the state there.
 
   A MODEL_DIR that has checkpoints is resumed from the newest, exactly: the
   parameters at the end are bitwise those of a run that was never stopped, on
   the same kind and number of devices.
-
-  Args:
-    model: An `EncoderDecoderModel`.
-    optimizer: Makes the optax optimizer of the learning rate.
-    learning_rate_fn: From the step to the learning rate.
-    partitioner: The mesh.
-    batches: The training data, not yet read.
-    model_dir: Where checkpoints and logs go.
-    total_steps: The step at which training ends.
-    checkpoint_cfg: When to save, what to keep.
-    evaluate: Returns metrics named `task/metric` of a state and its step; None
-      does not evaluate.
-    eval_period: Steps between evaluations; the last step is evaluated too. 0
-      does not evaluate.
-    stats_period: Steps between lines of the metrics' log.
-    num_microbatches: Parts that a batch is cut into, to save memory.
-    random_seed: Of weights and dropout.
-    initial_checkpoint_path: Parameters to start from; None is random ones.
-    relative_steps: Whether steps are counted from that checkpoint; if not,
-      they go on from its own, as in T5X.
-    allow_missing: Regular expression of the parameters that stay random where
-      that checkpoint lacks them.
-    on_start: Called before the first step, when nothing can be wrong any more.
 
   Raises:
     UserError: MODEL_DIR, a checkpoint or the batch does not fit, or a loss is
@@ -84,168 +95,255 @@ def train_loop(
   """
   # The last save ends while signals are still noted.
   with Preemption() as preemption, contextlib.ExitStack() as stack:
-    checkpoints = stack.enter_context(Checkpoints(model_dir, checkpoint_cfg))
-    partitioner.check_batch(
-      batches.shapes["decoder_target_tokens"][0], num_microbatches
-    )
-    transformation = optimizer(learning_rate_fn)
-    start = starting.Start(
-      model, transformation, partitioner, batches.shapes, random_seed
-    )
-    console.say("initializing or restoring the parameters")
-    state, best = start.state(
-      checkpoints,
-      batches,
-      initial_checkpoint_path,
-      relative_steps,
-      allow_missing,
-    )
-    step = int(state.step)
-    _check_steps(step, total_steps)
-    is_first = jax.process_index() == 0
-    progress = Progress(
-      step,
-      total_steps,
-      sys.stderr if is_first else None,
-      eval_period if evaluate else 0,
-    )
-    for note in start.notes:
-      progress.say(note)
-
-    def log(name: str, last: int) -> MetricLogger:
-      logger = MetricLogger(os.path.join(model_dir, name), last)
-      return stack.enter_context(contextlib.closing(logger))
-
-    run = _Run(
-      step=step,
-      state=state,
-      best=best,
-      batches=batches,
-      total_steps=total_steps,
-      partitioner=partitioner,
-      dropout_key=start.dropout_key,
-      checkpoints=checkpoints,
-      checkpoint_cfg=checkpoint_cfg,
-      preemption=preemption,
-      evaluate=evaluate,
-      eval_period=eval_period,
-      metrics=StepMetrics(log("train", step), progress, stats_period),
-      validation_log=log("validation", best.evaluated or 0),
-      progress=progress,
-    )
-    if step == total_steps:
-      on_start()
-      preemption.begin()
+    run = _Run(config, preemption, stack)
+    if run.step == config.total_steps:
+      run.begin()
       run.settle()
     else:
-      console.say("compiling the training step")
-      train_step, seconds = start.compile(
-        step_lib.make_train_step(
-          model, transformation, learning_rate_fn, num_microbatches
-        )
-      )
-      progress.say(f"from step {step}; compiled in {seconds:.1f} s")
-      on_start()
-      preemption.begin()
-      run.train(train_step)
+      train_step = run.compile()
+      run.begin()
+      run.take_steps(train_step)
     run.conclude()
     return run.state
 
 
-@dataclasses.dataclass(kw_only=True)
 class _Run:
-  """A run in progress: `state`, `batches` and `best` all stand at `step`."""
+  """A run in progress.
+
+  Attributes:
+    step: The steps taken. `state`, the position of the data and `best` are all
+      at this step.
+    state: The train state.
+    best: The best evaluation.
+  """
 
   step: int
   state: TrainState
   best: BestMetric
-  batches: TrainBatches
-  total_steps: int
-  partitioner: Partitioner
-  dropout_key: jax.Array
-  checkpoints: Checkpoints
-  checkpoint_cfg: CheckpointConfig
-  preemption: Preemption
-  evaluate: Evaluate | None
-  eval_period: int
-  metrics: StepMetrics
-  validation_log: MetricLogger
-  progress: Progress
 
-  def train(self, train_step: step_lib.TrainStep) -> None:
+  def __init__(
+    self,
+    config: TrainConfig,
+    preemption: Preemption,
+    stack: contextlib.ExitStack,
+  ) -> None:
+    """Restores or initializes the state and opens the logs."""
+    self._config = config
+    self._preemption = preemption
+    self._checkpoints = stack.enter_context(
+      Checkpoints(config.model_dir, config.checkpoint_cfg)
+    )
+    self._shapes = config.batches.shapes
+    rows, _ = self._shapes["decoder_target_tokens"]
+    config.partitioner.check_batch(rows, config.num_microbatches)
+    self._optimizer = config.optimizer(config.learning_rate_fn)
+    self._abstract = state_lib.abstract_state(
+      config.model, self._optimizer, config.partitioner, self._shapes
+    )
+    weights_key, self._dropout_key = jax.jit(
+      lambda: tuple(jax.random.split(jax.random.key(config.random_seed))),
+      out_shardings=config.partitioner.replicated,
+    )()
+    console.say("initializing or restoring the parameters")
+    notes = self._restore_or_initialize(weights_key)
+    self.step = int(self.state.step)
+    _check_steps(self.step, config.total_steps)
+    self._is_first = jax.process_index() == 0
+    self._progress = Progress(
+      self.step,
+      config.total_steps,
+      sys.stderr if self._is_first else None,
+      config.eval_period if config.evaluate else 0,
+    )
+    for note in notes:
+      self._progress.say(note)
+    factories = config.metric_writers if self._is_first else ()
+    self._writers = metric_writers.MultiWriter(
+      [factory(config.model_dir) for factory in factories]
+    )
+    stack.enter_context(contextlib.closing(self._writers))
+
+    def logger(name: str, last: int) -> MetricLogger:
+      folder = os.path.join(config.model_dir, name)
+      opened = MetricLogger(folder, last, self._writers)
+      return stack.enter_context(contextlib.closing(opened))
+
+    self._metrics = StepMetrics(
+      logger("train", self.step), self._progress, config.stats_period
+    )
+    self._validation_log = logger("validation", self.best.evaluated or 0)
+
+  def _restore_or_initialize(self, weights_key: jax.Array) -> list[str]:
+    """Sets the state and the position of the data; returns notes on them."""
+    config = self._config
+    restored = self._checkpoints.restore(self._abstract)
+    if restored:
+      self.state, position, self.best = restored
+      config.batches.restore(position)
+      return []
+    random = functools.partial(
+      state_lib.random_params,
+      config.model,
+      config.partitioner,
+      self._shapes,
+      self._abstract,
+      weights_key,
+    )
+    if config.initial_checkpoint_path:
+      params, step, notes = state_lib.load_params(
+        config.initial_checkpoint_path,
+        self._abstract,
+        getattr(config.model.module, "config", None),
+        random,
+        config.relative_steps,
+        config.allow_missing,
+      )
+    else:
+      params, step, notes = random(), 0, []
+    self.state = state_lib.start(params, self._optimizer, self._abstract, step)
+    self.best = BestMetric()
+    return notes
+
+  def compile(self) -> step_lib.TrainStep:
+    """Returns the compiled step."""
+    config = self._config
+    console.say("compiling the training step")
+    train_step, seconds = step_lib.compile_step(
+      step_lib.make_train_step(
+        config.model,
+        self._optimizer,
+        config.learning_rate_fn,
+        config.num_microbatches,
+      ),
+      config.partitioner,
+      self._abstract,
+      config.partitioner.abstract_batch(self._shapes),
+      self._dropout_key,
+    )
+    self._progress.say(f"from step {self.step}; compiled in {seconds:.1f} s")
+    return train_step
+
+  def begin(self) -> None:
+    """Writes `config.gin` and `parameters.txt`; from now on, signals save.
+
+    The input has passed all checks.
+    """
+    params = self._abstract.params
+    table = parameter_overview.get_parameter_overview(
+      params, include_stats="sharding"
+    )
+    megabytes = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(params))
+    self._progress.say(
+      f"parameters: {parameter_overview.count_parameters(params):,} "
+      f"({megabytes / 2**20:,.1f} MiB), listed in parameters.txt"
+    )
+    files = {"parameters.txt": table}
+    if text := self._config.config_text():
+      files["config.gin"] = text
+    if self._is_first:
+      for name, content in files.items():
+        errors.write_whole(f"{self._config.model_dir}/{name}", content)
+      self._writers.write_texts(self.step, files)
+    self._preemption.begin()
+
+  def take_steps(self, train_step: step_lib.TrainStep) -> None:
     """Takes steps up to the last one."""
+    config = self._config
+    profile = _profiler(config, self.step) if self._is_first else None
     try:
       # A resumed run may owe the evaluation that SIGTERM did not wait for.
       self.settle()
-      while self.step < self.total_steps:
+      while self.step < config.total_steps:
         # The device is still at the step before while this batch is read.
-        batch = self.partitioner.shard_batch(next(self.batches))
-        with jax.transfer_guard_host_to_device("disallow"):
-          self.state, sums = train_step(self.state, batch, self.dropout_key)
+        batch = config.partitioner.shard_batch(next(config.batches))
+        with (
+          jax.profiler.StepTraceAnnotation("train", step_num=self.step),
+          jax.transfer_guard_host_to_device("disallow"),
+        ):
+          self.state, sums = train_step(self.state, batch, self._dropout_key)
         self.step += 1
-        self.metrics.push(self.step, sums)
+        self._metrics.push(self.step, sums)
+        if profile:
+          profile(self.step)
         self.settle()
     except NonFiniteLossError as error:
-      raise _not_finite(error, self.checkpoints.newest()) from error
+      raise _not_finite(error, self._checkpoints.newest()) from error
 
   def settle(self) -> None:
     """Evaluates and saves if the step is due for it, and stops on SIGTERM."""
-    owed = self._is_due(self.eval_period) and self.best.evaluated != self.step
-    evaluate = self.evaluate if owed else None
-    saving = self._is_due(self.checkpoint_cfg.period)
-    stopping = self.preemption.reached(self.step)
+    config = self._config
+    owed = self._is_due(config.eval_period) and self.best.evaluated != self.step
+    evaluate = config.evaluate if owed else None
+    saving = self._is_due(config.checkpoint_cfg.period)
+    stopping = self._preemption.reached(self.step)
     if not (evaluate or saving or stopping):
       return
-    with self.progress.paused(evaluating=evaluate is not None):
-      self.metrics.flush()  # raises before anything is saved
+    with self._progress.paused(evaluating=evaluate is not None):
+      self._metrics.flush()  # raises before anything is saved
       if evaluate and not stopping:
         stopping = not self._evaluated(evaluate)
       if saving or stopping or self.best.step == self.step:
-        self.checkpoints.save(
-          self.step, self.state, self.batches.position(), self.best
+        self._checkpoints.save(
+          self.step, self.state, config.batches.position(), self.best
         )
     if stopping:
-      number = self.preemption.number or signal.SIGTERM
-      self.progress.say(
+      number = self._preemption.number or signal.SIGTERM
+      self._progress.say(
         f"stopped by {console.signal_name(number)}: saved at step {self.step} "
-        f"in {self.checkpoints.newest()}; the same command resumes it"
+        f"in {self._checkpoints.newest()}; the same command resumes it"
       )
       sys.exit(console.exit_code(number))
-
-  def conclude(self) -> None:
-    """Says where the result is, and which checkpoint is the best."""
-    newest = self.checkpoints.newest()
-    self.progress.say(f"done: step {self.step} is saved in {newest}")
-    best = self.best
-    if best.step is not None and best.value is not None and newest:
-      path = os.path.join(os.path.dirname(newest), f"checkpoint_{best.step}")
-      self.progress.say(
-        f"best: {best.metric} {best.value:.4g} on validation, step "
-        f"{best.step}: {path}"
-      )
 
   def _is_due(self, period: int) -> bool:
     if not period or not self.step:
       return False
-    return self.step % period == 0 or self.step == self.total_steps
+    return self.step % period == 0 or self.step == self._config.total_steps
 
   def _evaluated(self, evaluate: Evaluate) -> bool:
     """Evaluates this step; returns False if SIGTERM cut it short."""
-    scores = self.preemption.interruptible(
+    scores = self._preemption.interruptible(
       lambda: evaluate(self.state, self.step)
     )
     if scores is None:
       return False
     listed = "  ".join(f"{name} {scores[name]:.4g}" for name in sorted(scores))
-    self.progress.say(f"step {self.step}  validation  {listed}")
-    self.validation_log.write(self.step, scores)
+    self._progress.say(f"step {self.step}  validation  {listed}")
+    self._validation_log.write(self.step, scores)
+    chosen = self._config.checkpoint_cfg
     self.best = self.best.after(
-      self.step,
-      scores,
-      self.checkpoint_cfg.best_metric,
-      self.checkpoint_cfg.best_mode,
+      self.step, scores, chosen.best_metric, chosen.best_mode
     )
     return True
+
+  def conclude(self) -> None:
+    """Says where the result is, and which checkpoint is the best."""
+    newest = self._checkpoints.newest()
+    self._progress.say(f"done: step {self.step} is saved in {newest}")
+    best = self.best
+    if best.step is not None and best.value is not None and newest:
+      path = os.path.join(os.path.dirname(newest), f"checkpoint_{best.step}")
+      self._progress.say(
+        f"best: {best.metric} {best.value:.4g} on validation, step "
+        f"{best.step}: {path}"
+      )
+
+
+def _profiler(config: TrainConfig, step: int) -> Callable[[int], bool] | None:
+  """Returns a hook to call after each step; None if no step is to profile."""
+  first = max(
+    step + 1,
+    min(step + _PROFILE_AFTER, config.total_steps - config.profile_steps),
+  )
+  steps = min(config.profile_steps, config.total_steps - first)
+  if steps < 1:
+    return None
+  return periodic_actions.Profile(
+    logdir=os.path.join(config.model_dir, "train"),
+    num_profile_steps=steps,
+    profile_duration_ms=None,
+    first_profile=first,
+    every_secs=None,
+  )
 
 
 def _check_steps(step: int, total_steps: int) -> None:

@@ -1,13 +1,15 @@
-"""What a step changes: its number, the parameters, the optimizer's state."""
+"""The train state: shapes, random or loaded parameters, optimizer's state."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 from flax import linen as nn
+from flax import traverse_util
 
+from distill.checkpoint_formats import loading, opening
 from distill.training.mesh import Partitioner
 
 
@@ -79,6 +81,51 @@ def random_params(
 
   with partitioner.context():
     return jax.jit(init, out_shardings=shardings_of(abstract.params))(rng)
+
+
+def load_params(
+  path: str,
+  abstract: TrainState,
+  config: Any,
+  random: Callable[[], Any],
+  relative_steps: bool = True,
+  allow_missing: str | None = None,
+) -> tuple[Any, int, list[str]]:
+  """Returns an initial checkpoint's parameters, the first step, and notes.
+
+  Args:
+    path: A checkpoint of any format, or a folder of checkpoints.
+    abstract: The state's shapes and shardings.
+    config: The network's configuration, None if it has none.
+    random: Returns random parameters, for those that are missing.
+    relative_steps: Whether the first step is 0, or the checkpoint's own.
+    allow_missing: Regular expression of the parameters that stay random where
+      the checkpoint lacks them.
+
+  Raises:
+    UserError: The checkpoint is absent, damaged or of another model.
+  """
+  checkpoint = opening.open_checkpoint(path)
+  params, missing = loading.load_params(
+    checkpoint, abstract.params, config, allow_missing
+  )
+  notes = []
+  if missing:
+    flat = traverse_util.flatten_dict(params)
+    flat = {
+      name: drawn if flat[name] is None else flat[name]
+      for name, drawn in traverse_util.flatten_dict(random()).items()
+    }
+    params = traverse_util.unflatten_dict(flat)
+    notes.append("random, by ALLOW_MISSING: " + ", ".join(missing))
+  step = checkpoint.step
+  known = "no known step" if step is None else f"step {step:,}"
+  counted = "from here" if relative_steps else "on from there"
+  notes.append(
+    f"from {checkpoint.path} ({checkpoint.format}), {known}: steps are counted "
+    f"{counted} (RELATIVE_STEPS = {relative_steps})"
+  )
+  return params, 0 if relative_steps else step or 0, notes
 
 
 def start(

@@ -10,8 +10,8 @@ import re
 import pytest
 import seqio
 
-from distill import errors
-from distill.commands import convert, infer
+from distill import errors, infer
+from distill.commands import convert
 from distill.contrib import export_benchmark
 
 pytestmark = pytest.mark.huggingface

@@ -16,9 +16,9 @@ sys.path.insert(
 )
 import tiny_networks  # noqa: E402
 
-from distill import errors  # noqa: E402
+from distill import errors, train  # noqa: E402
 from distill.checkpoint_formats import opening, orbax  # noqa: E402
-from distill.commands import convert, train  # noqa: E402
+from distill.commands import convert  # noqa: E402
 
 SENTENCEPIECE = os.path.join(
   os.path.dirname(seqio.__file__),

@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from distill import errors
-from distill.commands import evaluate
+from distill import errors, evaluate
 from distill.data import registration
 
 

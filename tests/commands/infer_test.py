@@ -5,8 +5,7 @@ import json
 
 import pytest
 
-from distill import errors
-from distill.commands import infer
+from distill import errors, infer
 from distill.data.procedural import LastLetters
 
 
@@ -88,7 +87,7 @@ def test_beams_by_macros(flags, tmp_path):
 def test_the_time_left_is_that_of_the_batches_left(capsys, monkeypatch):
   now = [0.0]
   monkeypatch.setattr(infer.time, "monotonic", lambda: now[0])
-  progress = infer.Progress(batch_size=30)
+  progress = infer.TaskProgress(batch_size=30)
   for number in range(1, 101):
     if number % 30 == 1:
       now[0] += 5.0  # a batch comes at once

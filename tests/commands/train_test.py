@@ -9,8 +9,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 import pytest
 
-from distill import errors, gin_run
-from distill.commands import train
+from distill import errors, gin_run, train
 
 
 def run(*flags):
@@ -45,7 +44,8 @@ def test_each_stage_is_told_and_nothing_else(trained):
   stages = [line for line in lines if line.endswith(" …")]
   words = ("checking", "importing", "reading", "initializing", "compiling")
   assert [stage.split()[0] for stage in stages] == list(words)
-  told = ("from step 0", "step ", "done: ", "best: ", "next: ")
+  told = ("from step 0", "parameters: ", "step ", "done: ")
+  told += ("best: ", "next: ")
   assert all(line in stages or line.startswith(told) for line in lines), lines
 
 

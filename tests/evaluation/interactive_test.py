@@ -1,13 +1,9 @@
-"""The terminal: what it asks of a task, and what it prints."""
+"""Typed inputs: what the model reads of them, and what is printed."""
 
 import io
 
+from distill import errors
 from distill.evaluation import interactive
-
-
-def test_nothing_that_moves_a_cursor_is_printed():
-  assert interactive.printable("né 3 > 2") == "né 3 > 2"
-  assert interactive.printable("\x1b[2J\r\n\u202e") == "\\x1b[2J\\r\\n\\u202e"
 
 
 def test_a_foreign_task_is_asked_as_it_is_typed(
@@ -25,7 +21,7 @@ def test_a_foreign_task_is_asked_as_it_is_typed(
   assert not read
   # Twelve tokens are read; a question is ten, and its end.
   assert screen.getvalue().splitlines()[:2] == [
-    "input>   output: " + interactive.printable(answers[3]),
+    "input>   output: " + errors.printable(answers[3]),
     "input>   (cut to 12 tokens)",
   ]
   assert screen.getvalue().endswith("\ninput> \n")

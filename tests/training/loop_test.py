@@ -11,7 +11,7 @@ import tiny_run
 
 from distill import errors
 from distill.checkpoint_formats import opening
-from distill.training import checkpoints, restoring
+from distill.training import checkpoints
 
 STEPS = tiny_run.STEPS
 
@@ -27,8 +27,8 @@ def logged_steps(folder, name):
 
 
 def best(folder):
-  return restoring.read_json(
-    opening.absolute(folder / f"checkpoint_{STEPS}"), restoring.BEST
+  return checkpoints.read_json(
+    opening.absolute(folder / f"checkpoint_{STEPS}"), checkpoints.BEST
   )
 
 

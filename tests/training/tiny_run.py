@@ -117,7 +117,7 @@ def run(model_dir, *, batches=None, saving=None, **changes):
     "eval_period": 10,
     "stats_period": 1,
   }
-  return loop.train_loop(**settings | changes)
+  return loop.train(loop.TrainConfig(**settings | changes))
 
 
 def digest(params):

@@ -1,4 +1,4 @@
-"""Predictions and scores as JSONL."""
+"""Predictions and scores: on any mesh, in order, and as JSONL."""
 
 import dataclasses
 import json
@@ -8,15 +8,16 @@ import pytest
 import seqio
 
 from distill import errors
-from distill.evaluation import inference
+from distill.evaluation import predictions
 from distill.model import decoding
+from distill.training import mesh
 
 
 def write(student, config, partitioner, folder, **options):
   """Writes lines; returns the paths and the calls of on_progress."""
   calls = []
   model, params = student
-  paths = inference.write_predictions(
+  paths = predictions.write_predictions(
     *(model, params, config, partitioner, str(folder)),
     on_progress=lambda *call: calls.append(call),
     **options,
@@ -122,11 +123,11 @@ def test_targets_that_would_be_cut_are_not_scored(
 
 def test_existing_predictions_are_not_overwritten(make_config, rows, tmp_path):
   config = make_config(rows)
-  inference.check_outputs(config, str(tmp_path))
+  predictions.check_outputs(config, str(tmp_path))
   kept = tmp_path / "evaluation_test-predict.jsonl"
   kept.write_text("kept")
   with pytest.raises(errors.UserError, match="exists already"):
-    inference.check_outputs(config, str(tmp_path))
+    predictions.check_outputs(config, str(tmp_path))
 
 
 def test_a_stopped_run_leaves_nothing_that_looks_finished(
@@ -137,7 +138,7 @@ def test_a_stopped_run_leaves_nothing_that_looks_finished(
 
   model, params = student
   with pytest.raises(KeyboardInterrupt):
-    inference.write_predictions(
+    predictions.write_predictions(
       *(model, params, make_config(rows), partitioner, str(tmp_path)),
       on_progress=stop,
     )
@@ -156,7 +157,62 @@ def test_rationales_are_decoded_where_they_are_named(make_config, rows):
       (both, names[:1]),
       (rationale, names[1:]),
     ]:
-      tasks = inference.tasks_to_infer(config)
+      tasks = predictions.tasks_to_infer(config)
       assert [task.name for task in tasks] == expected
   finally:
     seqio.MixtureRegistry.remove(mixture)
+
+
+@pytest.mark.parametrize(
+  ("sizes", "batch_size"), [((8, 1, 1), 8), ((2, 2, 2), 4), ((1, 4, 2), 12)]
+)
+def test_predictions_depend_on_neither_batch_nor_mesh(
+  student, examples, tokens, scores, sizes, batch_size
+):
+  model, params = student
+  data, fsdp, model_size = sizes
+  partitioner = mesh.Partitioner(data=data, fsdp=fsdp, model=model_size)
+  predictor = predictions.Predictor(model, partitioner, batch_size)
+  found = list(predictor.decode(params, examples))
+  predicted = [best for [best], _ in found]
+  np.testing.assert_array_equal(predicted, tokens)
+  assert len({tuple(ids) for ids in predicted}) > 3
+  scored = [score for _, [score] in found]
+  np.testing.assert_allclose(scored, scores, atol=1e-4)
+  # The shorter last batch has the shape of the others.
+  assert predictor._decode._cache_size() == 1
+
+
+@pytest.mark.parametrize(
+  "way",
+  [
+    decoding.Decoding("beam", num_decodes=3),
+    decoding.Decoding("sample", num_decodes=3),
+  ],
+)
+def test_beams_and_samples_are_the_same_on_any_mesh(
+  student, examples, partitioner, way
+):
+  model, params = student
+  model = dataclasses.replace(model, decoding=way)
+  found = []
+  for mesh_of, batch_size in (
+    (partitioner, 11),
+    (mesh.Partitioner(data=2, fsdp=2, model=2), 4),
+  ):
+    predictor = predictions.Predictor(model, mesh_of, batch_size)
+    found.append(list(predictor.decode(params, examples)))
+  for (tokens, scores), (again, scores_again) in zip(*found, strict=True):
+    np.testing.assert_array_equal(tokens, again)
+    np.testing.assert_allclose(scores, scores_again, atol=1e-4)
+
+
+def test_a_batch_that_does_not_divide_is_refused(student):
+  with pytest.raises(errors.UserError, match="batch of 9 rows"):
+    predictions.Predictor(student[0], mesh.Partitioner(), 9)
+
+
+def test_no_examples_give_no_predictions(student, partitioner):
+  model, params = student
+  predictor = predictions.Predictor(model, partitioner, 8)
+  assert list(predictor.decode(params, [])) == []
