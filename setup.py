@@ -80,6 +80,9 @@ setuptools.setup(
   extras_require={
     # For completion of commands and flags in the shell: `distill --help`.
     "completion": ["argcomplete"],
+    # For METRIC_WRITERS (docs/methods.md).
+    "mlflow": ["mlflow-skinny"],
+    "wandb": ["wandb"],
     # For --runner=beam (docs/teachers.md): it holds protobuf below 7, pillow
     # below 13, pyarrow below 26 and python-dateutil below 3. It reads and
     # writes TFRecords with google-crc32c, and does not say so.

@@ -3,7 +3,7 @@
 The macro METRIC_WRITERS names them. Each needs its own package, which only its
 writer imports. The id of the tracker's run is in MODEL_DIR, so that a resumed
 training continues that run. Steps that the tracker has already are not sent
-again.
+again; Weights & Biases tells only when it is online.
 """
 
 import importlib

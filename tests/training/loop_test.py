@@ -11,7 +11,7 @@ import tiny_run
 
 from distill import errors
 from distill.checkpoint_formats import opening
-from distill.training import checkpoints
+from distill.training import checkpoints, metric_logging
 
 STEPS = tiny_run.STEPS
 
@@ -129,6 +129,52 @@ def test_a_run_begins_with_the_parameters_of_another(tmp_path):
   )
   assert int(second.step) == 2
   assert tiny_run.digest(second.params) == tiny_run.digest(first.params)
+
+
+class Recorder(metric_logging.ScalarWriter):
+  """A user's own writer, which METRIC_WRITERS may name."""
+
+  def __init__(self, model_dir):
+    self.texts, self.scalars = {}, []
+
+  def write_texts(self, step, texts):
+    self.texts |= texts
+
+  def write_scalars(self, step, scalars):
+    self.scalars.append((step, scalars))
+
+
+def test_writers_and_the_profiler_get_what_they_are_for(tmp_path, capsys):
+  opened = []
+
+  def open_writer(model_dir):
+    assert model_dir == str(tmp_path)
+    opened.append(Recorder(model_dir))
+    return opened[0]
+
+  tiny_run.run(
+    tmp_path,
+    model=tiny_models.linear_model(vocab_size=264),
+    total_steps=4,
+    evaluate=lambda state, step: {"tiny/accuracy": 1.0},
+    metric_writers=[open_writer],
+    profile_steps=2,
+    config_text=lambda: "TRAIN_STEPS = 4\n",
+  )
+  [recorder] = opened
+  steps = [
+    step for step, scalars in recorder.scalars if "train/loss" in scalars
+  ]
+  assert steps == [1, 2, 3, 4]
+  assert recorder.scalars[-1][1].keys() == {"validation/tiny/accuracy"}
+  assert (tmp_path / "config.gin").read_text() == "TRAIN_STEPS = 4\n"
+  table = (tmp_path / "parameters.txt").read_text()
+  assert "kernel" in table
+  assert recorder.texts.keys() == {"config.gin", "parameters.txt"}
+  assert "parameters: " in capsys.readouterr().err
+  # TensorBoard's profiler reads this folder.
+  [trace] = (tmp_path / "train").glob("plugins/profile/*/*.xplane.pb")
+  assert b"train" in trace.read_bytes()
 
 
 def test_what_cannot_be_is_said_before_the_first_step(tmp_path):
