@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
 
+from distill.answers import arithmetic, wrappers
 from distill.answers import choices as choice_reading
-from distill.answers import expressions, numbers, wrappers
 
 _LONGEST_TEXT = 1000
 _MOST_NUMBERS = 8
@@ -110,7 +110,7 @@ class TextAnswer:
 class NumberAnswer:
   """The first number in the first sentence, or the last one with `last`.
 
-  '$1,250.', '1250.0 boxes' and '1250' are equal; numbers.py defines which
+  '$1,250.', '1250.0 boxes' and '1250' are equal; arithmetic.py defines which
   numbers have a value. There is no answer where the first number has no value,
   or where a sentence has several numbers. After a trigger the first number is
   the answer (Ho et al. 2023, B.2); `last` is for text without a trigger.
@@ -133,13 +133,17 @@ class NumberAnswer:
     if self.last:
       lines = wrappers.without_latex(text[-_LONGEST_TEXT:]).splitlines()
       lines = [" ".join(line.split()) for line in lines if line.strip()]
-      by_line = (list(numbers.find(line)) for line in reversed(lines))
+      by_line = (
+        list(arithmetic.find_numbers(line)) for line in reversed(lines)
+      )
       return next((some[-1] for some in by_line if some), None)
     line = wrappers.first_line(text)
     sentence = _SENTENCE_END.split(line, maxsplit=1)[0]
-    found = list(itertools.islice(numbers.find(sentence), _MOST_NUMBERS))
+    values = arithmetic.find_numbers(sentence)
+    found = list(itertools.islice(values, _MOST_NUMBERS))
     # 'We add 5 and 3' has no answer, '8 of 10' and 'about 8 of 10' have.
-    if len(set(found)) > 1 and not numbers.starts(_HEDGE.sub("", sentence, 1)):
+    start = _HEDGE.sub("", sentence, 1)
+    if len(set(found)) > 1 and not arithmetic.starts_with_number(start):
       return None
     return found[0] if found else None
 
@@ -286,11 +290,11 @@ class ExpressionAnswer:
 
   def parse(self, text: str) -> str | None:
     """Returns the first expression with a value, as written, or None."""
-    return expressions.find(wrappers.first_line(text))
+    return arithmetic.find_expression(wrappers.first_line(text))
 
   def equal(self, a: str, b: str) -> bool:
     """Returns whether both have a value, within the tolerance."""
-    left, right = (expressions.evaluate(self.parse(x) or "") for x in (a, b))
+    left, right = (arithmetic.evaluate(self.parse(x) or "") for x in (a, b))
     if left is None or right is None:
       return False
     return abs(left - right) <= self.tolerance

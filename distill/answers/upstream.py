@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from distill import errors
-from distill.answers import expressions
+from distill.answers import arithmetic
 from distill.answers.completions import ParsedCompletion
 
 # Upstream has no bound; its completions end after 256 tokens.
@@ -74,7 +74,7 @@ def _dss_anli(text: str) -> ParsedCompletion:
 
 
 def _equal_equations(a: str, b: str) -> bool:
-  left, right = map(expressions.evaluate_in_floats, (a, b))
+  left, right = map(arithmetic.evaluate_in_floats, (a, b))
   return left is not None and left == right
 
 

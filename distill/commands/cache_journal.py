@@ -3,39 +3,18 @@
 import contextlib
 import pathlib
 import sqlite3
-from collections import Counter
 from collections.abc import Sequence
 
 from distill import errors
 from distill.flags import Parser
 from distill.teacher import journal_rows
-from distill.teacher.interface import AskingError
 from distill.teacher.journal import Journal
 
-
-def stats(connection: sqlite3.Connection) -> list[str]:
-  """Returns, a line each, what every teacher answered and took."""
-  answers: Counter[str] = Counter()
-  tokens: Counter[str] = Counter()
-  for request, response in connection.execute(
-    "SELECT json_extract(request, '$.teacher'), response FROM answers"
-  ):
-    outcome = journal_rows.decode(response)
-    answers[request] += 1
-    if not isinstance(outcome, AskingError):
-      tokens[f"{request} read"] += outcome.prompt_tokens
-      tokens[f"{request} written"] += outcome.completion_tokens
-  [unused] = connection.execute(
-    f"SELECT count(*) FROM answers WHERE {_UNUSED}"
-  ).fetchone()
-  lines = [
-    f"{teacher}: {count:,} answers; {tokens[f'{teacher} read']:,} tokens read,"
-    f" {tokens[f'{teacher} written']:,} written"
-    for teacher, count in sorted(answers.items())
-  ]
-  return [*lines, f"{unused:,} answers are used by no cached split"]
-
-
+# A stored failure has no tokens.
+_TOTALS = """SELECT json_extract(request, '$.teacher') AS teacher, count(*),
+  ifnull(sum(json_extract(response, '$.prompt_tokens')), 0),
+  ifnull(sum(json_extract(response, '$.completion_tokens')), 0)
+  FROM answers GROUP BY teacher ORDER BY teacher"""
 # No split that is written uses it.
 _UNUSED = "key NOT IN (SELECT key FROM uses)"
 # A written split used it once. What no split has used yet was paid for by a run
@@ -44,6 +23,23 @@ _GARBAGE = (
   f"{_UNUSED} AND key NOT IN (SELECT key FROM drafts)"
   " AND key IN (SELECT key FROM dropped)"
 )
+
+
+def stats(connection: sqlite3.Connection) -> list[str]:
+  """Returns, a line each, what every teacher answered and took."""
+  lines = [
+    f"{teacher}: {count:,} answers; {read:,} tokens read, {written:,} written"
+    for teacher, count, read, written in connection.execute(_TOTALS)
+  ]
+  return [
+    *lines,
+    f"{_unused(connection):,} answers are used by no cached split",
+  ]
+
+
+def _unused(connection: sqlite3.Connection) -> int:
+  count = f"SELECT count(*) FROM answers WHERE {_UNUSED}"
+  return int(connection.execute(count).fetchone()[0])
 
 
 def verify(connection: sqlite3.Connection, repair: bool) -> list[str]:
@@ -66,9 +62,8 @@ def collect_garbage(connection: sqlite3.Connection) -> list[str]:
   deleted = execute(f"DELETE FROM answers WHERE {_GARBAGE}").rowcount
   execute("DELETE FROM dropped WHERE key NOT IN (SELECT key FROM answers)")
   execute("VACUUM")
-  [kept] = execute(f"SELECT count(*) FROM answers WHERE {_UNUSED}").fetchone()
   lines = [f"{deleted:,} answers deleted"]
-  if kept:
+  if kept := _unused(connection):
     lines.append(f"{kept:,} answers that no split has used yet are kept")
   return lines
 

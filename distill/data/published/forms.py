@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from distill.answers import expressions
+from distill.answers import arithmetic
 from distill.data.examples import pair_of, shown, text_of
 from distill.errors import UserError
 
@@ -228,9 +228,9 @@ def asdiv(row: Row) -> tuple[str, str] | None:
     return None
   answer = number[0].replace(",", "")
   left = row["Formula"].partition("=")[0]
-  value = expressions.evaluate(left)
+  value = arithmetic.evaluate(left)
   label = answer
-  if value is not None and value == expressions.evaluate(answer):
+  if value is not None and value == arithmetic.evaluate(answer):
     label = f"( {' '.join(_TOKEN.findall(left))} )"
   return f"{row['Body'].strip()}\n{row['Question'].strip()}", label
 

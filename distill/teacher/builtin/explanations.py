@@ -25,14 +25,6 @@ _CLOSING_ANSWER = re.compile(re.escape(_CLOSING) + r" (\w+)\.?$")
 _WORD = re.compile(r"\w+")
 
 
-def _normal(solution: Solution) -> list[str]:
-  return [step.text for step in solution.steps]
-
-
-def _terse(solution: Solution) -> list[str]:
-  return [step.result for step in solution.steps]
-
-
 def _verbose(solution: Solution) -> list[str]:
   texts = [
     f"Step {number}: {step.text}"
@@ -74,8 +66,8 @@ def _answer_first(solution: Solution, chance: random.Random) -> Solution:
 # The text of each step. Terse: the results only. Verbose: numbered, with an
 # opening and a closing.
 VERBOSITIES: dict[str, Callable[[Solution], list[str]]] = {
-  "normal": _normal,
-  "terse": _terse,
+  "normal": lambda solution: [step.text for step in solution.steps],
+  "terse": lambda solution: [step.result for step in solution.steps],
   "verbose": _verbose,
 }
 # What makes a right solution a flawed one; its answer stays right. A wrong step

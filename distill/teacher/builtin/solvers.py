@@ -45,11 +45,6 @@ def _steps(
   return (*steps, Step(work, result + end))
 
 
-def _wrong_step(mistake: random.Random | None, steps: int) -> int:
-  """Returns the position of the wrong step, -1 for none."""
-  return -1 if mistake is None else mistake.randrange(steps)
-
-
 _LETTERS_QUESTION = re.compile(r'last letters\b.*?"([^"]+)"', re.IGNORECASE)
 
 
@@ -96,7 +91,7 @@ def solve_coin_flip(
   flips = _FLIP.findall(question)
   if not flips or "still heads up" not in question:
     return None
-  wrong = _wrong_step(mistake, len(flips))
+  wrong = -1 if mistake is None else mistake.randrange(len(flips))
   sides = tuple(STILL_HEADS_UP)
   side = 0
   steps = []

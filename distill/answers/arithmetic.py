@@ -1,4 +1,9 @@
-"""Arithmetic in text: found and evaluated safely, with exact fractions.
+r"""Numbers and arithmetic in text: found and evaluated, with exact fractions.
+
+'1,250', '1 250' and '1.250,00' are the same number. '3 1/2', '½', '1.5e3', '2 ×
+10³', '1 million' and '5 - 8 = –3' have a value. Dates, times, ratios, ranges,
+'2x', '√2' and '1,2,3' have none. A percent sign and a currency are units: '12
+%' is 12, except within arithmetic, where it is 12/100.
 
 The paper's code runs `eval` on model output. This module walks a syntax tree of
 numbers and + - * / ** with limits on its length, depth and magnitude. No text
@@ -8,7 +13,7 @@ runs code, raises an error or takes long.
 import ast
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any, TypeVar
 
@@ -16,6 +21,7 @@ from distill.answers import notation
 
 _LONGEST_TEXT = 2000
 _LONGEST_EXPRESSION = 200
+_LONGEST_NUMBER = 64
 _MOST_CANDIDATES = 8
 _DEEPEST = 32
 _MOST_BITS = 256
@@ -30,9 +36,27 @@ _UNKNOWN = re.compile(
   r"[√±∫π]|(?<![\w.])[0-9.]+[a-z](?![a-z])|[0-9][:,'][0-9]"
   r"|[0-9] (?:or|to) \$?[0-9]"
 )
+# A number and the arithmetic that continues it.
+_CHUNK = re.compile(
+  r"(?<![\w.])(?<![a-zA-Z]-)[-+($ ]{0,6}(?:[0-9]|\.[0-9])"
+  r"(?:[0-9$%]|[.,:'](?=[0-9])|\s*(?:\*\*|[-+*/^=])[\s(]*|\)|\((?=[0-9])"
+  r"|\s+(?=[0-9]))*"
+)
+_SIMPLE = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)")
+_DATE = re.compile(r"[0-9][-/][0-9]+[-/][0-9]|(?<![0-9.])0[0-9]")
+# Text that makes the number beside it a part of something else.
+_POISON_BEFORE = re.compile(
+  r"(?:[√±][({]?|[—―]|\b(?:log|ln|sin|cos|tan|between) )$"
+)
+_CALL_BEFORE = re.compile(r"[a-zA-Z]\($")
+_POISON_AFTER = re.compile(
+  r"\s?[±π√^]|[xyzniπ](?![a-zA-Z])|[a-zA-Z]+[0-9]|[:,.'][0-9]"
+  r"|\s(?:or|to)\s(?:[-$]?[0-9]|the power)|\s(?:squared|cubed)\b"
+  r"|\s(?:ten|hundred|thousand|four|fif|six|seven|eigh|nin)ths\b|\sthirds\b"
+)
 _PLAIN = re.compile(r"-?[0-9]*\.?[0-9]+")
 _HUNDREDTHS = re.compile(
-  r"(?<![0-9.])([0-9]+(?:\.[0-9]+)?|\.[0-9]+) ?%(?! ?[0-9(])"
+  r"(?<![0-9.])([0-9]+(?:\.[0-9]+)?|\.[0-9]+)\s?%(?!\s?[0-9(])"
 )
 _Number = TypeVar("_Number", Fraction, float)
 _Operation = Callable[[Any, Any], Any]
@@ -48,7 +72,7 @@ class _NoValueError(Exception):
   """The tree is not arithmetic, or exceeds a limit."""
 
 
-def find(text: str) -> str | None:
+def find_expression(text: str) -> str | None:
   """Returns the first expression in `text` that has a value, or None.
 
   It is as written, without extra whitespace, currencies, separators of
@@ -154,3 +178,47 @@ def _limited(value: _Number) -> _Number:
     if widest > _MOST_BITS:
       raise _NoValueError
   return value
+
+
+def find_numbers(text: str) -> Iterator[str | None]:
+  """Yields each number in a text, None for one whose value is unclear.
+
+  A number is as it is written, without separators and units. An expression ('3
+  1/2', '5 - 8 = -3') is replaced by its value.
+  """
+  text = notation.normalized(text)
+  for match in _CHUNK.finditer(text):
+    start = match.start() + len(match[0]) - len(match[0].lstrip())
+    before = text[max(0, start - 12) : start]
+    clear = not (
+      _POISON_BEFORE.search(before)
+      or _POISON_AFTER.match(text, match.end())
+      # 'f(3) = 9' has a value, 'sin(30)' does not.
+      or (_CALL_BEFORE.search(before) and "=" not in match[0])
+    )
+    yield _value_of(match[0].strip()) if clear else None
+
+
+def starts_with_number(text: str) -> bool:
+  """Returns whether a text starts with a number."""
+  return bool(_CHUNK.match(notation.normalized(text).strip()))
+
+
+def _value_of(chunk: str) -> str | None:
+  """Returns the value of a piece of arithmetic, None if it has none."""
+  if re.match(r"[-+]\s", chunk):  # A dash between words, or a minus.
+    return None
+  chunk = re.split(r"(?<=[0-9%]) \(", chunk.rsplit("=", 1)[-1])[0].strip()
+  chunk = re.sub(r"[-+*/^=(\s]+$", "", chunk.replace("$", " "))
+  chunk = re.sub(r"^([-+]?)\s+", r"\1", chunk).strip()
+  if _SIMPLE.fullmatch(chunk.rstrip("% ")):
+    number = chunk.rstrip("% ").removeprefix("+")
+    return number if len(number) <= _LONGEST_NUMBER else None
+  if _DATE.search(chunk):
+    return None
+  chunk = _HUNDREDTHS.sub(r"(\1/100)", chunk).replace("^", "**")
+  value = evaluate(chunk)
+  # '3-5' is a range. A subtraction with a negative result states the result.
+  if value is None or (value < 0 and re.search(r"[0-9] ?- ?[0-9]", chunk)):
+    return None
+  return notation.written(value)
