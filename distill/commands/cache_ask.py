@@ -16,7 +16,7 @@ from distill import errors, quick_checks
 from distill.commands import cache_flags, cache_report
 from distill.commands.cache_flags import share
 from distill.flags import Parser
-from distill.teacher import planning, prices, status
+from distill.teacher import prices, status
 
 if TYPE_CHECKING:
   from distill.data.cache.manifest import SplitEntry
@@ -123,8 +123,8 @@ def main(argv: Sequence[str]) -> None:
     helper = _beam_helper(options, beam_flags)
     collection = dataclasses.replace(collection, journal=journal, helper=helper)
     if options.plan:
-      plan = planning.make_plan(examples, collection)
-      print(planning.report(plan, collection))
+      plan = status.make_plan(examples, collection)
+      print(status.plan_text(plan, collection))
       return
     if options.shard_index is not None:
       shard = options.shard_index, options.num_shards or 1
