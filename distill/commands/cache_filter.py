@@ -1,9 +1,12 @@
 """`distill cache filter`: the answers of a cache that are fit to learn."""
 
+from __future__ import annotations
+
 import argparse
 import json
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from distill import errors, flags, quick_checks
 from distill.commands import cache_flags
@@ -11,6 +14,9 @@ from distill.data import selection
 from distill.data.cache import records
 from distill.data.selection import Filters
 from distill.flags import Parser
+
+if TYPE_CHECKING:
+  from distill.data.cache.manifest import SplitEntry
 
 # Between the names of teachers, which may have commas within brackets.
 _COMMA = re.compile(r",(?![^(]*\))")
@@ -89,15 +95,22 @@ def main(argv: Sequence[str]) -> None:
       origin=source,
       modules=options.module,
     )
-  answers = sum(len(row.rationales) for row in content)
   [place] = filter(None, outputs)
   print(f"{place}: {options.split}")
+  _print_counts(content, source, {name: taken[name] for name, _ in steps})
+
+
+def _print_counts(
+  content: Sequence[records.Record], source: SplitEntry, taken: dict[str, int]
+) -> None:
+  """Prints what is left of a split, and how much each filter took."""
+  answers = sum(len(row.rationales) for row in content)
   print(f"  records     {len(content):,} of {source.examples:,}")
   print(f"  answers     {answers:,} of {source.answers:,}")
-  for name, _ in steps:
-    print(f"  {name:<12}took {taken[name]:,}")
+  for name, count in taken.items():
+    print(f"  {name:<12}took {count:,}")
   unlabeled = source.examples - source.labeled
-  if options.agrees and unlabeled:
+  if "agrees" in taken and unlabeled:
     print(
       f"  {unlabeled:,} of the records have no gold label, so that none of"
       " their answers agrees with it"

@@ -17,6 +17,7 @@ from distill.teacher.parse_rate import ParseRate
 
 if TYPE_CHECKING:
   from distill.data.cache import records
+  from distill.data.cache.manifest import SplitEntry
 
 _FORMATS = ("dss", "fine_tune_cot", "scotd", "jsonl")
 _FIELDS = (
@@ -72,12 +73,8 @@ def main(argv: Sequence[str]) -> None:
   directory = cache_flags.folder(options, options.output_dir)
   quick_checks.check_folder(directory, "--output_dir")
   folder = pathlib.Path(options.input_dir)
-  if not folder.exists():
-    raise errors.UserError(
-      f"There is nothing at '{folder}'.",
-      expected="--input_dir: a folder with the files to import, or a file",
-      remedy="correct --input_dir",
-    )
+  place = "a folder with the files to import, or a file"
+  errors.require("--input_dir", str(folder), folder.exists(), place)
   family = cache_flags.find_family(options, directory)
   from distill.data import importing, published_rationales
   from distill.data.cache import files
@@ -117,10 +114,15 @@ def main(argv: Sequence[str]) -> None:
       num_shards=options.num_shards,
       modules=options.module,
     )
-    print(f"{directory}: {split}, by {entry.teacher}")
-    print(f"  examples    {entry.examples:,} in {len(entry.shards)} shards")
-    print(f"  parsed      {share(entry.parsed, entry.answers)}")
-    print(f"  agreement   {share(entry.agreeing, entry.answers)}")
+    _print_entry(f"{directory}: {split}", entry)
+
+
+def _print_entry(title: str, entry: SplitEntry) -> None:
+  """Prints what a split holds."""
+  print(f"{title}, by {entry.teacher}")
+  print(f"  examples    {entry.examples:,} in {len(entry.shards)} shards")
+  print(f"  parsed      {share(entry.parsed, entry.answers)}")
+  print(f"  agreement   {share(entry.agreeing, entry.answers)}")
 
 
 def _check_read(
