@@ -81,37 +81,6 @@ def check_complete(survey: gin_files.Survey) -> None:
   )
 
 
-def check_no_t5x(survey: gin_files.Survey) -> None:
-  """Checks that no file configures T5X, which this trainer would not heed.
-
-  Raises:
-    UserError: It names each file, line and parameter, and what does the same
-      here.
-  """
-  uses = [(where, name) for name, where in survey.t5x_files.items()]
-  used = set()
-  for binding in survey.bindings.values():
-    module = binding.configurable.module
-    name = gin_t5x.parameter_name(
-      module, f"{binding.configurable.name}.{binding.parameter}"
-    )
-    if gin_t5x.is_module(module) or (
-      module == "seqio" and gin_t5x.counterpart(name) is not None
-    ):
-      uses.append((binding.where, name))
-      used.add(module)
-  for name, macro in survey.defined.items():
-    if name in gin_t5x.MACROS and name not in survey.read:
-      uses.append((macro.where, name))
-  uses += [
-    (where, module)
-    for module, where in survey.imported.items()
-    if gin_t5x.is_module(module) and module not in used
-  ]
-  if uses:
-    raise gin_t5x.refuse(uses)
-
-
 def check_values(survey: gin_files.Survey) -> None:
   """Checks every parameter of this package that gin binds, and its value.
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from gin import config_parser
 
-from distill import errors, gin_t5x
+from distill import errors
 
 REQUIRED = "gin.REQUIRED"
 COMMAND_LINE = "the command line"
@@ -129,6 +129,11 @@ class _Delegate(config_parser.ParserDelegate):
     return Reference(f"%{name}")
 
 
+def is_of_t5x(name: str) -> bool:
+  """Returns whether a gin file's name is one of T5X's own."""
+  return name.startswith("t5x/")
+
+
 def find_file(name: str, search_path: Sequence[str]) -> str:
   """Returns the path of gin file `name`, the first on `search_path`.
 
@@ -194,7 +199,7 @@ class Survey:
     Raises:
       UserError: A file is missing or is not gin.
     """
-    if gin_t5x.is_file(name):
+    if is_of_t5x(name):
       self.t5x_files[name] = where
       found = any(os.path.isfile(f"{f}/{name}") for f in self._search_path)
       if not (self._for_t5x and found):

@@ -26,6 +26,7 @@ from distill import (
   flags,
   gin_checks,
   gin_files,
+  gin_t5x,
   multihost,
   quick_checks,
 )
@@ -218,7 +219,7 @@ def checked(
     UserError: A gin file or a binding is wrong, or a macro has no value.
   """
   survey = survey_of(command, given)
-  gin_checks.check_no_t5x(survey)
+  gin_t5x.check_no_t5x(survey)
   bindings = [
     gin_checks.checked_binding(text, survey) for text in given.gin_bindings
   ]

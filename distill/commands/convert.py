@@ -1,6 +1,7 @@
 """`distill convert`: weights from one format to another."""
 
 import argparse
+import dataclasses
 import os
 import pathlib
 import sys
@@ -8,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from distill import console, errors
-from distill.flags import Parser
+from distill.flags import Parser, add_fields
 
 if TYPE_CHECKING:
   from distill.checkpoint_formats import model_card
@@ -16,6 +17,29 @@ if TYPE_CHECKING:
   from distill.checkpoint_formats.training_record import TrainingRecord
 
 FORMATS = ("huggingface", "t5x", "native")
+
+
+@dataclasses.dataclass(frozen=True)
+class Export:
+  """What `--format=huggingface` takes.
+
+  Attributes:
+    tokenizer: huggingface: a SentencePiece file, 'bytes' or 'none'; default:
+      that of config.gin beside the checkpoint.
+    mlp_activations: huggingface: such as 'gelu,linear', which shapes do not
+      determine; default: from config.gin or config.json, or else gelu,linear
+      for two branches (T5.1.1) and relu for one (T5.1.0).
+    license: huggingface: the licence that the model card names, such as
+      apache-2.0.
+    measure: huggingface: predictions of `distill evaluate`; measures the model
+      on their inputs, on one core in float32 and int8, for the model card;
+      needs the extra [huggingface].
+  """
+
+  tokenizer: str | None = None
+  mlp_activations: str | None = None
+  license: str = "unknown"
+  measure: str | None = None
 
 
 def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
@@ -31,31 +55,7 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
   )
   add("--output", required=True, help="a folder that does not exist yet")
   add("--format", required=True, choices=FORMATS, help="format of the output")
-  add(
-    "--tokenizer",
-    help="huggingface: a SentencePiece file, 'bytes' or 'none'; default: "
-    "that of config.gin beside the checkpoint",
-  )
-  add(
-    "--mlp_activations",
-    help="huggingface: such as 'gelu,linear', which shapes do not determine; "
-    "default: from config.gin or config.json, or else gelu,linear for two "
-    "branches (T5.1.1) and relu for one (T5.1.0)",
-  )
-  add(
-    "--license",
-    default="unknown",
-    metavar="ID",
-    help="huggingface: the licence that the model card names, such as "
-    "apache-2.0; default: unknown",
-  )
-  add(
-    "--measure",
-    metavar="FILE",
-    help="huggingface: predictions of `distill evaluate`; measures the model "
-    "on their inputs, on one core in float32 and int8, for the model card; "
-    "needs the extra [huggingface]",
-  )
+  add_fields(add, Export)
   return parser.parse(argv)
 
 
