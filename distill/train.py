@@ -6,6 +6,7 @@ Gin binds the parameters of `train`.
 from __future__ import annotations
 
 import os
+import pathlib
 import shlex
 import sys
 from collections.abc import Sequence
@@ -185,7 +186,10 @@ def main(argv: Sequence[str]) -> None:
 
 
 def next_command(argv: Sequence[str]) -> str:
-  """Returns the command that evaluates what a command line has trained."""
+  """Returns the command that evaluates what a command line has trained.
+
+  After pretraining it is the command that trains from it.
+  """
   flags = gin_run.parse_flags("train", argv)
   survey = gin_run.survey_of("evaluate", flags)
   known = survey.defined.keys() | survey.read
@@ -201,6 +205,11 @@ def next_command(argv: Sequence[str]) -> str:
     elif "." in name or name.strip() in known:
       kept.append(f"--gin.{binding}")
   model_dir = model_dir or str(gin.query_parameter("%MODEL_DIR"))
+  if any(pathlib.PurePath(f).name == "pretrain.gin" for f in flags.gin_file):
+    start = f"--gin.INITIAL_CHECKPOINT_PATH={model_dir}"
+    return shlex.join(
+      ["distill", "train", "--gin_file=experiments/X.gin", start]
+    )
   kept.append(f"--gin.CHECKPOINT_PATH={model_dir}")
   kept.append(f"--gin.EVAL_OUTPUT_DIR={os.path.join(model_dir, 'test')}")
   return shlex.join(["distill", "evaluate", *kept])
