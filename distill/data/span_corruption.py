@@ -18,6 +18,7 @@ import seqio
 import tensorflow as tf
 
 from distill.data import registration
+from distill.data.spans import Spans
 from distill.data.vocabulary import loaded
 from distill.errors import UserError, require
 
@@ -26,85 +27,35 @@ _JOINED = 128
 
 
 @gin.register
-@dataclass(frozen=True)
-class SpanCorruption:
+@dataclass(frozen=True, kw_only=True)
+class SpanCorruption(Spans):
   """The text of pretraining, and which part of it is lost.
 
   Attributes:
-    files: Glob patterns of text files, each line a text; a name ending in .gz
-      is read too.
+    files: Glob patterns of text files, each line a text.
     task: A SeqIO task or mixture to read in place of files.
     feature: The feature of that task which has the text.
     module: The module that registers it.
-    density: The share of the tokens that are lost.
-    mean_span: The mean length of the lost spans, in tokens.
   """
 
   files: str | Sequence[str] | None = None
   task: str | None = None
   feature: str = "text"
   module: str | None = None
-  density: float = 0.15
-  mean_span: float = 3.0
 
   def __post_init__(self) -> None:
+    super().__post_init__()
     require(
       "TEXT_FILES",
       self.files,
       bool(self.files) != bool(self.task),
       "the pattern of text files, such as 'corpus/*.txt', or else TEXT_TASK",
     )
-    for name, value, least, most in (
-      ("NOISE_DENSITY", self.density, 0, 1),
-      ("MEAN_SPAN_LENGTH", self.mean_span, 1, float("inf")),
-    ):
-      ok = least <= value <= most and value != 0 and self.density != 1
-      require(name, value, ok, f"a number between {least} and {most}")
 
-  def counts(self, length: int) -> tuple[int, int]:
-    """Returns how many of `length` > 1 tokens are lost, and in how many spans.
-
-    At least one is lost and one is kept.
-    """
-    lost = min(max(round(length * self.density), 1), length - 1)
-    spans = max(round(lost / self.mean_span), 1)
-    return lost, min(spans, lost, length - lost)
-
-  def piece_length(self, lengths: Mapping[str, int]) -> int:
-    """Returns the length of the pieces whose inputs and targets just fit.
-
-    Args:
-      lengths: Of `inputs` and `targets`, each with its end of sequence.
-
-    Raises:
-      UserError: Not even two tokens fit.
-    """
-
-    def fits(length: int) -> bool:
-      lost, spans = self.counts(length)
-      kept = length - lost
-      inputs, targets = kept + spans + 1, lost + spans + 1
-      return inputs <= lengths["inputs"] and targets <= lengths["targets"]
-
-    shortest = 2
-    require(
-      "TASK_FEATURE_LENGTHS",
-      dict(lengths),
-      fits(shortest),
-      "at least {'inputs': 3, 'targets': 3}",
-    )
-    length = shortest
-    while fits(length + 1):
-      length += 1
-    return length
-
-  def noise_mask(
+  def mask(
     self, rows: tf.Tensor | int, length: int, seeds: tf.Tensor
   ) -> tf.Tensor:
-    """Returns [rows, length] bool: whether each token is lost.
-
-    A row begins with a kept span and ends with a lost one. All ways to divide
-    the kept and the lost tokens into spans are equally likely.
+    """Returns what `noise_mask` does, in TensorFlow.
 
     Args:
       rows: The number of rows.
@@ -130,13 +81,7 @@ class SpanCorruption:
 def spans_as_sentinels(
   tokens: tf.Tensor, mask: tf.Tensor, vocab_size: int
 ) -> tf.Tensor:
-  """Returns the tokens with a sentinel in place of each span of the mask.
-
-  Args:
-    tokens: [rows, length] ids.
-    mask: [rows, length] bool, with as many tokens and spans in each row.
-    vocab_size: The first sentinel's id plus 1.
-  """
+  """Returns what `spans.spans_as_sentinels` does, in TensorFlow."""
   first = mask & ~tf.pad(mask[:, :-1], [[0, 0], [1, 0]])
   sentinels = vocab_size - tf.cumsum(tf.cast(first, tokens.dtype), axis=1)
   remaining = tf.where(first, sentinels, tokens)[~mask | first]
@@ -174,7 +119,7 @@ def corrupt(
   ) -> dict[str, tf.Tensor]:
     rows = tf.size(texts.values) // length
     tokens = tf.reshape(texts.values[: rows * length], [rows, length])
-    mask = corruption.noise_mask(rows, length, seeds)
+    mask = corruption.mask(rows, length, seeds)
     return {
       "inputs": spans_as_sentinels(tokens, mask, size),
       "targets": spans_as_sentinels(tokens, ~mask, size),
