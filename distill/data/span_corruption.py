@@ -20,7 +20,7 @@ import tensorflow as tf
 from distill.data import registration
 from distill.data.spans import Spans
 from distill.data.vocabulary import loaded
-from distill.errors import UserError, require
+from distill.errors import require, unknown
 
 # Texts that are joined before they are cut; their end may be dropped.
 _JOINED = 128
@@ -155,7 +155,7 @@ class _Texts(seqio.DataSource):
   """The text that gin names when it is read."""
 
   def __init__(self) -> None:
-    super().__init__(splits=("train", "validation"), caching_permitted=False)
+    super().__init__(splits=("train",), caching_permitted=False)
 
   @property
   def supports_arbitrary_sharding(self) -> bool:
@@ -182,34 +182,23 @@ class _Texts(seqio.DataSource):
     del unused, options
     corruption = gin.get_configurable(SpanCorruption)()
     if corruption.task:
-      return _texts_of_task(corruption, split, shuffle, seed)
+      task = registration.get_mixture_or_task(
+        corruption.task, corruption.module
+      )
+      rows = task.get_dataset(None, split=split, shuffle=shuffle, seed=seed)
+      feature = corruption.feature
+      if feature not in rows.element_spec:
+        raise unknown(
+          "feature of TEXT_TASK", feature, sorted(rows.element_spec)
+        )
+      return rows.map(lambda row: {"text": row[feature]})
     patterns = corruption.files
     patterns = [patterns] if isinstance(patterns, str) else patterns
     files = sorted(f for pattern in patterns for f in tf.io.gfile.glob(pattern))
     require("TEXT_FILES", patterns, bool(files), "patterns of files that exist")
-    if split != "train":
-      raise UserError(
-        f"Text files have no split '{split}'.",
-        expected="'train'",
-        remedy="set EVAL_PERIOD = 0",
-      )
     source = seqio.TextLineDataSource({split: files})
     lines = source.get_dataset(split, shuffle, seed)
     return lines.map(lambda line: {"text": line})
-
-
-def _texts_of_task(
-  corruption: SpanCorruption, split: str, shuffle: bool, seed: int | None
-) -> tf.data.Dataset:
-  task = registration.get_mixture_or_task(corruption.task, corruption.module)
-  rows = task.get_dataset(None, split=split, shuffle=shuffle, seed=seed)
-  if corruption.feature not in rows.element_spec:
-    raise UserError(
-      f"The task '{task.name}' has no feature '{corruption.feature}'.",
-      expected="one of " + ", ".join(sorted(rows.element_spec)),
-      remedy="set TEXT_FEATURE",
-    )
-  return rows.map(lambda row: {"text": row[corruption.feature]})
 
 
 seqio.TaskRegistry.add(
