@@ -1,61 +1,76 @@
 """Weights of the loss groups, from the macros and from what a task teaches."""
 
 import math
+from typing import Any
 
 import gin
 import seqio
 
 from distill import loss_groups
 from distill.data import registration, views
-from distill.errors import UserError, require
+from distill.errors import UserError, require, unknown
 
-_VIEWS = {loss_groups.LABEL, loss_groups.RATIONALE}
+_OF_ALPHA = {loss_groups.LABEL, loss_groups.RATIONALE}
 
 
 @gin.register
 def loss_group_weights(
   mixture_or_task_name: str,
   alpha: float,
-  unlikelihood_weight: float = 0.5,
   module: str | None = None,
+  **weights: float,
 ) -> tuple[float, ...]:
-  """Returns the loss weights of groups none, label, rationale, unlikelihood.
+  """Returns the weight of each loss group by its number.
 
   Label and rationale have α and 1 - α if the task has tokens of both (Hsieh et
   al. 2023, eq. 3, with α the label's share). Otherwise both have 1, a plain
   mean over tokens: fine-tuning, chain of thought, tasks of other libraries. The
-  last weight is 0 if the task has no unlikelihood tokens.
+  weight of another group is 0 if the task has no tokens of it.
+
+  Args:
+    mixture_or_task_name: The task or mixture.
+    alpha: α.
+    module: The module that registers the name.
+    **weights: `<group>_weight` for each group with a weight of its own. The
+      defaults are those of `loss_groups`.
 
   Raises:
-    UserError: α is no number from 0 to 1, the unlikelihood's weight is none or
-      negative, or nobody registered the name.
+    UserError: α is not a number from 0 to 1, another weight is not a number of
+      at least 0, or no module registered the name.
   """
-  unlikely = unlikelihood_weight
-  for macro, value, most in (
-    ("ALPHA (or ALPHA_END)", alpha, 1),
-    ("UNLIKELIHOOD_WEIGHT", unlikely, math.inf),
-  ):
-    valid = isinstance(value, int | float) and 0 <= value <= most
-    require(macro, value, valid, f"a number from 0 to {most}, such as 0.5")
+  _check("ALPHA (or ALPHA_END)", alpha, most=1)
   groups = _loss_groups(mixture_or_task_name, module)
-  pair = (float(alpha), 1.0 - alpha) if groups >= _VIEWS else (1.0, 1.0)
-  against = loss_groups.UNLIKELIHOOD in groups
-  return (1.0, *pair, float(unlikely) if against else 0.0)
+  found = list(loss_groups.PLAIN)
+  if groups >= _OF_ALPHA:
+    found[loss_groups.LABEL] = float(alpha)
+    found[loss_groups.RATIONALE] = 1.0 - alpha
+  own = {n: g for n, g in loss_groups.GROUPS.items() if g.weight is not None}
+  names = {f"{group.name}_weight": number for number, group in own.items()}
+  for name in weights.keys() - names.keys():
+    raise unknown("weight of a loss group", name, names)
+  for name, number in names.items():
+    weight: Any = weights.get(name, own[number].weight)
+    _check(name.upper(), weight)
+    found[number] = float(weight) if number in groups else 0.0
+  return tuple(found)
+
+
+def _check(macro: str, value: object, most: float = math.inf) -> None:
+  valid = isinstance(value, int | float) and 0 <= value <= most
+  require(macro, value, valid, f"a number from 0 to {most}, such as 0.5")
 
 
 @gin.register
 def final_loss_group_weights(
   mixture_or_task_name: str,
   alpha_end: float | None,
-  unlikelihood_weight: float = 0.5,
   module: str | None = None,
+  **weights: float,
 ) -> tuple[float, ...] | None:
   """Returns `loss_group_weights` at the end of α's schedule; None for none."""
   if alpha_end is None:
     return None
-  return loss_group_weights(
-    mixture_or_task_name, alpha_end, unlikelihood_weight, module
-  )
+  return loss_group_weights(mixture_or_task_name, alpha_end, module, **weights)
 
 
 @gin.register
@@ -67,7 +82,7 @@ def alpha_per_example(
   Raises:
     UserError: Label and rationale of an example do not come as a pair.
   """
-  meet = wanted and _loss_groups(mixture_or_task_name, module) >= _VIEWS
+  meet = wanted and _loss_groups(mixture_or_task_name, module) >= _OF_ALPHA
   provider = registration.get_mixture_or_task(mixture_or_task_name, module)
   paired = f"{loss_groups.SECOND}inputs" in provider.output_features
   if meet and not paired:

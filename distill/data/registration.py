@@ -116,9 +116,8 @@ def _add_mixture(
 
   def rate(task: seqio.Task) -> float:
     # Every view ends by marking its loss group.
-    group = task.preprocessors[-1].group
-    explains = group in loss_groups.OF_RATIONALES
-    if explains and not current_selection().coverage:
+    group = loss_groups.GROUPS.get(task.preprocessors[-1].group)
+    if group and group.explains and not current_selection().coverage:
       return 0.0  # No rationales are left; only labels are learnt.
     return float(task.num_input_examples("train")) if by_size else 1.0
 

@@ -26,8 +26,9 @@ def outputs(provider: seqio.Task | seqio.Mixture) -> list[tuple[str, str]]:
       if isinstance(step, views.ToText):
         prefix = step.prefix
       elif isinstance(step, views.AddLossGroup):
-        if step.group != loss_groups.UNLIKELIHOOD:
-          name = loss_groups.NAMES.get(step.group, name)
+        group = loss_groups.GROUPS.get(step.group)
+        if group and group.weight is None:
+          name = group.name
     found.append((name, prefix))
   return found
 

@@ -10,9 +10,8 @@ import jax.numpy as jnp
 from distill import errors
 from distill.model import losses
 from distill.model.decoding import Decodes, Decoding, reorder_rows
-from distill.model.network import Transformer
+from distill.model.network import DecodingCache, Transformer
 from distill.model.objective import Objective
-from distill.model.stacks import DecodingCache
 
 Params = Any
 

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from distill import errors
+from distill import errors, loss_groups
 
 Batch = Mapping[str, jax.Array]
 
@@ -33,7 +33,7 @@ def token_weights(batch: Batch) -> jax.Array:
 
 def token_groups(batch: Batch) -> jax.Array:
   """Returns the groups g [batch, length] int32; 0 if the batch has none."""
-  groups = batch.get("decoder_loss_groups")
+  groups = batch.get(loss_groups.MODEL_FEATURE)
   if groups is None:
     groups = jnp.zeros_like(batch["decoder_target_tokens"])
   return groups
@@ -104,6 +104,10 @@ def unlikelihood_losses(logits: jax.Array, targets: jax.Array) -> jax.Array:
   is_target = targets[..., None] == jnp.arange(logits.shape[-1])
   others = jnp.where(is_target, -jnp.inf, logits)
   return jax.nn.logsumexp(logits, axis=-1) - jax.nn.logsumexp(others, axis=-1)
+
+
+# The losses of groups that do not have the cross-entropy.
+GROUP_LOSSES = {loss_groups.UNLIKELIHOOD: unlikelihood_losses}
 
 
 def pair_coefficients(batch: Batch) -> jax.Array:

@@ -1,17 +1,219 @@
 """The T5 encoder-decoder, with T5X's parameter names and shapes.
 
-A packed row needs segment ids, but no positions. T5 uses only relative
-distances, and packing does not change them.
+The decoder runs over whole targets in training, and over one position at a time
+in decoding. A packed row needs segment ids, but no positions. T5 uses only
+relative distances, and packing does not change them.
 """
+
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from distill.model import attention, layers
-from distill.model.attention import KeysValues
+from distill.model import layers
 from distill.model.config import T5Config
-from distill.model.stacks import Decoder, DecodingCache, Encoder
+from distill.model.layers import KeysValues
+
+
+class EncoderLayer(nn.Module):
+  """Self-attention and feed-forward, with a norm before each block."""
+
+  config: T5Config
+
+  @nn.compact
+  def __call__(
+    self,
+    x: jax.Array,
+    mask: jax.Array,
+    bias: jax.Array,
+    *,
+    deterministic: bool,
+  ) -> jax.Array:
+    """Returns the residual stream, [batch, length, embed]."""
+    cfg = self.config
+    dropout = layers.dropout(cfg)
+    y = layers.RMSNorm(cfg.dtype, name="pre_attention_layer_norm")(x)
+    attend = layers.Attention(cfg, name="attention")
+    y = attend(
+      y, attend.keys_values(y), mask, bias, deterministic=deterministic
+    )
+    x = x + dropout(y, deterministic=deterministic)
+    y = layers.RMSNorm(cfg.dtype, name="pre_mlp_layer_norm")(x)
+    y = layers.Mlp(cfg, name="mlp")(y, deterministic=deterministic)
+    x = x + dropout(y, deterministic=deterministic)
+    return layers.constrain_hidden(x)
+
+
+class Encoder(nn.Module):
+  """The encoder layers, with one position bias, and the final norm."""
+
+  config: T5Config
+
+  @nn.compact
+  def __call__(
+    self, x: jax.Array, mask: jax.Array, *, deterministic: bool
+  ) -> jax.Array:
+    """Encodes embedded inputs; returns [batch, length, embed]."""
+    cfg = self.config
+    bias = layers.RelativePositionBias(
+      cfg.num_heads, bidirectional=True, name="relpos_bias"
+    )(x.shape[1])
+    x = layers.dropout(cfg)(x, deterministic=deterministic)
+    for i in range(cfg.num_encoder_layers):
+      layer = EncoderLayer(cfg, name=f"layers_{i}")
+      x = layer(x, mask, bias, deterministic=deterministic)
+    x = layers.RMSNorm(cfg.dtype, name="encoder_norm")(x)
+    # Only this dropout of T5X does not share its mask along the length.
+    return nn.Dropout(cfg.dropout_rate)(x, deterministic=deterministic)
+
+
+class DecodingCache(NamedTuple):
+  """The state of decoding; the first axis of every leaf is the batch.
+
+  To decode several sequences for one input, repeat the rows of all leaves. To
+  reorder hypotheses, gather the rows of `own`.
+
+  Attributes:
+    inputs: The cross-attention keys and values of each layer, computed once.
+    inputs_mask: [batch, 1, 1, input length], False for padding.
+    own: The self-attention keys and values of each layer. Each step writes one
+      position.
+  """
+
+  inputs: tuple[KeysValues, ...]
+  inputs_mask: jax.Array
+  own: tuple[KeysValues, ...]
+
+
+class DecoderLayer(nn.Module):
+  """Self-attention, attention to the inputs, and feed-forward."""
+
+  config: T5Config
+
+  def setup(self) -> None:
+    """Declares the parts under T5X's names."""
+    cfg = self.config
+    self.pre_self_attention_layer_norm = layers.RMSNorm(cfg.dtype)
+    self.self_attention = layers.Attention(cfg)
+    self.pre_cross_attention_layer_norm = layers.RMSNorm(cfg.dtype)
+    self.encoder_decoder_attention = layers.Attention(cfg)
+    self.pre_mlp_layer_norm = layers.RMSNorm(cfg.dtype)
+    self.mlp = layers.Mlp(cfg)
+    self.dropout = layers.dropout(cfg)
+
+  def inputs_keys_values(self, encoded: jax.Array) -> KeysValues:
+    """Projects the encoder's output for this layer's cross-attention."""
+    return self.encoder_decoder_attention.keys_values(encoded)
+
+  def __call__(
+    self,
+    x: jax.Array,
+    mask: jax.Array,
+    bias: jax.Array,
+    inputs: KeysValues,
+    inputs_mask: jax.Array,
+    *,
+    deterministic: bool,
+    cache: KeysValues | None = None,
+    position: jax.Array | None = None,
+  ) -> tuple[jax.Array, KeysValues]:
+    """Returns the residual stream, and the keys and values of self-attention.
+
+    With a `cache`, `x` has one position. Its keys and values are written to the
+    cache at `position`, and `x` attends to the whole cache.
+    """
+    y = self.pre_self_attention_layer_norm(x)
+    own = self.self_attention.keys_values(y)
+    if cache is not None:
+      own = jax.tree.map(
+        lambda old, new: jax.lax.dynamic_update_slice_in_dim(
+          old, new, position, axis=2
+        ),
+        cache,
+        own,
+      )
+    y = self.self_attention(y, own, mask, bias, deterministic=deterministic)
+    x = x + self.dropout(y, deterministic=deterministic)
+    y = self.pre_cross_attention_layer_norm(x)
+    y = self.encoder_decoder_attention(
+      y, inputs, inputs_mask, deterministic=deterministic
+    )
+    x = x + self.dropout(y, deterministic=deterministic)
+    y = self.mlp(self.pre_mlp_layer_norm(x), deterministic=deterministic)
+    x = x + self.dropout(y, deterministic=deterministic)
+    return layers.constrain_hidden(x), own
+
+
+class Decoder(nn.Module):
+  """The decoder layers, with one position bias, and the final norm."""
+
+  config: T5Config
+
+  def setup(self) -> None:
+    """Declares the parts under T5X's names."""
+    cfg = self.config
+    self.relpos_bias = layers.RelativePositionBias(
+      cfg.num_heads, bidirectional=False
+    )
+    self.layers = [DecoderLayer(cfg) for _ in range(cfg.num_decoder_layers)]
+    self.decoder_norm = layers.RMSNorm(cfg.dtype)
+    self.dropout = layers.dropout(cfg)
+    if not cfg.logits_via_embedding:
+      self.logits_dense = layers.Dense(
+        cfg.vocab_size, ("embed", "vocab"), "float32"
+      )
+
+  def inputs_keys_values(self, encoded: jax.Array) -> tuple[KeysValues, ...]:
+    """Projects the encoder's output for every layer's cross-attention."""
+    return tuple(layer.inputs_keys_values(encoded) for layer in self.layers)
+
+  def __call__(
+    self,
+    x: jax.Array,
+    mask: jax.Array,
+    encoded: jax.Array,
+    inputs_mask: jax.Array,
+    *,
+    deterministic: bool,
+  ) -> jax.Array:
+    """Returns the final hidden states, [batch, length, embed]."""
+    bias = self.relpos_bias(x.shape[1])
+    x = self.dropout(x, deterministic=deterministic)
+    for layer in self.layers:
+      x, _ = layer(
+        x,
+        mask,
+        bias,
+        layer.inputs_keys_values(encoded),
+        inputs_mask,
+        deterministic=deterministic,
+      )
+    return self.dropout(self.decoder_norm(x), deterministic=deterministic)
+
+  def step(
+    self, x: jax.Array, cache: DecodingCache, position: jax.Array
+  ) -> tuple[jax.Array, DecodingCache]:
+    """Returns the final hidden state [batch, 1, embed] and the new cache."""
+    length = cache.own[0].keys.shape[2]
+    bias = self.relpos_bias.row(position, length)
+    mask = (jnp.arange(length) <= position)[None, None, None]
+    own = []
+    for layer, layer_own, inputs in zip(
+      self.layers, cache.own, cache.inputs, strict=True
+    ):
+      x, layer_own = layer(
+        x,
+        mask,
+        bias,
+        inputs,
+        cache.inputs_mask,
+        deterministic=True,
+        cache=layer_own,
+        position=position,
+      )
+      own.append(layer_own)
+    return self.decoder_norm(x), cache._replace(own=tuple(own))
 
 
 class Transformer(nn.Module):
@@ -47,14 +249,14 @@ class Transformer(nn.Module):
     encoded = self.encode(
       encoder_input_tokens, encoder_segment_ids, enable_dropout=enable_dropout
     )
-    inputs_mask = attention.key_mask(encoder_input_tokens)
-    mask = attention.causal_mask(decoder_input_tokens.shape[1])
-    mask = mask & attention.key_mask(decoder_target_tokens)
+    inputs_mask = layers.key_mask(encoder_input_tokens)
+    mask = layers.causal_mask(decoder_input_tokens.shape[1])
+    mask = mask & layers.key_mask(decoder_target_tokens)
     if encoder_segment_ids is not None and decoder_segment_ids is not None:
-      mask = mask & attention.segment_mask(
+      mask = mask & layers.segment_mask(
         decoder_segment_ids, decoder_segment_ids
       )
-      inputs_mask = inputs_mask & attention.segment_mask(
+      inputs_mask = inputs_mask & layers.segment_mask(
         decoder_segment_ids, encoder_segment_ids
       )
     hidden = self.decoder(
@@ -74,9 +276,9 @@ class Transformer(nn.Module):
     enable_dropout: bool = True,
   ) -> jax.Array:
     """Returns the encoded inputs [batch, inputs length, embed]."""
-    mask = attention.key_mask(encoder_input_tokens)
+    mask = layers.key_mask(encoder_input_tokens)
     if encoder_segment_ids is not None:
-      mask = mask & attention.segment_mask(
+      mask = mask & layers.segment_mask(
         encoder_segment_ids, encoder_segment_ids
       )
     return self.encoder(
@@ -102,7 +304,7 @@ class Transformer(nn.Module):
     )
     return DecodingCache(
       inputs=self.decoder.inputs_keys_values(encoded),
-      inputs_mask=attention.key_mask(encoder_input_tokens),
+      inputs_mask=layers.key_mask(encoder_input_tokens),
       own=(KeysValues(empty, empty),) * cfg.num_decoder_layers,
     )
 

@@ -33,7 +33,7 @@ class Objective:
     UserError: A value is out of range, or the options exclude each other.
   """
 
-  group_weights: tuple[float, ...] = (1.0, 1.0, 1.0, 0.0)
+  group_weights: tuple[float, ...] = loss_groups.PLAIN
   normalization: str = "token"
   final_group_weights: tuple[float, ...] | None = None
   steps: PositiveInt | None = None
@@ -73,13 +73,16 @@ class Objective:
   @property
   def groups_apart(self) -> dict[int, str]:
     """The names of the groups that the loss weights separately, by number."""
-    pooled = self.group_weights[1:3] == (1.0, 1.0)
-    unlikely = any(self.group_weights[loss_groups.UNLIKELIHOOD :])
+    pooled = self.group_weights[1:3] == loss_groups.PLAIN[1:3]
     return {
-      group: name
-      for group, name in loss_groups.NAMES.items()
-      if (unlikely if group == loss_groups.UNLIKELIHOOD else not pooled)
+      number: group.name
+      for number, group in loss_groups.GROUPS.items()
+      if (not pooled if group.weight is None else self._has(number))
     }
+
+  def _has(self, group: int) -> bool:
+    """Returns whether a group has a weight."""
+    return any(self.group_weights[group : group + 1])
 
   def coefficients(
     self, batch: losses.Batch, step: jax.Array | int = 0
@@ -101,18 +104,19 @@ class Objective:
     z_loss: float,
     label_smoothing: float,
   ) -> tuple[jax.Array, jax.Array]:
-    """Returns `losses.token_losses`, with the unlikelihood loss for group 3.
+    """Returns `losses.token_losses`, with the `GROUP_LOSSES` of some groups.
 
-    The unlikelihood loss has the z-loss, but no label smoothing.
+    These losses have the z-loss, but no label smoothing.
     """
     targets = batch["decoder_target_tokens"]
     each, z_losses = losses.token_losses(
       logits, targets, z_loss, label_smoothing
     )
-    if any(self.group_weights[loss_groups.UNLIKELIHOOD :]):
-      unlikely = losses.token_groups(batch) == loss_groups.UNLIKELIHOOD
-      against = losses.unlikelihood_losses(logits, targets) + z_losses
-      each = jnp.where(unlikely, against, each)
+    groups = losses.token_groups(batch)
+    for group, loss in losses.GROUP_LOSSES.items():
+      if self._has(group):
+        own = loss(logits, targets) + z_losses
+        each = jnp.where(groups == group, own, each)
     return each, z_losses
 
   def loss(

@@ -155,9 +155,9 @@ def summarize(sums: Mapping[str, float], steps: int = 1) -> dict[str, float]:
   summary = {
     name: sums[name] / steps for name in ("loss", "grad_norm", "learning_rate")
   }
-  for group, name in loss_groups.NAMES.items():
-    if sums.get(f"tokens/{group}"):
-      summary[f"loss/{name}"] = sums[f"loss/{group}"] / sums[f"tokens/{group}"]
+  for number, group in loss_groups.GROUPS.items():
+    if count := sums.get(f"tokens/{number}"):
+      summary[f"loss/{group.name}"] = sums[f"loss/{number}"] / count
   return summary | {
     "z_loss": sums["z_loss"] / weighed,
     "accuracy": sums["correct"] / weighed,

@@ -42,8 +42,9 @@ def family(toy):
 )
 def test_weights_are_those_of_the_groups_that_meet(view, expected):
   name = f"toy_{view}"
-  assert loss_weights.loss_group_weights(name, 0.25, 0.125) == expected
-  assert loss_weights.final_loss_group_weights(name, 0.25, 0.125) == expected
+  own = {"unlikelihood_weight": 0.125}
+  assert loss_weights.loss_group_weights(name, 0.25, **own) == expected
+  assert loss_weights.final_loss_group_weights(name, 0.25, **own) == expected
   assert loss_weights.final_loss_group_weights(name, None) is None
 
 
@@ -70,7 +71,7 @@ def test_alpha_out_of_range(alpha):
 @pytest.mark.parametrize("weight", [-0.1, "1", None])
 def test_unlikelihood_out_of_range(weight):
   with pytest.raises(UserError, match="UNLIKELIHOOD_WEIGHT") as error:
-    loss_weights.loss_group_weights("toy_cot", 0.5, weight)
+    loss_weights.loss_group_weights("toy_cot", 0.5, unlikelihood_weight=weight)
   assert error.value.found == repr(weight)
 
 
@@ -82,3 +83,9 @@ def test_examples_have_their_own_alpha_only_in_pairs():
   paired = "toy_step_by_step_paired"
   assert loss_weights.alpha_per_example(True, paired)
   assert loss_weights.loss_group_weights(paired, 0.25) == (1, 0.25, 0.75, 0)
+
+
+def test_a_weight_of_no_group_is_refused():
+  with pytest.raises(UserError, match="unlikelyhood_weight") as error:
+    loss_weights.loss_group_weights("toy_cot", 0.5, unlikelyhood_weight=0.1)
+  assert "unlikelihood_weight" in error.value.remedy

@@ -35,6 +35,16 @@ class _Search(NamedTuple):
   cache: Any
 
 
+class _Options(NamedTuple):
+  """The arguments of `beam_decode` that the steps read."""
+
+  num_decodes: int
+  max_decode_length: int
+  alpha: float
+  as_hugging_face: bool
+  eos_id: int
+
+
 def brevity_penalty(alpha: float, length: jax.Array | int) -> jax.Array:
   """Returns ((5 + length) / 6)^alpha (Wu et al. 2016, eq. 14)."""
   return jnp.power((5.0 + length) / 6.0, alpha)
@@ -77,58 +87,92 @@ def beam_decode(
     penalty. An input without finished beams has the live beams and their
     scores. An empty place has padding and a score of -1e7.
   """
-  batch_size = is_empty.shape[0]
-  longest = brevity_penalty(alpha, max_decode_length + 1)
-
-  def go_on(search: _Search) -> jax.Array:
-    best_live = search.live.scores[:, -1:] / longest
-    worst = jnp.min(search.finished.scores, axis=1, keepdims=True)
-    worst = jnp.where(search.finished.filled, worst, UNFILLED)
-    settled = jnp.all(worst > best_live, axis=1)
-    dead = (best_live[:, 0] < UNFILLED / longest) & (search.position > 0)
-    more = ~jnp.all(settled | is_empty) & ~jnp.all(dead | is_empty)
-    return (search.position < max_decode_length) & more
+  options = _Options(
+    num_decodes, max_decode_length, alpha, as_hugging_face, eos_id
+  )
 
   def step(search: _Search) -> _Search:
-    logits, cache = decode_step(
-      search.last.reshape(-1), search.cache, search.position
-    )
-    candidates, parents, ids = _continue(search, logits)
-    ended = ids == eos_id
-    live_scores = candidates.scores + ended * UNFILLED
-    live, kept = _best(candidates._replace(scores=live_scores), num_decodes)
-    if as_hugging_face:
-      ended |= search.position == max_decode_length - 1
-      ended &= jnp.arange(2 * num_decodes) < num_decodes
-    scores = candidates.scores / brevity_penalty(alpha, search.position + 1)
-    newly = _Beams(candidates.tokens, scores + ~ended * UNFILLED, ended)
-    both = jax.tree.map(
-      lambda *pair: jnp.concatenate(pair, axis=1), search.finished, newly
-    )
-    finished, _ = _best(both, num_decodes)
-    return _Search(
-      position=search.position + 1,
-      last=sampling.take_within(ids, kept),
-      live=live,
-      finished=finished,
-      cache=reorder(cache, sampling.take_within(parents, kept)),
-    )
+    last = search.last.reshape(-1)
+    logits, cache = decode_step(last, search.cache, search.position)
+    search, parents = _extend(search, logits, options)
+    return search._replace(cache=reorder(cache, parents))
 
-  shape = (batch_size, num_decodes)
+  end = jax.lax.while_loop(
+    lambda search: _goes_on(search, is_empty, options),
+    step,
+    _start(sampling.repeat_rows(cache, num_decodes), len(is_empty), options),
+  )
+  return _result(end, is_empty)
+
+
+def _start(cache: Any, batch_size: int, options: _Options) -> _Search:
+  """Returns the search before step 0, with one live beam for each input."""
+  shape = (batch_size, options.num_decodes)
   nothing = _Beams(
-    jnp.full((*shape, max_decode_length), sampling.PAD_ID, jnp.int32),
+    jnp.full((*shape, options.max_decode_length), sampling.PAD_ID, jnp.int32),
     jnp.full(shape, UNFILLED, jnp.float32),
     jnp.zeros(shape, jnp.bool_),
   )
-  start = _Search(
+  return _Search(
     position=jnp.int32(0),
     last=jnp.full(shape, sampling.START_ID, jnp.int32),
     live=nothing._replace(scores=nothing.scores.at[:, 0].set(0.0)),
     finished=nothing,
-    cache=sampling.repeat_rows(cache, num_decodes),
+    cache=cache,
   )
-  end = jax.lax.while_loop(go_on, step, start)
-  return _result(end, is_empty)
+
+
+def _goes_on(
+  search: _Search, is_empty: jax.Array, options: _Options
+) -> jax.Array:
+  """Returns whether a live beam may still enter the finished beams."""
+  longest = brevity_penalty(options.alpha, options.max_decode_length + 1)
+  best_live = search.live.scores[:, -1:] / longest
+  worst = jnp.min(search.finished.scores, axis=1, keepdims=True)
+  worst = jnp.where(search.finished.filled, worst, UNFILLED)
+  settled = jnp.all(worst > best_live, axis=1)
+  dead = (best_live[:, 0] < UNFILLED / longest) & (search.position > 0)
+  more = ~jnp.all(settled | is_empty) & ~jnp.all(dead | is_empty)
+  return (search.position < options.max_decode_length) & more
+
+
+def _extend(
+  search: _Search, logits: jax.Array, options: _Options
+) -> tuple[_Search, jax.Array]:
+  """Returns the search after one more token, and the parents of its beams.
+
+  Args:
+    search: The search.
+    logits: [batch · num_decodes, vocab], the logits after the live beams.
+    options: The options.
+
+  Returns:
+    The search with the cache that it had; and [batch, num_decodes], the index
+    of the beam that each live beam continues.
+  """
+  count = options.num_decodes
+  candidates, parents, ids = _continue(search, logits)
+  ended = ids == options.eos_id
+  live_scores = candidates.scores + ended * UNFILLED
+  live, kept = _best(candidates._replace(scores=live_scores), count)
+  if options.as_hugging_face:
+    ended |= search.position == options.max_decode_length - 1
+    ended &= jnp.arange(2 * count) < count
+  penalty = brevity_penalty(options.alpha, search.position + 1)
+  scores = candidates.scores / penalty + ~ended * UNFILLED
+  both = jax.tree.map(
+    lambda *pair: jnp.concatenate(pair, axis=1),
+    search.finished,
+    _Beams(candidates.tokens, scores, ended),
+  )
+  finished, _ = _best(both, count)
+  extended = search._replace(
+    position=search.position + 1,
+    last=sampling.take_within(ids, kept),
+    live=live,
+    finished=finished,
+  )
+  return extended, sampling.take_within(parents, kept)
 
 
 def _continue(
