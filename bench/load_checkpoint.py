@@ -126,12 +126,12 @@ def load(path: str, abstract: Any, config: Any) -> str:
   """Loads a checkpoint and returns the report."""
   import jax
 
-  from distill.checkpoint_formats import loading, opening
+  from distill.checkpoint_formats import loading
 
   memory = PeakMemory()
   memory.start()
   begun = time.perf_counter()
-  checkpoint = opening.open_checkpoint(path)
+  checkpoint = loading.open_checkpoint(path)
   params, _ = loading.load_params(checkpoint, abstract, config)
   jax.block_until_ready(params)
   seconds = time.perf_counter() - begun

@@ -34,9 +34,9 @@ def check_run(survey: gin_files.Survey) -> None:
 def check_checkpoint(path: object) -> None:
   """Raises UserError if a local path is, and has, no checkpoint."""
   if isinstance(path, str) and "://" not in path:
-    from distill.checkpoint_formats import opening
+    from distill.checkpoint_formats import loading
 
-    opening.find_checkpoint(path)
+    loading.find_checkpoint(path)
 
 
 def check_folder(path: str, name: str) -> None:

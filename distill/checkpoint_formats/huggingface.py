@@ -13,8 +13,8 @@ import safetensors.numpy
 from etils import epath
 
 from distill import errors
-from distill.checkpoint_formats import huggingface_names, loading
-from distill.checkpoint_formats.tensors import Checkpoint, Index, Tensor
+from distill.checkpoint_formats import huggingface_names
+from distill.checkpoint_formats.tensors import Checkpoint, Index, Tensor, sizes
 
 CONFIG = "config.json"
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
@@ -279,7 +279,7 @@ def write(
   embedding = theirs[huggingface_names.EMBEDDING]
   shapes = {name: t.shape for name, t in checkpoint.tensors.items()}
   config = huggingface_names.config_json(
-    loading.sizes(shapes),
+    sizes(shapes),
     activations,
     embedding.dtype.name,
     checkpoint.config_json,
@@ -318,11 +318,11 @@ def _write_weights(
 ) -> None:
   """Writes one file, or several files and their index."""
   shards: list[list[str]] = [[]]
-  sizes = {
+  lengths = {
     n: int(np.prod(t.shape)) * t.dtype.itemsize for n, t in theirs.items()
   }
   held = 0
-  for name, size in sizes.items():
+  for name, size in lengths.items():
     if shards[-1] and held + size > shard_bytes:
       shards.append([])
       held = 0
@@ -339,6 +339,6 @@ def _write_weights(
     safetensors.numpy.save_file(arrays, folder / file, {"format": "pt"})
     weight_map |= dict.fromkeys(names, file)
   if len(shards) > 1:
-    total = {"total_size": sum(sizes.values())}
+    total = {"total_size": sum(lengths.values())}
     index = {"metadata": total, "weight_map": weight_map}
     write_json(folder / INDEX, index)

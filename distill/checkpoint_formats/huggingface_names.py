@@ -174,7 +174,7 @@ def config_json(
   """Returns the config.json of a network.
 
   Args:
-    sizes: The result of `loading.sizes`.
+    sizes: The result of `tensors.sizes`.
     activations: `T5Config.mlp_activations`.
     dtype: The type of the weights, 'float32' or 'bfloat16'.
     source: The config.json of the checkpoint. Its fields other than sizes,

@@ -65,7 +65,7 @@ def _arrays(state: epath.Path) -> dict[str, Tensor]:
       remedy="copy the checkpoint again, or take another one",
     ) from error
   driver = "zarr3" if settings.get("use_zarr3") else "zarr"
-  is_ocdbt = (state / "manifest.ocdbt").exists()
+  is_ocdbt = ocp.type_handlers.is_ocdbt_checkpoint(state)
   base = tensors.kvstore(str(state))
   arrays = {}
   for path, leaf in jax.tree_util.tree_leaves_with_path(tree):

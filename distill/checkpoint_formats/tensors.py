@@ -1,11 +1,13 @@
 """The arrays of a checkpoint by T5X's names, read slice by slice.
 
-TensorStore reads zarr folders and OCDBT stores, on disks and in gs://.
+The shapes of the arrays tell the sizes of the network. TensorStore reads zarr
+folders and OCDBT stores, on disks and in gs://.
 """
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,12 @@ import tensorstore as ts
 from distill import errors
 
 Index = tuple[slice, ...]
+Shapes = Mapping[str, tuple[int, ...]]
+
+# Parameters whose shapes show the sizes of the network.
+_QUERY = "encoder/layers_0/attention/query/kernel"
+_OUT = "encoder/layers_0/mlp/wo/kernel"
+_LOGITS = "decoder/logits_dense/kernel"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -194,3 +202,45 @@ def zarr_array(
 def _context() -> ts.Context:
   # So that an OCDBT store's manifest is read once and not for each array.
   return ts.Context({"cache_pool": {"total_bytes_limit": 50_000_000}})
+
+
+def sizes(shapes: Shapes) -> dict[str, Any]:
+  """Returns the fields of `T5Config` that can be inferred from shapes.
+
+  Args:
+    shapes: The shapes of the parameters by T5X's name.
+
+  Returns:
+    The sizes, and 'mlp_branches', the number of activations. Activations' names
+    and settings that change no parameter cannot be inferred. A field is left
+    out if its parameter is absent.
+  """
+  found: dict[str, Any] = {
+    "num_encoder_layers": _layers("encoder", shapes),
+    "num_decoder_layers": _layers("decoder", shapes),
+    "logits_via_embedding": _LOGITS not in shapes,
+    "mlp_branches": sum(
+      re.fullmatch(r"encoder/layers_0/mlp/wi(_\d)?/kernel", name) is not None
+      for name in shapes
+    ),
+  }
+  embedding = shapes.get("token_embedder/embedding")
+  if embedding:
+    found["vocab_size"], found["emb_dim"] = embedding
+  bias = shapes.get("encoder/relpos_bias/rel_embedding")
+  if bias:
+    found["num_heads"] = bias[0]
+    if query := shapes.get(_QUERY):
+      found["head_dim"] = query[1] // bias[0]
+  if out := shapes.get(_OUT):
+    found["mlp_dim"] = out[0]
+  return found
+
+
+def _layers(stack: str, names: Iterable[str]) -> int:
+  numbers = [
+    int(found[1])
+    for name in names
+    if (found := re.match(rf"{stack}/layers_(\d+)/", name))
+  ]
+  return max(numbers, default=-1) + 1

@@ -13,8 +13,8 @@ from distill.flags import Parser, add_fields
 
 if TYPE_CHECKING:
   from distill.checkpoint_formats import model_card
+  from distill.checkpoint_formats.model_card import TrainingRecord
   from distill.checkpoint_formats.tensors import Checkpoint
-  from distill.checkpoint_formats.training_record import TrainingRecord
 
 FORMATS = ("huggingface", "t5x", "native")
 
@@ -63,9 +63,9 @@ def main(argv: Sequence[str]) -> None:
   """Converts a checkpoint and prints where it is."""
   options = parse_arguments(argv)
   console.say(f"reading {options.input}")
-  from distill.checkpoint_formats import export, loading, opening, orbax, t5x
+  from distill.checkpoint_formats import export, loading, orbax, t5x
 
-  checkpoint = opening.open_checkpoint(options.input)
+  checkpoint = loading.open_checkpoint(options.input)
   console.say(f"writing {options.output}")
   with export.new_folder(options.output) as folder:
     if options.format == "huggingface":
@@ -91,10 +91,9 @@ def _write_huggingface(
     export,
     huggingface,
     model_card,
-    training_record,
   )
 
-  record = training_record.TrainingRecord(checkpoint.path)
+  record = model_card.TrainingRecord(checkpoint.path)
   activations = _activations(checkpoint, record.activations(), options)
   huggingface.write(checkpoint, folder, activations, record.max_new_tokens())
   vocabulary = options.tokenizer or record.vocabulary() or "none"

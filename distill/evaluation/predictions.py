@@ -19,7 +19,7 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 from distill import errors
-from distill.checkpoint_formats import loading, opening
+from distill.checkpoint_formats import loading
 from distill.data import dataset_checks, feature_converters, pipeline
 from distill.model.decoding import UNFILLED
 from distill.training import state
@@ -55,7 +55,7 @@ def restore(
   """
   pipeline.check_model(config, model)
   partitioner.check_batch(config.batch_size)
-  checkpoint = opening.open_checkpoint(path)
+  checkpoint = loading.open_checkpoint(path)
   lengths = config.task_feature_lengths
   shapes = {
     f"{name}_tokens": (config.batch_size, lengths[feature])

@@ -15,7 +15,7 @@ from flax import serialization
 from orbax.checkpoint import checkpoint_managers
 
 from distill import errors
-from distill.checkpoint_formats import opening
+from distill.checkpoint_formats import loading
 from distill.errors import PositiveInt
 from distill.training.state import TrainState
 
@@ -132,7 +132,7 @@ def check_writable(
       found=repr(path),
       remedy=f"quote it twice: --gin.{macro}=\"'{path}'\"",
     )
-  folder = opening.absolute(path)
+  folder = loading.absolute(path)
   probe = folder / f".writable-{uuid.uuid4().hex}"
   try:
     folder.mkdir(parents=True, exist_ok=True)
@@ -163,7 +163,7 @@ class Checkpoints:
     self._latest = checkpoint_managers.LatestN(config.keep)
     self._retention = checkpoint_managers.AnyPreservationPolicy([self._latest])
     self._manager = ocp.CheckpointManager(
-      opening.absolute(model_dir),
+      loading.absolute(model_dir),
       item_names=(STATE, DATA, BEST),
       options=ocp.CheckpointManagerOptions(
         step_name_format=NAME_FORMAT,
@@ -236,7 +236,7 @@ class Checkpoints:
     path = self.newest()
     if path is None:
       return None
-    checkpoint = opening.absolute(path)
+    checkpoint = loading.absolute(path)
     state = restore_tree(checkpoint, abstract)
     best = BestMetric(**read_json(checkpoint, BEST))
     return state, read_json(checkpoint, DATA), best

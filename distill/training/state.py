@@ -9,7 +9,7 @@ import optax
 from flax import linen as nn
 from flax import traverse_util
 
-from distill.checkpoint_formats import loading, opening
+from distill.checkpoint_formats import loading
 from distill.training.mesh import Partitioner
 
 
@@ -105,7 +105,7 @@ def load_params(
   Raises:
     UserError: The checkpoint is absent, damaged or of another model.
   """
-  checkpoint = opening.open_checkpoint(path)
+  checkpoint = loading.open_checkpoint(path)
   params, missing = loading.load_params(
     checkpoint, abstract.params, config, allow_missing
   )

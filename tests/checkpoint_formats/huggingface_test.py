@@ -9,11 +9,7 @@ import tiny_networks
 from etils import epath
 
 from distill import errors
-from distill.checkpoint_formats import (
-  huggingface,
-  loading,
-  opening,
-)
+from distill.checkpoint_formats import huggingface, loading
 
 UNTIED = tiny_networks.t5_config()
 TIED = tiny_networks.t5_config(**tiny_networks.TIED)
@@ -45,7 +41,7 @@ def rewrite(folder, changes, config=()):
 
 def load(folder, config):
   abstract = tiny_networks.abstract_params(config)
-  return loading.load_params(opening.open_checkpoint(folder), abstract, config)
+  return loading.load_params(loading.open_checkpoint(folder), abstract, config)
 
 
 def test_names_and_orientation_are_those_of_transformers(export):
@@ -76,11 +72,11 @@ def test_shards_are_one_checkpoint_and_a_lost_one_is_named(export):
   files = sorted(folder.glob("model-*.safetensors"))
   assert len(files) > 2
   for path in (folder, files[0]):
-    again = opening.open_checkpoint(path)
+    again = loading.open_checkpoint(path)
     assert tiny_networks.bits(again) == tiny_networks.bits(checkpoint)
   files[1].unlink()
   with pytest.raises(errors.UserError, match="not there") as caught:
-    opening.open_checkpoint(folder)
+    loading.open_checkpoint(folder)
   assert files[1].name in caught.value.found
 
 
@@ -93,7 +89,7 @@ def test_a_tensor_comes_from_the_file_that_the_index_names(export):
   arrays = safetensors.numpy.load_file(folder / other)
   stale = {name: np.full(8, 7, np.float32), "left_over": np.ones(3)}
   safetensors.numpy.save_file({**arrays, **stale}, folder / other)
-  again = opening.open_checkpoint(folder)
+  again = loading.open_checkpoint(folder)
   assert tiny_networks.bits(again) == tiny_networks.bits(checkpoint)
 
 
@@ -102,7 +98,7 @@ def test_a_single_file_wins_over_a_left_over_index(export):
   checkpoint, folder = export()
   assert (folder / "model.safetensors.index.json").exists()
   rewrite(folder, {"encoder.final_layer_norm.weight": np.ones(8, "float32")})
-  again = opening.open_checkpoint(folder).tensors["encoder/encoder_norm/scale"]
+  again = loading.open_checkpoint(folder).tensors["encoder/encoder_norm/scale"]
   np.testing.assert_array_equal(again.read(), np.ones(8))
 
 
@@ -124,7 +120,7 @@ def test_an_index_that_does_not_fit_its_files_is_refused(export, change, words):
   change(index)
   path.write_text(json.dumps(index))
   with pytest.raises(errors.UserError) as caught:
-    opening.open_checkpoint(folder)
+    loading.open_checkpoint(folder)
   assert all(word in str(caught.value) for word in words)
 
 
@@ -134,7 +130,7 @@ def test_a_model_without_a_decoder_is_refused(export):
   safetensors.numpy.save_file(arrays, folder / "model.safetensors")
   rewrite(folder, {}, {"architectures": ["T5EncoderModel"]})
   with pytest.raises(errors.UserError, match="has no decoder") as caught:
-    opening.open_checkpoint(folder)
+    loading.open_checkpoint(folder)
   assert caught.value.found == "an encoder only"
 
 
@@ -153,7 +149,7 @@ def test_a_file_that_is_not_whole_is_named(export, content, words):
   file = folder / "model.safetensors"
   file.write_bytes(content(file.read_bytes()))
   with pytest.raises(errors.UserError, match="model.safetensors") as caught:
-    opening.open_checkpoint(folder)
+    loading.open_checkpoint(folder)
   assert all(word in str(caught.value) for word in words)
 
 
@@ -161,7 +157,7 @@ def test_a_pickle_is_refused_with_the_remedy(export):
   _, folder = export()
   (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
   with pytest.raises(errors.UserError, match="save_pretrained") as caught:
-    opening.open_checkpoint(folder)
+    loading.open_checkpoint(folder)
   assert "can run any code" in str(caught.value)
 
 
@@ -185,13 +181,13 @@ def test_what_transformers_reads_past_is_read_past(export):
   unused = "1.EncDecAttention.relative_attention_bias.weight"
   unused = {f"decoder.block.0.layer.{unused}": np.ones((32, 2), np.float32)}
   rewrite(folder, {name: shared for name in names} | unused, {})
-  again = opening.open_checkpoint(folder)
+  again = loading.open_checkpoint(folder)
   assert tiny_networks.bits(again) == tiny_networks.bits(checkpoint)
   load(folder, TIED)
   # Another output layer would be lost without a word.
   rewrite(folder, {"lm_head.weight": shared + 1}, {})
   with pytest.raises(errors.UserError, match="lm_head.weight.* is not the sha"):
-    opening.open_checkpoint(folder)
+    loading.open_checkpoint(folder)
 
 
 def test_transformers_5_ties_a_model_that_scales_nothing(export):

@@ -12,7 +12,7 @@ from flax import serialization, traverse_util
 from golden_t5x import ARCHIVE, INPUTS, STEP, TARGETS, VARIANTS, shifted
 
 from distill import errors
-from distill.checkpoint_formats import loading, opening, tensors
+from distill.checkpoint_formats import loading, tensors
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def test_all_of_t5x_s_formats_give_t5x_s_logits(golden, variant):
   }
   read = []
   for name, format_name in formats.items():
-    checkpoint = opening.open_checkpoint(golden / f"{variant}_{name}")
+    checkpoint = loading.open_checkpoint(golden / f"{variant}_{name}")
     assert (checkpoint.format, checkpoint.step) == (format_name, STEP)
     read.append(tiny_networks.bits(checkpoint))
   assert read[0] == read[1] == read[2]
@@ -61,8 +61,8 @@ def copied(golden, name, tmp_path):
 
 
 def test_the_file_of_the_single_form_may_be_named_itself(golden):
-  whole = opening.open_checkpoint(golden / "tied_single")
-  file = opening.open_checkpoint(golden / "tied_single" / "checkpoint")
+  whole = loading.open_checkpoint(golden / "tied_single")
+  file = loading.open_checkpoint(golden / "tied_single" / "checkpoint")
   assert tiny_networks.bits(file) == tiny_networks.bits(whole)
 
 
@@ -78,7 +78,7 @@ def written_elsewhere(spec, form):
 def test_where_and_when_it_was_written_does_not_matter(golden, tmp_path, form):
   """As of the public checkpoints, which Google wrote to its own disks."""
   legacy = copied(golden, "untied_legacy", tmp_path)
-  whole = tiny_networks.bits(opening.open_checkpoint(legacy))
+  whole = tiny_networks.bits(loading.open_checkpoint(legacy))
   file = legacy / "checkpoint"
   contents = serialization.msgpack_restore(file.read_bytes())
   target = traverse_util.flatten_dict(
@@ -88,7 +88,7 @@ def test_where_and_when_it_was_written_does_not_matter(golden, tmp_path, form):
     {name: written_elsewhere(spec, form) for name, spec in target.items()}
   )
   file.write_bytes(serialization.msgpack_serialize(contents))
-  assert tiny_networks.bits(opening.open_checkpoint(legacy)) == whole
+  assert tiny_networks.bits(loading.open_checkpoint(legacy)) == whole
 
 
 def test_a_folder_under_gs_is_read_from_its_bucket():
@@ -108,25 +108,25 @@ def test_a_checkpoint_that_was_not_written_to_its_end_is_refused(
   orbax = copied(golden, "tied_orbax", tmp_path / "orbax")
   half = legacy.rename(tmp_path / f"checkpoint_{STEP}.tmp-1700000000")
   with pytest.raises(errors.UserError, match="not written to its end"):
-    opening.open_checkpoint(half)
+    loading.open_checkpoint(half)
   with pytest.raises(errors.UserError, match="no checkpoint in it"):
-    opening.open_checkpoint(tmp_path)
+    loading.open_checkpoint(tmp_path)
   (orbax / "commit_success.txt").unlink()
   (orbax / "_CHECKPOINT_METADATA").unlink()
   with pytest.raises(errors.UserError, match="neither commit_success.txt"):
-    opening.open_checkpoint(orbax)
+    loading.open_checkpoint(orbax)
 
 
 def test_a_lost_array_or_chunk_is_named_and_not_read_as_zeros(golden, tmp_path):
   legacy = copied(golden, "tied_legacy", tmp_path)
   name = "target.encoder.layers_0.mlp.wo.kernel"
-  checkpoint = opening.open_checkpoint(legacy)
+  checkpoint = loading.open_checkpoint(legacy)
   (legacy / name / "0.0").unlink()
   with pytest.raises(errors.UserError, match=name):
     logits_of(checkpoint, "tied")
   shutil.rmtree(legacy / name)
   with pytest.raises(errors.UserError, match=name):
-    logits_of(opening.open_checkpoint(legacy), "tied")
+    logits_of(loading.open_checkpoint(legacy), "tied")
 
 
 def test_what_is_no_msgpack_of_t5x_s_is_refused(golden, tmp_path):
@@ -135,7 +135,7 @@ def test_what_is_no_msgpack_of_t5x_s_is_refused(golden, tmp_path):
   for content in (b'model_checkpoint_path: "model.ckpt-1"\n', whole[:-40]):
     (legacy / "checkpoint").write_bytes(content)
     with pytest.raises(errors.UserError, match="no checkpoint of T5X's"):
-      opening.open_checkpoint(legacy)
+      loading.open_checkpoint(legacy)
 
 
 def test_biases_of_each_layer_are_refused(golden, tmp_path):
@@ -146,4 +146,4 @@ def test_biases_of_each_layer_are_refused(golden, tmp_path):
   array = ts.open({"driver": "zarr", "kvstore": store}).result()
   array[0, 1, 0].write(5.0).result()
   with pytest.raises(errors.UserError, match="as in umT5"):
-    opening.open_checkpoint(folder)
+    loading.open_checkpoint(folder)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from golden_t5x import ARCHIVE, INPUTS, TARGETS, VARIANTS, shifted
 
-from distill.checkpoint_formats import huggingface, opening
+from distill.checkpoint_formats import huggingface, loading
 
 pytestmark = pytest.mark.huggingface
 transformers = pytest.importorskip("transformers", reason="no [huggingface]")
@@ -24,7 +24,7 @@ def test_logits_are_t5x_s(tmp_path, variant):
   expected = json.loads((tmp_path / "logits.json").read_text())[variant]
   (tmp_path / "exported").mkdir()
   huggingface.write(
-    opening.open_checkpoint(tmp_path / f"{variant}_orbax"),
+    loading.open_checkpoint(tmp_path / f"{variant}_orbax"),
     tmp_path / "exported",
     VARIANTS[variant]["mlp_activations"],
   )

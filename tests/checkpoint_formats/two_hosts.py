@@ -13,13 +13,13 @@ import jax
 import numpy as np
 import tiny_networks
 
-from distill.checkpoint_formats import loading, opening
+from distill.checkpoint_formats import loading
 
 
 def main(rank, port, folder):
   jax.distributed.initialize(f"127.0.0.1:{port}", 2, int(rank))
   config = tiny_networks.t5_config()
-  checkpoint = opening.open_checkpoint(folder)
+  checkpoint = loading.open_checkpoint(folder)
   read = []
 
   def counted(tensor):

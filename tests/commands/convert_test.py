@@ -17,7 +17,7 @@ sys.path.insert(
 import tiny_networks  # noqa: E402
 
 from distill import errors, train  # noqa: E402
-from distill.checkpoint_formats import opening, orbax  # noqa: E402
+from distill.checkpoint_formats import loading, orbax  # noqa: E402
 from distill.commands import convert  # noqa: E402
 
 SENTENCEPIECE = os.path.join(
@@ -54,10 +54,10 @@ def test_there_and_back_is_the_same_to_the_bit(
 ):
   source, bits = native(dtype, **tiny_networks.VARIANTS[variant])
   assert run(source, tmp_path / "there", form) == 0
-  there = opening.open_checkpoint(tmp_path / "there")
+  there = loading.open_checkpoint(tmp_path / "there")
   assert tiny_networks.bits(there) == bits
   assert run(tmp_path / "there", tmp_path / "back", "native") == 0
-  back = opening.open_checkpoint(tmp_path / "back")
+  back = loading.open_checkpoint(tmp_path / "back")
   assert back.format == "this project's format"
   assert tiny_networks.bits(back) == bits
 
@@ -91,7 +91,7 @@ def test_the_model_card_says_what_the_model_is_made_of(
 ):
   """A reader of the card knows its origin, its score and how to ask it."""
   model_dir = shutil.copytree(trained[0], tmp_path / "letters")
-  best = opening.find_checkpoint(model_dir)
+  best = loading.find_checkpoint(model_dir)
   scores = {"last_letters_label/accuracy": 12.5}
   for name, of, value in (("test", best, 12.5), ("old", "checkpoint_1", 99)):
     (model_dir / name).mkdir()
@@ -175,8 +175,8 @@ def test_training_starts_from_what_was_converted(
   ]
   assert errors.run_command(train.main, flags) == 0
   assert f"{step}: steps are counted from here" in capfd.readouterr().err
-  best = opening.open_checkpoint(model_dir)
-  again = opening.open_checkpoint(tmp_path / "model/checkpoint_1")
+  best = loading.open_checkpoint(model_dir)
+  again = loading.open_checkpoint(tmp_path / "model/checkpoint_1")
   for name, tensor in best.tensors.items():
     np.testing.assert_allclose(
       tensor.read(), again.tensors[name].read(), atol=1e-6

@@ -11,7 +11,7 @@ import pytest
 import tiny_models
 
 from distill import errors
-from distill.checkpoint_formats import loading, opening
+from distill.checkpoint_formats import loading
 from distill.training import checkpoints, mesh, state
 from distill.training.checkpoints import BestMetric
 
@@ -79,7 +79,7 @@ def test_a_save_under_way_is_not_touched_by_the_steps_after_it(tmp_path):
 
 def params_of(path, abstract_params):
   params, _ = loading.load_params(
-    opening.open_checkpoint(path), abstract_params
+    loading.open_checkpoint(path), abstract_params
   )
   return params
 
@@ -99,7 +99,7 @@ def test_the_newest_and_the_best_are_kept(tmp_path):
       best = best.after(step, {"t/accuracy": value}, "accuracy", "max")
       store.save(step, current, POSITION, best)
   assert names(tmp_path) == ["checkpoint_2", "checkpoint_4", "checkpoint_5"]
-  assert opening.find_checkpoint(tmp_path).name == "checkpoint_2"
+  assert loading.find_checkpoint(tmp_path).name == "checkpoint_2"
 
 
 def test_a_half_written_checkpoint_is_none(tmp_path):
@@ -108,7 +108,7 @@ def test_a_half_written_checkpoint_is_none(tmp_path):
     store.save(1, current, POSITION, BestMetric())
   torn = tmp_path / "checkpoint_2.orbax-checkpoint-tmp"
   torn.mkdir()
-  assert opening.find_checkpoint(tmp_path).name == "checkpoint_1"
+  assert loading.find_checkpoint(tmp_path).name == "checkpoint_1"
   with opened(tmp_path) as store:
     assert store.newest().endswith("checkpoint_1")
     store.save(2, current, POSITION, BestMetric())

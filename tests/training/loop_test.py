@@ -10,7 +10,7 @@ import tiny_models
 import tiny_run
 
 from distill import errors
-from distill.checkpoint_formats import opening
+from distill.checkpoint_formats import loading
 from distill.training import checkpoints, metric_logging
 
 STEPS = tiny_run.STEPS
@@ -28,7 +28,7 @@ def logged_steps(folder, name):
 
 def best(folder):
   return checkpoints.read_json(
-    opening.absolute(folder / f"checkpoint_{STEPS}"), checkpoints.BEST
+    loading.absolute(folder / f"checkpoint_{STEPS}"), checkpoints.BEST
   )
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from distill.checkpoint_formats import training_record
+from distill.checkpoint_formats import model_card
 
 
 @pytest.fixture
@@ -12,7 +12,7 @@ def record(tmp_path):
   def read(text):
     (tmp_path / "checkpoint_1").mkdir()
     (tmp_path / "config.gin").write_text(text)
-    return training_record.TrainingRecord(str(tmp_path / "checkpoint_1"))
+    return model_card.TrainingRecord(str(tmp_path / "checkpoint_1"))
 
   return read
 
