@@ -1,7 +1,9 @@
 """Dataset, prompt and teacher → the cache of one split, and its ledger."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
@@ -29,106 +31,61 @@ def sampling(collection: Collection) -> str:
   return " ".join(f"{name}={value}" for name, value in drawn.items())
 
 
+@dataclass
 class AnswerRecords:
   """The records of a teacher's answers, to be iterated over once; then counts.
 
-  Args:
+  Attributes:
     examples: Those that have any answer, in their order.
     collection: Who was asked, and how.
     rule: Compares answers with the gold labels.
-    split: The unique name under which the journal notes the uses of answers.
+    user: The unique name under which the journal notes the uses of answers.
     before: Records of other origin, by id, that the answers are added to.
     unread: Counts the answers that could be read, where nobody has yet.
     on_record: Called with the number of records so far and their total.
   """
 
-  def __init__(
-    self,
-    examples: Sequence[Example],
-    collection: Collection,
-    rule: AnswerRule,
-    split: str,
-    before: Mapping[str, records.Record],
-    unread: ParseRate | None = None,
-    on_record: Callable[[int, int], None] | None = None,
-  ) -> None:
-    self._on_record = on_record or (lambda done, total: None)
-    self._examples = examples
-    self._collection = collection
-    self._rule = rule
-    self._before = before
-    self._unread = unread
-    self._reading = Reading(examples, collection, split)
-    self._answers = self._parsed = self._agreeing = 0
+  examples: Sequence[Example]
+  collection: Collection
+  rule: AnswerRule
+  user: str
+  before: Mapping[str, records.Record]
+  unread: ParseRate | None = None
+  on_record: Callable[[int, int], None] | None = None
+
+  def __post_init__(self) -> None:
+    self._reading = Reading(self.examples, self.collection, self.user)
+    self._counts: Counter[str] = Counter()
 
   def __iter__(self) -> Iterator[records.Record]:
-    teacher = self._collection.teacher.name
-    all_found = zip(self._examples, self._reading, strict=True)
+    teacher = self.collection.teacher.name
+    all_found = zip(self.examples, self._reading, strict=True)
     for done, (example, found) in enumerate(all_found, start=1):
-      record = _record(example, found, self._rule, teacher)
-      if self._unread is not None:
+      record = _record(example, found, self.rule, teacher)
+      if self.unread is not None:
         for said in (answer.completion for answer in found):
-          self._unread.add(said.text, said.answer, said.finish_reason)
-      self._answers += len(found)
-      self._parsed += sum(map(bool, record.teacher_labels))
-      self._agreeing += record.agrees.count(records.AGREES)
-      before = self._before.get(example.id)
+          self.unread.add(said.text, said.answer, said.finish_reason)
+      self._counts.update(manifest.counts_of(record))
+      before = self.before.get(example.id)
       if before is not None:
         record = before.with_answers(record) if found else before
-      self._on_record(done, len(self._examples))
+      if self.on_record is not None:
+        self.on_record(done, len(self.examples))
       yield record
 
-  def entry(
-    self,
-    origin: Mapping[str, str],
-    earlier: manifest.SplitEntry | None,
-    failed: int,
-    flags: str,
-    record_bytes: int,
-    staged: tuple[manifest.Shard, ...],
-    modules: Sequence[str],
-  ) -> manifest.SplitEntry:
-    """Returns the manifest's entry, with an earlier one's ledger in it."""
-    before: tuple[manifest.LedgerRow, ...] = ()
-    if earlier is not None:
-      before, failed = earlier.ledger, failed + earlier.failed
-      flags = f"{earlier.flags} (and then --append {flags})"
-    return manifest.SplitEntry(
-      data_sha256=origin["data_sha256"],
-      examples=len(self._examples),
-      labeled=sum(bool(example.label) for example in self._examples),
-      failed=failed,
-      flags=flags,
-      record_bytes=record_bytes,
-      shards=staged,
-      modules=tuple(modules),
-      ledger=(*before, self._ledger_row(origin), *self._judge_rows()),
-    )
-
-  def _ledger_row(self, origin: Mapping[str, str]) -> manifest.LedgerRow:
+  def ledger(self, origin: Mapping[str, str]) -> tuple[manifest.LedgerRow, ...]:
+    """Returns the teacher's row, and the judge's, which has no answers."""
     first: dict[str, Any] = {name: origin[name] for name in manifest.ORIGIN}
-    return manifest.LedgerRow(
-      **first,
-      answers=self._answers,
-      parsed=self._parsed,
-      agreeing=self._agreeing,
-      **_cost(self._reading.ledger, self._collection.price),
+    cost = _cost(self._reading.ledger, self.collection.price)
+    row = manifest.LedgerRow(**first, **self._counts, **cost)
+    judge = self.collection.judge
+    if judge is None:
+      return (row,)
+    judged = manifest.LedgerRow(
+      *(judge.teacher.name, judge.template.name, judge.template.sha256, ""),
+      **_cost(self._reading.judge_ledger, judge.price),
     )
-
-  def _judge_rows(self) -> Iterator[manifest.LedgerRow]:
-    """Yields the judge's row, which has verdicts and no answers."""
-    judge = self._collection.judge
-    if judge is not None:
-      yield manifest.LedgerRow(
-        teacher=judge.teacher.name,
-        prompt=judge.template.name,
-        prompt_sha256=judge.template.sha256,
-        sampling="",
-        answers=0,
-        parsed=0,
-        agreeing=0,
-        **_cost(self._reading.judge_ledger, judge.price),
-      )
+    return row, judged
 
 
 def _cost(ledger: Ledger, price: Price | None) -> dict[str, Any]:
@@ -215,18 +172,8 @@ def build_cache(
   choice = choice or Choice()
   examples = choice.examples(dataset, split)
   num_shards = num_shards or files.default_num_shards(len(examples))
-  origin = {
-    "teacher": collection.teacher.name,
-    "prompt": collection.style.name,
-    "prompt_sha256": collection.style.sha256,
-    "sampling": sampling(collection),
-    "data_sha256": records.data_sha256(examples),
-    "num_shards": str(num_shards),
-  }
-  with files.writing(directory):
-    tf.io.gfile.makedirs(directory)
-    known = files.open_cache(directory, dataset.name)
-  earlier = None if overwrite else known.splits.get(split)
+  origin = _origin(collection, examples, num_shards)
+  earlier = _earlier(directory, dataset.name, split, overwrite)
   if earlier is not None and earlier.holds(origin):
     if not earlier.failed or len(earlier.ledger) > 1:
       return files.verify(directory, dataset.name, split), False
@@ -255,21 +202,51 @@ def build_cache(
   )
   with files.writing(directory):
     staged, size = files.stage(
-      directory,
-      dataset.name,
-      split,
-      answers,
-      num_shards,
-      len(found),
+      *(directory, dataset.name, split, answers, num_shards, len(found))
     )
     if asked_now is not None:
       asked_now.check()
-    said = flags, size, staged, modules
-    entry = answers.entry(origin, earlier, failed.total(), *said)
+    entry = manifest.SplitEntry(
+      data_sha256=origin["data_sha256"],
+      examples=len(found),
+      labeled=sum(bool(example.label) for example in found),
+      failed=failed.total(),
+      flags=flags,
+      record_bytes=size,
+      shards=staged,
+      modules=tuple(modules),
+      ledger=answers.ledger(origin),
+    )
+    if earlier is not None:
+      entry = entry.after(earlier)
     files.commit(directory, split, entry)
   if collection.journal is not None:
     collection.journal.keep_uses(user, append=earlier is not None)
   return entry, True
+
+
+def _origin(
+  collection: Collection, examples: Sequence[Example], num_shards: int
+) -> dict[str, str]:
+  """Returns what two splits of one origin have in common."""
+  return {
+    "teacher": collection.teacher.name,
+    "prompt": collection.style.name,
+    "prompt_sha256": collection.style.sha256,
+    "sampling": sampling(collection),
+    "data_sha256": records.data_sha256(examples),
+    "num_shards": str(num_shards),
+  }
+
+
+def _earlier(
+  directory: str, family: str, split: str, overwrite: bool
+) -> manifest.SplitEntry | None:
+  """Returns the entry of a split that is there and not to be overwritten."""
+  with files.writing(directory):
+    tf.io.gfile.makedirs(directory)
+    known = files.open_cache(directory, family)
+  return None if overwrite else known.splits.get(split)
 
 
 def ask_shard(

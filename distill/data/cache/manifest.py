@@ -7,6 +7,7 @@ files lie there.
 import dataclasses
 import json
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -14,7 +15,7 @@ from typing import Any, Self
 import tensorflow as tf
 
 from distill.data.cache import records
-from distill.errors import UserError
+from distill.errors import UserError, write_whole
 
 FILE_NAME = "manifest.json"
 # What is being written has this in front of its name until it is complete.
@@ -59,15 +60,19 @@ class LedgerRow:
   prompt: str
   prompt_sha256: str
   sampling: str
-  answers: int
-  parsed: int
-  agreeing: int
-  requests: int | None
-  prompt_tokens: int
-  completion_tokens: int
-  cost: float | None
-  price: str
+  answers: int = 0
+  parsed: int = 0
+  agreeing: int = 0
+  requests: int | None = None
+  prompt_tokens: int = 0
+  completion_tokens: int = 0
+  cost: float | None = None
+  price: str = ""
   not_sent: str = ""
+
+  def origin(self) -> dict[str, str]:
+    """Returns who was asked, and how."""
+    return {name: getattr(self, name) for name in ORIGIN}
 
   @classmethod
   def unasked(
@@ -82,24 +87,29 @@ class LedgerRow:
     names = dict.fromkeys(name for row in content for name in row.teachers)
     first = dict.fromkeys(ORIGIN, "") | {"teacher": ", ".join(names)}
     if origin is not None:
-      first = {name: getattr(origin.ledger[0], name) for name in ORIGIN}
-    labels = [label for row in content for label in row.teacher_labels]
-    return cls(
-      **first,
-      answers=len(labels),
-      parsed=sum(map(bool, labels)),
-      agreeing=sum(row.agrees.count(records.AGREES) for row in content),
-      requests=None,
-      prompt_tokens=0,
-      completion_tokens=0,
-      cost=None,
-      price="",
-    )
+      first = origin.ledger[0].origin()
+    counts: Counter[str] = Counter()
+    for row in content:
+      counts.update(counts_of(row))
+    return cls(**first, **counts)
+
+
+def counts_of(record: records.Record) -> dict[str, int]:
+  """Returns what a record adds to the counts of a ledger's row."""
+  return {
+    "answers": len(record.teacher_labels),
+    "parsed": sum(map(bool, record.teacher_labels)),
+    "agreeing": record.agrees.count(records.AGREES),
+  }
 
 
 # Fields of a ledger's first row, and sums over its rows, as the file has them.
 ORIGIN = ("teacher", "prompt", "prompt_sha256", "sampling")
 _SUMS = ("answers", "parsed", "agreeing", "prompt_tokens", "completion_tokens")
+
+
+def _sum_of(name: str) -> Any:
+  return property(lambda entry: sum(getattr(row, name) for row in entry.ledger))
 
 
 @dataclass(frozen=True)
@@ -142,46 +152,31 @@ class SplitEntry:
     """The name of the first teacher's prompt."""
     return self.ledger[0].prompt
 
-  @property
-  def answers(self) -> int:
-    """Completions, over all records."""
-    return self._sum("answers")
-
-  @property
-  def parsed(self) -> int:
-    """Completions of which an answer could be read."""
-    return self._sum("parsed")
-
-  @property
-  def agreeing(self) -> int:
-    """Completions whose answer is the gold label."""
-    return self._sum("agreeing")
-
-  @property
-  def prompt_tokens(self) -> int:
-    """What the teachers read, in their own tokens."""
-    return self._sum("prompt_tokens")
-
-  @property
-  def completion_tokens(self) -> int:
-    """What the teachers wrote, in their own tokens."""
-    return self._sum("completion_tokens")
-
-  def _sum(self, field: str) -> int:
-    return sum(getattr(row, field) for row in self.ledger)
+  # Sums over the rows of the ledger.
+  answers = _sum_of("answers")
+  parsed = _sum_of("parsed")
+  agreeing = _sum_of("agreeing")
+  prompt_tokens = _sum_of("prompt_tokens")
+  completion_tokens = _sum_of("completion_tokens")
 
   def origin(self) -> dict[str, str]:
     """Returns who was asked first, how, about which data, and the shards."""
-    first = {name: getattr(self.ledger[0], name) for name in ORIGIN}
     shards = str(len(self.shards))
-    return {**first, "data_sha256": self.data_sha256, "num_shards": shards}
+    data = {"data_sha256": self.data_sha256, "num_shards": shards}
+    return self.ledger[0].origin() | data
 
   def holds(self, origin: Mapping[str, str]) -> bool:
     """Returns whether the split has the answers of an origin already."""
-    found = self.origin()
-    return any(
-      {**found, **{name: getattr(row, name) for name in ORIGIN}} == origin
-      for row in self.ledger
+    own = self.origin()
+    return any({**own, **row.origin()} == origin for row in self.ledger)
+
+  def after(self, earlier: Self) -> Self:
+    """Returns the entry of this split's answers appended to an earlier one."""
+    return dataclasses.replace(
+      self,
+      failed=earlier.failed + self.failed,
+      flags=f"{earlier.flags} (and then --append {self.flags})",
+      ledger=(*earlier.ledger, *self.ledger),
     )
 
   def to_dict(self) -> dict[str, Any]:
@@ -190,8 +185,8 @@ class SplitEntry:
     fields["ledger"] = [
       row for row in fields["ledger"] if row["requests"] is not None
     ]
-    first = {name: getattr(self.ledger[0], name) for name in ORIGIN}
-    return {**first, **{name: self._sum(name) for name in _SUMS}, **fields}
+    sums = {name: getattr(self, name) for name in _SUMS}
+    return {**self.ledger[0].origin(), **sums, **fields}
 
   @classmethod
   def from_dict(cls, fields: Mapping[str, Any]) -> Self:
@@ -212,14 +207,13 @@ class SplitEntry:
     }
     # What no row of the file accounts for was not asked for here.
     if any(sums.values()) or not ledger:
-      unasked = LedgerRow(**first, **sums, requests=None, cost=None, price="")
-      ledger.insert(0, unasked)
-    made = {
-      "shards": tuple(Shard(**shard) for shard in fields["shards"]),
-      "ledger": tuple(ledger),
-      "modules": tuple(modules),
-    }
-    return cls(**{**fields, **made})
+      ledger.insert(0, LedgerRow(**first, **sums))
+    shards = tuple(Shard(**shard) for shard in fields.pop("shards"))
+    return cls(
+      **{**fields, "modules": tuple(modules)},
+      shards=shards,
+      ledger=tuple(ledger),
+    )
 
 
 @dataclass(frozen=True)
@@ -293,11 +287,7 @@ def read(directory: str) -> Manifest | None:
 
 def write(directory: str, manifest: Manifest) -> None:
   """Writes the manifest, so that a reader sees the old or the new one."""
-  path = os.path.join(directory, FILE_NAME)
-  draft = os.path.join(directory, INCOMPLETE + FILE_NAME)
   splits = {name: entry.to_dict() for name, entry in manifest.splits.items()}
   content = {**vars(manifest), "splits": splits}
   text = json.dumps(content, indent=2, ensure_ascii=False)
-  with tf.io.gfile.GFile(draft, "w") as file:
-    file.write(text + "\n")
-  tf.io.gfile.rename(draft, path, overwrite=True)
+  write_whole(f"{directory}/{FILE_NAME}", text + "\n")

@@ -62,7 +62,7 @@ def test_one_split_is_replaced_or_left_out_and_the_others_stay():
 
 def test_a_draft_that_was_never_finished_is_not_read(tmp_path):
   manifest.write(str(tmp_path), manifest.Manifest("toy", {"train": ENTRY}))
-  draft = tmp_path / (manifest.INCOMPLETE + manifest.FILE_NAME)
+  draft = tmp_path / f"{manifest.FILE_NAME}.partial"
   assert not draft.exists()
   draft.write_text("{")
   assert manifest.read(str(tmp_path)).splits == {"train": ENTRY}
