@@ -137,38 +137,49 @@ def check_examples(
     if missing and missing not in said:
       logging.warning("%s Tasks that learn it leave them out.", missing)
       said.add(missing)
-    found = _looked_at(
-      task, split, lengths, use_cached, EXAMPLES_LOOKED_AT // len(tasks)
-    )
+    limit = EXAMPLES_LOOKED_AT // len(tasks)
+    found = _looked_at(task, split, lengths, use_cached, limit)
     digest.update(task.name.encode() + found[_FINGERPRINT].tobytes())
+    if not found[_FINGERPRINT].size:
+      raise errors.UserError(
+        f"The split '{split}' of task '{task.name}' is empty.",
+        expected="at least one example",
+        found=missing or "none after preprocessing",
+        remedy="give the rows their gold labels"
+        if missing
+        else "check the task's source and filters, or its cache",
+      )
     for feature, length in lengths.items():
-      sizes = found[feature]
-      if not sizes.size:
-        raise errors.UserError(
-          f"The split '{split}' of task '{task.name}' is empty.",
-          expected="at least one example",
-          found=missing or "none after preprocessing",
-          remedy="give the rows their gold labels"
-          if missing
-          else "check the task's source and filters, or its cache",
-        )
-      longer = int((sizes > length).sum())
-      if longer and feature == "targets" and not truncate:
-        raise errors.UserError(
-          f"Targets of '{provider.name}' (task '{task.name}') do not fit.",
-          expected="TASK_FEATURE_LENGTHS['targets'] of at least "
-          f"{sizes.max()}, the longest of {sizes.size} examples looked at",
-          found=f"{length}, which cuts {longer} of them",
-          remedy="raise TASK_FEATURE_LENGTHS, or allow the cut with "
-          "TRUNCATE_TARGETS = True",
-        )
-      if longer:
-        logging.warning(
-          "%s of %d of %d examples looked at in task '%s' are longer than %d "
-          "and are cut (longest: %d).",
-          *(feature, longer, sizes.size, task.name, length, sizes.max()),
-        )
+      may_cut = truncate or feature != "targets"
+      names = provider.name, task.name
+      _check_lengths(names, feature, length, found[feature], may_cut)
   return digest.hexdigest()
+
+
+def _check_lengths(
+  names: tuple[str, str],
+  feature: str,
+  length: int,
+  sizes: np.ndarray,
+  may_cut: bool,
+) -> None:
+  """Warns of examples that are cut, or raises UserError if they may not be."""
+  longer, longest = int((sizes > length).sum()), sizes.max()
+  if longer and not may_cut:
+    raise errors.UserError(
+      "Targets of '{}' (task '{}') do not fit.".format(*names),
+      expected=f"TASK_FEATURE_LENGTHS['targets'] of at least {longest}, the"
+      f" longest of {sizes.size} examples looked at",
+      found=f"{length}, which cuts {longer} of them",
+      remedy="raise TASK_FEATURE_LENGTHS, or allow the cut with"
+      " TRUNCATE_TARGETS = True",
+    )
+  if longer:
+    logging.warning(
+      "%s of %d of %d examples looked at in task '%s' are longer than %d "
+      "and are cut (longest: %d).",
+      *(feature, longer, sizes.size, names[1], length, longest),
+    )
 
 
 def _missing_labels(task: seqio.Task, split: str) -> str:
@@ -176,12 +187,8 @@ def _missing_labels(task: seqio.Task, split: str) -> str:
   if not isinstance(task.source, sources.DatasetSource):
     return ""
   without, rows = task.source.unlabeled(split)
-  return (
-    f"{without:,} of {rows:,} rows of '{task.source.name}' in the split"
-    f" '{split}' have no gold label."
-    if without
-    else ""
-  )
+  what = f"rows of '{task.source.name}' in the split '{split}'"
+  return f"{without:,} of {rows:,} {what} have no gold label." * bool(without)
 
 
 def _looked_at(
@@ -212,14 +219,12 @@ def _looked_at(
       name: [example[name], example.get(second + name, example[name][:0])]
       for name in lengths
     }
-    tokens = tf.strings.join(
-      [
-        tf.strings.reduce_join(tf.strings.as_string(view), separator=" ")
-        for both in views.values()
-        for view in both
-      ],
-      separator="|",
-    )
+    texts = [
+      tf.strings.reduce_join(tf.strings.as_string(view), separator=" ")
+      for both in views.values()
+      for view in both
+    ]
+    tokens = tf.strings.join(texts, separator="|")
     return {
       **{name: tf.maximum(*map(tf.size, both)) for name, both in views.items()},
       _FINGERPRINT: tf.strings.to_hash_bucket_fast(tokens, tf.int64.max),

@@ -99,22 +99,6 @@ def for_each_decode(postprocess: Callable[..., str]) -> Callable[..., object]:
   return each
 
 
-@for_each_decode
-def answer_after_arrow(
-  text: str, is_target: bool = False, **unused: object
-) -> str:
-  """Returns what follows the last arrow, a SeqIO postprocessor.
-
-  A prediction without an arrow never came to its answer: ''. A target without
-  one is an answer already.
-  """
-  del unused
-  before, arrow, answer = text.rpartition(ANSWER_ARROW)
-  if arrow or is_target:
-    return answer
-  return ""
-
-
 # In front of the answer. The comma is the one that Fine-tune-CoT's evaluator
 # looks for and its template lacks; the other is SCoTD's.
 THEREFORE = "\n\nTherefore, the answer is "
@@ -126,6 +110,8 @@ _NEXT_QUESTION = "\n\nQ: "
 
 
 def _reading(read: Callable[[str], str]) -> Callable[..., Any]:
+  """Returns the SeqIO postprocessor that reads the answer in a text."""
+
   @for_each_decode
   def postprocess(text: str, is_target: bool = False, **unused: object) -> str:
     # Rows without a teacher's answer have only their label as target.
@@ -135,13 +121,16 @@ def _reading(read: Callable[[str], str]) -> Callable[..., Any]:
 
 
 def _after(words: str, text: str) -> str:
-  """Returns what follows the last of the words, which may begin a line."""
-  return text.rpartition(words.strip())[2] if words.strip() in text else ""
+  """Returns what follows the last of the words, '' where there are none."""
+  return text.rpartition(words)[2] if words in text else ""
 
 
-answer_after_therefore = _reading(lambda text: _after(THEREFORE, text))
+# A prediction without an arrow has no answer; a target without one is it.
+answer_after_arrow = _reading(functools.partial(_after, ANSWER_ARROW))
+# Both may begin a line.
+answer_after_therefore = _reading(functools.partial(_after, THEREFORE.strip()))
 answer_after_so = _reading(
-  lambda text: _after(SO_THE_ANSWER, text.partition(_NEXT_QUESTION)[0])
+  lambda text: _after(SO_THE_ANSWER.strip(), text.partition(_NEXT_QUESTION)[0])
 )
 answer_before_explanation = _reading(
   lambda text: text.partition(EXPLANATION.strip())[0]

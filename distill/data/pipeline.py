@@ -76,19 +76,19 @@ class DatasetConfig:
     dataset_checks.check_split(provider, self.split)
     if self.use_cached:
       dataset_checks.check_cached(provider)
-    if set(self.task_feature_lengths) != {"inputs", "targets"}:
-      raise errors.UserError(
-        "TASK_FEATURE_LENGTHS has the wrong features.",
-        expected="{'inputs': …, 'targets': …}",
-        found=str(dict(self.task_feature_lengths)),
-        remedy="set TASK_FEATURE_LENGTHS",
-      )
+    lengths = dict(self.task_feature_lengths)
+    errors.require(
+      *("TASK_FEATURE_LENGTHS", lengths, set(lengths) == {"inputs", "targets"}),
+      expected="{'inputs': …, 'targets': …}",
+    )
     return provider
 
-
-def check_vocabulary(config: DatasetConfig, vocab_size: int) -> None:
-  """Raises UserError if the data has tokens that the model does not."""
-  dataset_checks.check_vocabulary(config.provider(), vocab_size)
+  def check_examples(self, provider: seqio.Task | seqio.Mixture) -> str:
+    """Returns `dataset_checks.check_examples` of a task or mixture."""
+    lengths = self.task_feature_lengths
+    return dataset_checks.check_examples(
+      provider, self.split, lengths, self.use_cached, self.truncate
+    )
 
 
 def check_model(config: DatasetConfig, model: Any) -> None:
@@ -124,13 +124,7 @@ class TrainBatches(Iterator[Mapping[str, np.ndarray]]):
     self._provider = config.provider()
     self._selection = current_selection()
     with reading(config):
-      looked_at = dataset_checks.check_examples(
-        self._provider,
-        config.split,
-        config.task_feature_lengths,
-        config.use_cached,
-        config.truncate,
-      )
+      looked_at = config.check_examples(self._provider)
     self._rewind()
     self._content = self._content_of_tasks() | {"examples_sha256": looked_at}
 

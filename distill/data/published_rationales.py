@@ -214,52 +214,47 @@ def _row_answers(
   row: Mapping[str, Any], fields: Mapping[str, str]
 ) -> "Answers":
   """Yields a row's answers: one, or as many as its lists have."""
-  found = {name: _values(row, field, name) for name, field in fields.items()}
-  counts = {name: len(v) for name, v in found.items() if isinstance(v, list)}
+  keys = {n: _HOLE.findall(f) if "{" in f else [f] for n, f in fields.items()}
+  found = {n: {k: _part(row, k, n) for k in some} for n, some in keys.items()}
+  counts = {
+    key: len(part)
+    for parts in found.values()
+    for key, part in parts.items()
+    if isinstance(part, list)
+  }
   if len(set(counts.values())) > 1:
-    said = ", ".join(f"'{fields[n]}' has {c}" for n, c in counts.items())
+    said = ", ".join(f"'{key}' has {count}" for key, count in counts.items())
     raise ValueError(f"lists of different lengths: {said}")
+
+  def text(name: str, place: int) -> str:
+    """Returns a field of the answer at a place, '' if it is not mapped."""
+    parts = {
+      key: part[place] if isinstance(part, list) else part
+      for key, part in found.get(name, {}).items()
+    }
+    field = fields.get(name, "")
+    if "{" in field:
+      return _HOLE.sub(lambda hole: parts[hole[1]], field)
+    return parts.get(field, "")
+
   input, label = pair_of(
-    (found["input"], found.get("label", "")),
+    (text("input", 0), text("label", 0)),
     lambda name, part: f"{name} (field '{fields[name]}')",
   )
   for place in range(max(counts.values(), default=1)):
-    one = {
-      name: value[place] if isinstance(value, list) else value
-      for name, value in found.items()
-    }
-    rationale, answer = one.get("rationale", ""), one.get("answer", "")
-    apart = "answer" in fields and "completion" not in fields
+    rationale, answer = text("rationale", place), text("answer", place)
+    said = f"{rationale} So the answer is {answer}."
+    is_whole = "completion" in fields
     yield PublishedAnswer(
       split="",
       input=input,
       label=label,
-      text=one.get("completion", f"{rationale} So the answer is {answer}."),
-      read=(rationale, answer) if apart else None,
-      finish_reason=one.get("finish_reason", ""),
-      teacher=one.get("teacher", ""),
-      id=one.get("id", ""),
+      text=text("completion", place) if is_whole else said,
+      read=(rationale, answer) if "answer" in fields and not is_whole else None,
+      finish_reason=text("finish_reason", place),
+      teacher=text("teacher", place),
+      id=text("id", place),
     )
-
-
-def _values(row: Mapping[str, Any], field: str, name: str) -> str | list[str]:
-  """Returns a field's text, or its texts where a row has several answers."""
-  keys = _HOLE.findall(field) if "{" in field else [field]
-  parts = {key: _part(row, key, name) for key in keys}
-  lengths = {len(part) for part in parts.values() if isinstance(part, list)}
-
-  def filled(place: int) -> str:
-    texts = {
-      key: part[place] if isinstance(part, list) else part
-      for key, part in parts.items()
-    }
-    if "{" not in field:
-      return texts[field]
-    return _HOLE.sub(lambda hole: texts[hole[1]], field)
-
-  if len(lengths) > 1:
-    raise ValueError(f"lists of different lengths in '{field}'")
-  return [filled(i) for i in range(*lengths)] if lengths else filled(0)
 
 
 def _part(row: Mapping[str, Any], key: str, name: str) -> str | list[str]:

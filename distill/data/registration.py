@@ -22,7 +22,7 @@ from distill.data.cache import manifest
 from distill.data.examples import Dataset
 from distill.data.methods import Family
 from distill.data.selection import current_selection
-from distill.errors import UserError
+from distill.errors import UserError, require
 
 # The registered families by name.
 FAMILIES: dict[str, Family] = {}
@@ -57,16 +57,20 @@ def register_family(
     UserError: The name is taken or no identifier, or `label` is neither.
   """
   name = dataset.name
-  _check(name, label)
-  family = Family(
-    dataset=dataset,
-    answer_rule=answer_rule,
-    prompt=prompt,
-    label=label,
-    label_prefix=label_prefix,
-    rationale_prefix=rationale_prefix,
-    rules=rules or {},
+  require(
+    *("A dataset's name", name, bool(re.fullmatch(r"[a-zA-Z]\w*", name))),
+    expected="a letter, then letters, digits and _",
   )
+  require(
+    *("A dataset's name", name, name not in FAMILIES),
+    expected="a name that is not registered already",
+  )
+  require(
+    *(f"The label of '{name}'", label, label in ("gold", "teacher")),
+    expected="'gold' or 'teacher'",
+  )
+  prefixes = label_prefix, rationale_prefix
+  family = Family(dataset, answer_rule, prompt, label, *prefixes, rules or {})
   FAMILIES[name] = family
   read = {
     "rows": sources.DatasetSource(dataset),
@@ -137,25 +141,6 @@ def output_features(paired: bool = False) -> dict[str, seqio.Feature]:
     **{second + name: text for name in names if paired},
     loss_groups.FEATURE: groups,
   }
-
-
-def _check(name: str, label: str) -> None:
-  if not re.fullmatch(r"[a-zA-Z]\w*", name):
-    raise UserError(
-      f"A dataset cannot be called '{name}'.",
-      expected="a letter, then letters, digits and _",
-      remedy="correct the dataset's `name`",
-    )
-  if name in FAMILIES:
-    raise UserError(
-      f"A dataset called '{name}' is registered already.",
-      remedy="give the second one another `name`",
-    )
-  if label not in ("gold", "teacher"):
-    raise UserError(
-      f"'{name}' cannot be registered with label='{label}'.",
-      expected="'gold' or 'teacher'",
-    )
 
 
 def get_mixture_or_task(
@@ -230,7 +215,8 @@ def import_modules(name: str, directory: str, split: str = "") -> list[str]:
   modules = list(dict.fromkeys(m for e in entries for m in _modules(e)))
   path = os.path.join(directory, manifest.FILE_NAME)
   for module in modules:
-    if not all(map(_is_name, module.split("."))):
+    parts = module.split(".")
+    if not all(p.isidentifier() and not keyword.iskeyword(p) for p in parts):
       raise UserError(
         f"{path} names a module that cannot be one.",
         expected="names with dots between them, such as 'my_tasks'",
@@ -279,7 +265,3 @@ def _modules(entry: manifest.SplitEntry) -> Sequence[str]:
     return ()
   flags = [word for word in words if word.startswith("--module=")]
   return [flag.partition("=")[2].rstrip(")") for flag in flags]
-
-
-def _is_name(part: str) -> bool:
-  return part.isidentifier() and not keyword.iskeyword(part)

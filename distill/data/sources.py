@@ -39,8 +39,8 @@ class DatasetSource(seqio.DataSource):
   def __init__(self, dataset: Dataset) -> None:
     super().__init__(splits=dataset.splits, caching_permitted=False)
     self._dataset = dataset
-    self._sizes: dict[str, int] = {}
-    self._unlabeled: dict[str, int] = {}
+    # Rows without a gold label and all rows, by split.
+    self._counts: dict[str, tuple[int, int]] = {}
     self._train_sha256 = ""
 
   @property
@@ -61,21 +61,19 @@ class DatasetSource(seqio.DataSource):
     if split != "train":
       return {}
     found: dict[str, Any] = {}
-    if self._reads_rows:
+    rows, cache = self._reads
+    if rows:
       if not self._train_sha256:
         self._examples(split)
       found["rows_sha256"] = self._train_sha256
-    if self._reads_cache:
+    if cache:
       found["cache"] = _cache_content(self._dataset.name)
     return found
 
   @property
-  def _reads_rows(self) -> bool:
-    return True
-
-  @property
-  def _reads_cache(self) -> bool:
-    return current_selection().curriculum is not None
+  def _reads(self) -> tuple[bool, bool]:
+    """Whether a training split comes from the rows, and from the cache."""
+    return True, current_selection().curriculum is not None
 
   @property
   def supports_arbitrary_sharding(self) -> bool:
@@ -88,9 +86,9 @@ class DatasetSource(seqio.DataSource):
 
   def num_input_examples(self, split: str) -> int:
     """Returns the split's size, which was counted when it was last read."""
-    if split not in self._sizes:
+    if split not in self._counts:
       self._examples(split)
-    size = self._sizes[split]
+    _, size = self._counts[split]
     return current_selection().count(size) if split == "train" else size
 
   def unlabeled(self, split: str) -> tuple[int, int]:
@@ -99,9 +97,9 @@ class DatasetSource(seqio.DataSource):
     Raises:
       UserError: The split cannot be read.
     """
-    if split not in self._sizes:
+    if split not in self._counts:
       self._examples(split)
-    return self._unlabeled[split], self._sizes[split]
+    return self._counts[split]
 
   def get_dataset(
     self,
@@ -156,8 +154,8 @@ class DatasetSource(seqio.DataSource):
   def _examples(self, split: str) -> Sequence[Example]:
     check_split(self._dataset, split)
     examples = read_split(self._dataset, split)
-    self._sizes[split] = len(examples)
-    self._unlabeled[split] = sum(not example.label for example in examples)
+    unlabeled = sum(not example.label for example in examples)
+    self._counts[split] = unlabeled, len(examples)
     if split == "train":
       self._train_sha256 = records.data_sha256(examples)
     return examples
@@ -203,12 +201,8 @@ class TeacherSource(DatasetSource):
     return self._whole or not current_selection().is_everything
 
   @property
-  def _reads_rows(self) -> bool:
-    return self._in_memory
-
-  @property
-  def _reads_cache(self) -> bool:
-    return True
+  def _reads(self) -> tuple[bool, bool]:
+    return self._in_memory, True
 
   def _entry(self) -> manifest.SplitEntry:
     return _entry(self._dataset.name)
@@ -309,10 +303,10 @@ def _read_cache(
 
 def _unasked(example: Example, *answers: str) -> records.Record:
   """Returns an example's record, with what could not be read of answers."""
-  unread = [records.NO_GOLD] * len(answers)
+  unread = (records.NO_GOLD,) * len(answers)
   return records.Record(
-    *(example.id, example.input, example.label, answers, answers),
-    *(tuple(unread), answers, answers, tuple(unread), tuple(unread)),
+    *(example.id, example.input, example.label, answers, answers, unread),
+    *(answers, answers, unread, unread),
   )
 
 

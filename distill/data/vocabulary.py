@@ -11,12 +11,10 @@ none of them.
 import functools
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
 from typing import Any
 
 import gin
 import seqio
-import tensorflow as tf
 from sentencepiece import sentencepiece_model_pb2
 
 from distill.errors import UserError
@@ -96,71 +94,37 @@ def _loaded() -> seqio.Vocabulary:
   return loaded(ModelVocabulary())
 
 
+def _of_loaded(name: str) -> Any:
+  """Returns a property that is the loaded vocabulary's attribute."""
+  return property(lambda self: getattr(_loaded(), name))
+
+
 class ModelVocabulary(seqio.Vocabulary):
-  """Stands for whatever vocabulary gin names when it is used."""
+  """Stands for whatever vocabulary gin names when it is used.
 
-  @property
-  def bos_id(self) -> int | None:
-    """Id of the beginning of a sequence."""
-    return _loaded().bos_id
+  All that SeqIO's base class defines is taken from that vocabulary.
+  """
 
-  @property
-  def eos_id(self) -> int | None:
-    """Id of the end of a sequence."""
-    return _loaded().eos_id
-
-  @property
-  def pad_id(self) -> int:
-    """Id of padding."""
-    return _loaded().pad_id
-
-  @property
-  def unk_id(self) -> int | None:
-    """Id of what the vocabulary does not know."""
-    return _loaded().unk_id
+  bos_id = _of_loaded("bos_id")
+  eos_id = _of_loaded("eos_id")
+  pad_id = _of_loaded("pad_id")
+  unk_id = _of_loaded("unk_id")
+  vocab_size = _of_loaded("vocab_size")
+  encode = _of_loaded("encode")
+  decode = _of_loaded("decode")
+  encode_tf = _of_loaded("encode_tf")
+  decode_tf = _of_loaded("decode_tf")
+  # Abstract in the base class.
+  _base_vocab_size = _of_loaded("_base_vocab_size")
+  _encode = _of_loaded("_encode")
+  _decode = _of_loaded("_decode")
+  _encode_tf = _of_loaded("_encode_tf")
+  _decode_tf = _of_loaded("_decode_tf")
 
   @property
   def extra_ids(self) -> int:
-    """Number of sentinel ids."""
+    """Number of sentinel ids; reads no file."""
     return current_vocabulary().extra_ids
-
-  @property
-  def vocab_size(self) -> int:
-    """Number of ids, sentinels included."""
-    return _loaded().vocab_size
-
-  @property
-  def _base_vocab_size(self) -> int:
-    return _loaded()._base_vocab_size
-
-  def encode(self, s: str) -> Sequence[int]:
-    """Returns the ids of a string, without the end of sequence."""
-    return _loaded().encode(s)
-
-  def decode(self, ids: Iterable[int]) -> str:
-    """Returns the string of ids up to the first end of sequence."""
-    return _loaded().decode(ids)
-
-  def encode_tf(self, s: tf.Tensor) -> tf.Tensor:
-    """Returns the int32 ids of a scalar string."""
-    return _loaded().encode_tf(s)
-
-  def decode_tf(self, ids: tf.Tensor) -> tf.Tensor:
-    """Returns the strings of [batch, length] ids."""
-    return _loaded().decode_tf(ids)
-
-  # SeqIO's base class wants these four; the public ones above never come here.
-  def _encode(self, s: str) -> Sequence[int]:
-    return _loaded()._encode(s)
-
-  def _decode(self, ids: Iterable[int]) -> str:
-    return _loaded()._decode(ids)
-
-  def _encode_tf(self, s: tf.Tensor) -> tf.Tensor:
-    return _loaded()._encode_tf(s)
-
-  def _decode_tf(self, ids: tf.Tensor) -> tf.Tensor:
-    return _loaded()._decode_tf(ids)
 
   def __getattr__(self, name: str) -> Any:
     """Delegates what only some vocabularies have (`tokenizer`, …)."""

@@ -9,7 +9,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from etils import epath
 
-from distill.data import dataset_checks, feature_converters, pipeline
+from distill.data import feature_converters, pipeline
 from distill.data.metrics import Accuracy
 from distill.evaluation import predictions
 from distill.training.mesh import Partitioner
@@ -70,13 +70,7 @@ class Evaluator:
       return
     with pipeline.quiet_seqio(), pipeline.reading(config):
       for task in tasks:
-        dataset_checks.check_examples(
-          task,
-          config.split,
-          config.task_feature_lengths,
-          config.use_cached,
-          config.truncate,
-        )
+        config.check_examples(task)
       self._evaluator = seqio.Evaluator(
         config.mixture_or_task_name,
         feature_converters.LossGroupFeatureConverter(pack=False),

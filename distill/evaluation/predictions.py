@@ -20,7 +20,7 @@ from etils import epath
 
 from distill import errors
 from distill.checkpoint_formats import loading
-from distill.data import dataset_checks, feature_converters, pipeline
+from distill.data import feature_converters, pipeline
 from distill.model.decoding import UNFILLED
 from distill.training import state
 from distill.training.mesh import Partitioner
@@ -256,9 +256,7 @@ def lines(
   converter = feature_converters.LossGroupFeatureConverter(pack=False)
   with pipeline.reading(config):
     if mode == "score":
-      dataset_checks.check_examples(
-        task, config.split, lengths, config.use_cached, config.truncate
-      )
+      config.check_examples(task)
     examples = task.get_dataset(
       lengths, split=config.split, shuffle=False, use_cached=config.use_cached
     )

@@ -250,9 +250,9 @@ def test_long_inputs_are_cut_with_one_warning_that_counts_them(caplog):
 
 
 def test_a_vocabulary_that_the_model_cannot_embed_is_refused():
-  pipeline.check_vocabulary(config(), VOCABULARY.vocab_size)
+  dataset_checks.check_vocabulary(config().provider(), VOCABULARY.vocab_size)
   with pytest.raises(errors.UserError, match="vocab_size = 258"):
-    pipeline.check_vocabulary(config(), 258)
+    dataset_checks.check_vocabulary(config().provider(), 258)
 
 
 def test_the_look_at_the_data_is_bounded(monkeypatch):

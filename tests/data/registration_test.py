@@ -224,7 +224,7 @@ def test_names_that_cannot_be(toy, family, change, named):
 
 def test_a_label_is_gold_or_the_teacher_s(toy):
   third = toy.registered(toy.Dataset("third"), label="llm")
-  with pytest.raises(UserError, match="label='llm'"), third:
+  with pytest.raises(UserError, match="label of 'third'"), third:
     pass
   assert "third" not in registration.FAMILIES
 
