@@ -76,13 +76,13 @@ def main(argv: Sequence[str]) -> None:
   place = "a folder with the files to import, or a file"
   errors.require("--input_dir", str(folder), folder.exists(), place)
   family = cache_flags.find_family(options, directory)
-  from distill.data import importing, published_rationales
+  from distill.data import examples, importing, published_rationales
   from distill.data.cache import files
 
   rules = find_parser(options.parser) if options.parser else None
   read = published_rationales.FORMATS[options.format]
   found = importing.group(read(folder, fields), family.dataset, options.split)
-  absent = importing.absent_splits(family.dataset)
+  absent = examples.absent_splits(family.dataset)
   if absent:
     print(
       f"Questions of these splits of {options.task} cannot be recognised, since"

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from distill import console, errors, gin_files, gin_run
-from distill.data import methods
+from distill.data import examples, methods
 from distill.flags import Parser
 
 
@@ -47,19 +47,18 @@ def _datasets(modules: Sequence[str]) -> Iterator[Sequence[str]]:
   """Yields name, which splits are on this machine, and where rows are from."""
   console.import_tensorflow()
   from distill.data import lookup, registration
-  from distill.data.published import Published
 
   for module in ("tasks", *modules):
     lookup.import_registrations(module)
   for name, family in sorted(registration.FAMILIES.items()):
     dataset = family.dataset
-    if not isinstance(dataset, Published):
+    where = getattr(dataset, "where", "")
+    if not where:
       yield name, "here", "made, not read: " + type(dataset).__name__
       continue
-    missing = [s for s in dataset.splits if not dataset.is_there(s)]
+    missing = examples.absent_splits(dataset)
     status = "not here: " + ", ".join(missing) if missing else "here"
-    sources = (dataset.source, *dataset.others)
-    yield name, status, " or ".join(source.where for source in sources)
+    yield name, status, where
 
 
 def _methods(modules: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -43,6 +43,12 @@ def check_split(dataset: Dataset, split: str) -> None:
     )
 
 
+def absent_splits(dataset: Dataset) -> list[str]:
+  """Returns the splits of a dataset that cannot be read without a download."""
+  is_there = getattr(dataset, "is_there", lambda split: True)
+  return [split for split in dataset.splits if not is_there(split)]
+
+
 def read_split(dataset: Dataset, split: str) -> Sequence[Example]:
   """Returns the examples of a split, checked: caches join on their ids.
 

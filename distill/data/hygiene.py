@@ -142,6 +142,7 @@ def survey(
     seed: Chooses them.
   """
   found = answers(content, rule)
+  verdicts = Counter(verdict for row in content for verdict in row.verdicts)
   rationales = [a.rationale for a in found if a.rationale.strip()]
   distinct = list(dict.fromkeys(rationales))
   judged = [a for a in found if a.agrees != records.NO_GOLD]
@@ -150,8 +151,7 @@ def survey(
   report: dict[str, Any] = {
     "examples": len(content),
     "judged_examples": sum(
-      any(agrees != records.NO_GOLD for agrees in record.agrees)
-      for record in content
+      bool({*record.agrees} - {records.NO_GOLD}) for record in content
     ),
     "answers": len(found),
     "judged": len(judged),
@@ -160,8 +160,8 @@ def survey(
       records.AGREES in record.agrees for record in content
     ),
     "hinted": sum(sum(record.hinted) for record in content),
-    "supported": _count(content, records.SUPPORTED),
-    "unsupported": _count(content, records.UNSUPPORTED),
+    "supported": verdicts[records.SUPPORTED],
+    "unsupported": verdicts[records.UNSUPPORTED],
     "without_a_label": sum(not answer.label for answer in found),
     "problems": {name: problems[name] for name in PROBLEMS},
     "empty_rationales": len(found) - len(rationales),
@@ -185,10 +185,6 @@ def survey(
       "near_train": sum(place >= 0 for place in places),
     }
   return report
-
-
-def _count(content: Sequence[records.Record], verdict: int) -> int:
-  return sum(record.verdicts.count(verdict) for record in content)
 
 
 def _lengths(some: Iterable[CachedAnswer]) -> dict[str, float]:

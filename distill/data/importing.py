@@ -14,6 +14,7 @@ from distill.data.cache import records
 from distill.data.examples import (
   Dataset,
   Example,
+  absent_splits,
   check_split,
   example_id,
   normalise,
@@ -60,12 +61,6 @@ def group(
       )
     answers.append(answer)
   return {split: list(rows.values()) for split, rows in groups.items()}
-
-
-def absent_splits(dataset: Dataset) -> list[str]:
-  """Returns the splits of a dataset that cannot be read without a download."""
-  is_there = getattr(dataset, "is_there", lambda split: True)
-  return [split for split in dataset.splits if not is_there(split)]
 
 
 class _Placing:
@@ -178,21 +173,22 @@ def to_record(
   example = dataclasses.replace(example, label=_label(example.label, rule))
   equal = parser.equal if parser else rule.equal
   read = [_read(answer, rule, parser) for answer in some]
-  agrees = []
-  for (_, said), answer in zip(read, some, strict=True):
+
+  def agrees(said: str, right: bool | None) -> int:
     if example.label:
-      agrees.append(int(bool(said) and equal(said, example.label)))
-    else:
-      agrees.append(
-        records.NO_GOLD if answer.right is None else int(answer.right)
-      )
+      return int(bool(said) and equal(said, example.label))
+    return records.NO_GOLD if right is None else int(right)
+
   return records.Record(
     id=example.id,
     input=example.input,
     label=example.label,
     rationales=tuple(rationale for rationale, _ in read),
     teacher_labels=tuple(said for _, said in read),
-    agrees=tuple(agrees),
+    agrees=tuple(
+      agrees(said, answer.right)
+      for (_, said), answer in zip(read, some, strict=True)
+    ),
     finish_reasons=tuple(answer.finish_reason for answer in some),
     teachers=tuple(teacher or answer.teacher for answer in some),
     hinted=(0,) * len(some),

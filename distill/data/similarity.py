@@ -1,5 +1,6 @@
 """Near neighbours among short texts, by the words that they share."""
 
+import itertools
 import math
 import re
 import unicodedata
@@ -44,11 +45,12 @@ def near_neighbours(
       other numbers is near.
   """
   sets = [frozenset(words(text, numbers)) for text in texts]
-  other_sets = None
+  there = sets
   if others is not None:
-    other_sets = [frozenset(words(text, numbers)) for text in others]
+    there = [frozenset(words(text, numbers)) for text in others]
   counts = Counter(word for some in sets for word in some)
-  counts.update(word for some in other_sets or () for word in some)
+  if others is not None:
+    counts.update(word for some in there for word in some)
   same: dict[frozenset[str], int] = {}
   index: dict[str, list[int]] = defaultdict(list)
 
@@ -56,34 +58,30 @@ def near_neighbours(
     ordered = sorted(some, key=lambda word: (counts[word], word))
     return ordered[: len(some) - math.ceil(threshold * len(some)) + 1]
 
-  def add(place: int, some: frozenset[str]) -> None:
-    if some not in same:
-      same[some] = place
-      for word in rarest(some):
+  def add(place: int) -> None:
+    if there[place] not in same:
+      same[there[place]] = place
+      for word in rarest(there[place]):
         index[word].append(place)
 
-  def find(some: frozenset[str], there: Sequence[frozenset[str]]) -> int:
+  def find(some: frozenset[str]) -> int:
     if not some:
       return -1
     if some in same:
       return same[some]
-    candidates = _distinct(
-      index[word] for word in rarest(some) if word in index
-    )
-    for _, place in zip(range(_MOST_CANDIDATES), candidates, strict=False):
-      shared = len(some & there[place])
-      if shared >= threshold * (len(some) + len(there[place]) - shared):
-        return place
-    return -1
+    lists = (index[word] for word in rarest(some) if word in index)
+    candidates = itertools.islice(_distinct(lists), _MOST_CANDIDATES)
+    near = (p for p in candidates if jaccard(some, there[p]) >= threshold)
+    return next(near, -1)
 
-  if other_sets is not None:
-    for place, some in enumerate(other_sets):
-      add(place, some)
-    return [find(some, other_sets) for some in sets]
+  if others is not None:
+    for place in range(len(there)):
+      add(place)
+    return [find(some) for some in sets]
   found = []
   for place, some in enumerate(sets):
-    found.append(find(some, sets))
-    add(place, some)
+    found.append(find(some))
+    add(place)
   return found
 
 

@@ -77,7 +77,7 @@ class AnswerRecords:
     """Returns the teacher's row, and the judge's, which has no answers."""
     first: dict[str, Any] = {name: origin[name] for name in manifest.ORIGIN}
     cost = _cost(self._reading.ledger, self.collection.price)
-    row = manifest.LedgerRow(**first, **self._counts, **cost)
+    row = manifest.LedgerRow(**first | self._counts | cost)
     judge = self.collection.judge
     if judge is None:
       return (row,)
@@ -173,10 +173,11 @@ def build_cache(
   examples = choice.examples(dataset, split)
   num_shards = num_shards or files.default_num_shards(len(examples))
   origin = _origin(collection, examples, num_shards)
-  earlier = _earlier(directory, dataset.name, split, overwrite)
+  place = directory, dataset.name, split
+  earlier = _earlier(*place, overwrite)
   if earlier is not None and earlier.holds(origin):
     if not earlier.failed or len(earlier.ledger) > 1:
-      return files.verify(directory, dataset.name, split), False
+      return files.verify(*place), False
     earlier = None  # Written again, with what failed then.
   elif earlier is not None:
     same = ("data_sha256", "num_shards") if append else origin
@@ -187,42 +188,61 @@ def build_cache(
   failed = _ask(examples, collection, choice, name, display, unread)
   before = {}
   if earlier is not None:
-    old = files.read(directory, dataset.name, split)
-    before = {record.id: record for record in old}
-  found = [
-    example
-    for position, example in enumerate(examples)
-    if failed[position] < collection.samples or example.id in before
-  ]
+    before = {record.id: record for record in files.read(*place)}
   user = directory if "://" in directory else os.path.abspath(directory)
-  user = f"{user}/{split}"
-  asked_now = unread if collection.journal is None else None
   answers = AnswerRecords(
-    *(found, collection, answer_rule, user, before, asked_now, on_record)
+    examples=[
+      example
+      for position, example in enumerate(examples)
+      if failed[position] < collection.samples or example.id in before
+    ],
+    collection=collection,
+    rule=answer_rule,
+    user=f"{user}/{split}",
+    before=before,
+    unread=unread if collection.journal is None else None,
+    on_record=on_record,
   )
+  entry = _write(
+    place, answers, origin, failed.total(), flags, modules, earlier
+  )
+  if collection.journal is not None:
+    collection.journal.keep_uses(answers.user, append=earlier is not None)
+  return entry, True
+
+
+def _write(
+  place: tuple[str, str, str],
+  answers: AnswerRecords,
+  origin: Mapping[str, str],
+  failed: int,
+  flags: str,
+  modules: Sequence[str],
+  earlier: manifest.SplitEntry | None,
+) -> manifest.SplitEntry:
+  """Writes the records and returns their entry, after an earlier one's."""
+  directory, _, split = place
   with files.writing(directory):
+    count = len(answers.examples)
     staged, size = files.stage(
-      *(directory, dataset.name, split, answers, num_shards, len(found))
+      *place, answers, int(origin["num_shards"]), count
     )
-    if asked_now is not None:
-      asked_now.check()
+    if answers.unread is not None:
+      answers.unread.check()
     entry = manifest.SplitEntry(
       data_sha256=origin["data_sha256"],
-      examples=len(found),
-      labeled=sum(bool(example.label) for example in found),
-      failed=failed.total(),
+      examples=count,
+      labeled=sum(bool(example.label) for example in answers.examples),
+      failed=failed,
       flags=flags,
       record_bytes=size,
       shards=staged,
       modules=tuple(modules),
       ledger=answers.ledger(origin),
     )
-    if earlier is not None:
-      entry = entry.after(earlier)
+    entry = entry if earlier is None else entry.after(earlier)
     files.commit(directory, split, entry)
-  if collection.journal is not None:
-    collection.journal.keep_uses(user, append=earlier is not None)
-  return entry, True
+  return entry
 
 
 def _origin(

@@ -85,13 +85,14 @@ class LedgerRow:
       origin: The split that they were chosen from, None for an import.
     """
     names = dict.fromkeys(name for row in content for name in row.teachers)
-    first = dict.fromkeys(ORIGIN, "") | {"teacher": ", ".join(names)}
+    first: dict[str, Any] = dict.fromkeys(ORIGIN, "")
+    first["teacher"] = ", ".join(names)
     if origin is not None:
       first = origin.ledger[0].origin()
     counts: Counter[str] = Counter()
     for row in content:
       counts.update(counts_of(row))
-    return cls(**first, **counts)
+    return cls(**first | counts)
 
 
 def counts_of(record: records.Record) -> dict[str, int]:

@@ -298,6 +298,11 @@ class Published:
   root: str | None = None
   splits: ClassVar[tuple[str, ...]] = ("train", "validation", "test")
 
+  @property
+  def where(self) -> str:
+    """Where its rows are from, for `distill list`."""
+    return " or ".join(s.where for s in (self.source, *self.others))
+
   def examples(self, split: str) -> Sequence[Example]:
     """Returns a split's examples in the order of the source.
 
