@@ -55,7 +55,7 @@ register_family(
 for _dataset, _rule in (
   (procedural.ChainedArithmetic(), NumberAnswer()),
   (procedural.CoinFlip(), YesNoAnswer()),
-  # With 500 examples, labels alone are memorised; rationales generalise.
+  # With 500 examples, fine-tuning on labels memorises; rationales generalise.
   (procedural.LastLetters(sizes={"train": 500}), TextAnswer()),
   (procedural.TrackingShuffledObjects(), TextAnswer()),
 ):

@@ -132,7 +132,7 @@ def survey(
   samples: int = 20,
   seed: int = 0,
 ) -> dict[str, Any]:
-  """Returns what can be said of records, in terms of JSON.
+  """Returns statistics of records, as a JSON value.
 
   Args:
     content: The records.

@@ -1,7 +1,7 @@
 """Global training batches from SeqIO, the same for any number of hosts.
 
 Every host reads the whole stream and later keeps its own rows, so that the
-sequence of batches is a function of data, seed and step alone. A position in
+sequence of batches is a function of data, seed and step only. A position in
 it, saved by one number of hosts, is read by another.
 """
 
@@ -256,7 +256,7 @@ def reading(config: DatasetConfig) -> Iterator[None]:
 
 @contextlib.contextmanager
 def quiet_seqio() -> Iterator[None]:
-  """Hides SeqIO's advice on shuffling and lengths: both are seen to here."""
+  """Hides SeqIO's warnings about shuffling and lengths, both handled here."""
   before = logging.get_verbosity()
   logging.set_verbosity(logging.ERROR)
   try:

@@ -302,7 +302,7 @@ def _read_cache(
 
 
 def _unasked(example: Example, *answers: str) -> records.Record:
-  """Returns an example's record, with what could not be read of answers."""
+  """Returns an example's record; `answers` are empty answers, if any."""
   unread = (records.NO_GOLD,) * len(answers)
   return records.Record(
     *(example.id, example.input, example.label, answers, answers, unread),

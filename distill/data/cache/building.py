@@ -89,7 +89,7 @@ class AnswerRecords:
 
 
 def _cost(ledger: Ledger, price: Price | None) -> dict[str, Any]:
-  """Returns the fields of a row that say what answers took."""
+  """Returns the fields of a row for requests, tokens and cost."""
   cost = None
   if price is not None:
     cost = round(price.cost(ledger.prompt_tokens, ledger.completion_tokens), 6)
@@ -178,7 +178,7 @@ def build_cache(
   if earlier is not None and earlier.holds(origin):
     if not earlier.failed or len(earlier.ledger) > 1:
       return files.verify(*place), False
-    earlier = None  # Written again, with what failed then.
+    earlier = None  # Write it again, with the samples that failed.
   elif earlier is not None:
     same = ("data_sha256", "num_shards") if append else origin
     wanted = {name: origin[name] for name in same}

@@ -182,7 +182,7 @@ def stage(
     name = f"{family}-{split}.tfrecord-{index:05d}-of-{num_shards:05d}"
     shards.append(_write(directory, name, rows))
   if next(rest, None) is not None:
-    raise ValueError(f"more than the {count} records that were said")
+    raise ValueError(f"there are more than {count} records")
   return tuple(shards), total
 
 
@@ -302,11 +302,11 @@ def check_same(
 
 
 def commit(directory: str, split: str, entry: manifest.SplitEntry) -> None:
-  """Makes staged shards a split: its entry goes first and comes last."""
+  """Makes staged shards a split: removes its entry first, writes it last."""
   # Read again: another split may have been finished in the meantime.
   before = manifest.read(directory)
   if before is None:
-    raise UserError(f"{directory}/{manifest.FILE_NAME} has gone away.")
+    raise UserError(f"{directory}/{manifest.FILE_NAME} no longer exists.")
   without = before.with_split(split, None)
   manifest.write(directory, without)
   stale = f"{directory}/{manifest.HYGIENE.format(split=split)}"
@@ -320,7 +320,7 @@ def commit(directory: str, split: str, entry: manifest.SplitEntry) -> None:
 
 @contextlib.contextmanager
 def writing(directory: str) -> Iterator[None]:
-  """Says an error of the file system as a UserError that names the folder."""
+  """Turns errors of the file system into a UserError that names the folder."""
   try:
     yield
   except (tf.errors.OpError, OSError) as error:

@@ -36,7 +36,7 @@ class Shard:
 
 @dataclass(frozen=True)
 class LedgerRow:
-  """What one teacher, asked in one way, gave and took for a split.
+  """The counts, tokens and cost of one teacher, asked in one way, in a split.
 
   Attributes:
     teacher: The teacher's name, with whatever changes its answers.
@@ -46,10 +46,10 @@ class LedgerRow:
     answers: Completions.
     parsed: Completions of which an answer could be read.
     agreeing: Completions whose answer is the gold label.
-    requests: Requests that these took, identical ones counted once; None where
-      nobody was asked here. Such a row is not in the file's ledger.
-    prompt_tokens: What the teacher read, in its own tokens.
-    completion_tokens: What the teacher wrote, in its own tokens.
+    requests: The number of requests, identical ones counted once; None where
+      no teacher was asked here. Such a row is not in the file's ledger.
+    prompt_tokens: Tokens that the teacher read, by its own tokenizer.
+    completion_tokens: Tokens that the teacher wrote, by its own tokenizer.
     cost: US dollars, None where the price is not known.
     price: Where the price is from, and of which day.
     not_sent: Parameters that the server does not take, joined by commas: they
@@ -78,7 +78,7 @@ class LedgerRow:
   def unasked(
     cls, content: Sequence[records.Record], origin: "SplitEntry | None"
   ) -> Self:
-    """Returns the row of records that nobody was asked for here.
+    """Returns the row of records for which no teacher was asked here.
 
     Args:
       content: The records.
