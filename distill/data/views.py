@@ -114,6 +114,10 @@ class ToText:
   suffix: str = ""
   ask: bool = False
 
+  def forms(self) -> dict[str, str]:
+    """Returns what it makes of an input, for `input_forms`."""
+    return {"": f"{self.prefix}…{self.suffix}"}
+
   def __call__(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
     """Returns examples of `id`, `inputs` and `targets`."""
 
@@ -198,6 +202,11 @@ class ToPairs:
   label: Targets
   label_prefix: str
   rationale_prefix: str
+
+  def forms(self) -> dict[str, str]:
+    """Returns what each view makes of an input, for `input_forms`."""
+    prefixes = {"label": self.label_prefix, "rationale": self.rationale_prefix}
+    return {view: f"{prefix}…" for view, prefix in prefixes.items()}
 
   def __call__(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
     """Returns the examples that have a label or a rationale."""
@@ -285,18 +294,16 @@ def in_tokens(
 def input_forms(provider: seqio.Task | seqio.Mixture) -> dict[str, str]:
   """Returns what each task makes of an input, which `…` stands for.
 
-  A paired task has its two views under two names. Tasks that are not made of
-  these views are left out.
+  A paired task has its two views under two names. Tasks without a preprocessor
+  that has the method `forms` are left out.
   """
-  forms = {}
-  for task in seqio.get_subtasks(provider):
-    for step in task.preprocessors:
-      if isinstance(step, ToText):
-        forms[task.name] = f"{step.prefix}…{step.suffix}"
-      elif isinstance(step, ToPairs):
-        forms[f"{task.name}, label"] = f"{step.label_prefix}…"
-        forms[f"{task.name}, rationale"] = f"{step.rationale_prefix}…"
-  return forms
+  return {
+    ", ".join(filter(None, (task.name, view))): form
+    for task in seqio.get_subtasks(provider)
+    for step in task.preprocessors
+    if hasattr(step, "forms")
+    for view, form in step.forms().items()
+  }
 
 
 @dataclass(frozen=True)

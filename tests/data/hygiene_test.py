@@ -35,6 +35,19 @@ def record(*given, label="neutral", **fields):
   )
 
 
+@dataclasses.dataclass(frozen=True)
+class OwnRule:
+  """A user's own rule, of a class that this project does not know."""
+
+  choices: tuple[str, ...] = ("up", "down")
+
+  def parse(self, text):
+    return text if text in self.choices else None
+
+  def equal(self, a, b):
+    return a == b
+
+
 @pytest.mark.parametrize(
   "rule, label, text, finish, problem",
   [
@@ -54,6 +67,8 @@ def record(*given, label="neutral", **fields):
     (NLI, "neutral\n\nPre", "Answer: neutral\n\nPre", "stop", "corrupt"),
     (NLI, "", "So the answer is maybe.", "stop", "out_of_set"),
     (NLI, "Neutral", "So the answer is Neutral.", "stop", "out_of_set"),
+    (OwnRule(), "up", "So the answer is up.", "stop", ""),
+    (OwnRule(), "", "So the answer is up or down.", "stop", "ambiguous"),
     (rules.NumberAnswer(), "8", "So the answer is 8.", "stop", ""),
     (rules.NumberAnswer(), "", "So the answer is many.", "stop",
      "out_of_set"),
