@@ -45,14 +45,13 @@ class UserError(Exception):
     super().__init__(str(self))
 
   def __str__(self) -> str:
-    lines = [self.what]
-    if self.expected:
-      lines.append(f"  expected: {self.expected}")
-    if self.found:
-      lines.append(f"  found:    {self.found}")
-    if self.remedy:
-      lines.append(f"  fix:      {self.remedy}")
-    return "\n".join(lines)
+    parts = {
+      "  expected: ": self.expected,
+      "  found:    ": self.found,
+      "  fix:      ": self.remedy,
+    }
+    lines = [title + text for title, text in parts.items() if text]
+    return "\n".join([self.what, *lines])
 
 
 def require(

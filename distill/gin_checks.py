@@ -93,7 +93,10 @@ def check_values(survey: gin_files.Survey) -> None:
     parameters = _parameters(owner.module, owner.name)
     if not {parameter, _OTHERS} & parameters.keys():
       raise errors.unknown(
-        f"parameter of {owner.full}", parameter, parameters, binding.where
+        f"parameter of {owner.full}",
+        parameter,
+        parameters,
+        f"correct it in {binding.where}",
       )
     written = f"{binding.scope}/{binding.written}".lstrip("/")
     macro, value = _follow(written, binding.value, survey)

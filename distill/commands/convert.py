@@ -150,12 +150,12 @@ def _activations(
 
   if options.mlp_activations:
     names = tuple(options.mlp_activations.split(","))
-    if not set(names) <= set(config.ACTIVATIONS):
-      raise errors.UserError(
-        f"--mlp_activations={options.mlp_activations} is not known.",
-        expected="a comma list out of " + ", ".join(config.ACTIVATIONS),
-        remedy="correct the flag",
-      )
+    errors.require(
+      "--mlp_activations",
+      options.mlp_activations,
+      set(names) <= set(config.ACTIVATIONS),
+      "a comma list out of " + ", ".join(config.ACTIVATIONS),
+    )
     return names
   if known := recorded or checkpoint.declared.get("mlp_activations"):
     return known

@@ -27,9 +27,7 @@ def main(argv: Sequence[str]) -> None:
   )
   options = parser.parse(argv)
   if unknown := set(options.what) - lists.keys():
-    raise errors.UserError(
-      f"There is no list of '{min(unknown)}'.", expected=", ".join(lists)
-    )
+    raise errors.unknown("list of", min(unknown), lists)
   for name in options.what or lists:
     print(f"{name}\n" + "\n".join(_columns(lists[name](options.module))) + "\n")
 
