@@ -25,6 +25,11 @@ OPENAI_URL = "https://api.openai.com/v1"
 _PATHS = {"chat": "chat/completions", "completion": "completions"}
 # Fields that --extra_body must not set: they decide what is answered by whom.
 _FIXED = ("model", "messages", "prompt", "stream")
+# Parameters that are left out once a server refuses them by name.
+_PARAMETERS = (
+  *("temperature", "top_p", "stop", "max_tokens", "max_completion_tokens"),
+  *("logprobs", "top_logprobs", "seed", "n"),
+)
 _MAX_TOKENS, _NEW_MAX_TOKENS = "max_tokens", "max_completion_tokens"
 
 
@@ -142,7 +147,8 @@ class OpenAITeacher:
       body: The reply's body.
       sent: The body of the request.
     """
-    name = unwanted_parameter(status, body, sent)
+    optional = {name: sent[name] for name in _PARAMETERS if name in sent}
+    name = unwanted_parameter(status, body, optional)
     if not name or name in self.not_sent:
       return bool(name)
     said = self.not_sent[name] = parse_error(status, body).message

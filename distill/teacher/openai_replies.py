@@ -77,10 +77,7 @@ _SAID_KINDS = (
 )
 # Statuses under which servers send errors of all kinds.
 _VAGUE = (200, 400, 403, 422)
-_PARAMETERS = (
-  *("temperature", "top_p", "stop", "max_tokens", "max_completion_tokens"),
-  *("logprobs", "top_logprobs", "seed", "n"),
-)
+# Parameters whose names are words of a message, too.
 _ENGLISH = ("n", "stop", "seed")
 _AS_A_NAME = r"['\"`]{0}['\"`]|\b{0}\b(?= (?:is|are|was|not|must|param))"
 _NOT_TAKEN = re.compile(
@@ -308,12 +305,12 @@ def unwanted_parameter(
   Args:
     status: The reply's status.
     body: The reply's body.
-    sent: The request's body.
+    sent: The parameters in the request that may be left out, with their values.
   """
   if status == 200 and (b'"choices"' in body or b'"error"' not in body):
     return ""
   error = parse_error(status, body)
-  name = _named(error, [name for name in _PARAMETERS if name in sent])
+  name = _named(error, sent)
   if error.status not in (400, 422) or not name:
     return ""
   if name == "temperature" and not sent[name]:
