@@ -94,11 +94,12 @@ def given_price(
   Raises:
     UserError: One of them is missing or is not a price.
   """
-  if price_in is None and price_out is None:
+  pair = [price for price in (price_in, price_out) if price is not None]
+  if not pair:
     return None
   names = f"{flag}_in and {flag}_out"
   try:
-    return Price(model, price_in, price_out, names)  # type: ignore[arg-type]
+    return Price(model, *pair, source=names)
   except (ValueError, TypeError) as error:
     raise UserError(
       f"{names} do not give a price.",
