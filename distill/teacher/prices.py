@@ -94,13 +94,13 @@ def given_price(
   Raises:
     UserError: One of them is missing or is not a price.
   """
-  pair = [price for price in (price_in, price_out) if price is not None]
-  if not pair:
+  if price_in is None and price_out is None:
     return None
   names = f"{flag}_in and {flag}_out"
+  prices = [math.nan if p is None else p for p in (price_in, price_out)]
   try:
-    return Price(model, *pair, source=names)
-  except (ValueError, TypeError) as error:
+    return Price(model, prices[0], prices[1], names)
+  except ValueError as error:
     raise UserError(
       f"{names} do not give a price.",
       expected="both, in US dollars for a million tokens, 0 or more",
