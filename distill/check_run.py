@@ -22,24 +22,14 @@ _SHARED = (
 )
 
 
-def survey_native(command: str, argv: Sequence[str]) -> gin_files.Survey:
-  """Returns the survey of a command line of this project's trainer.
-
-  Raises:
-    UserError: A flag, a gin file or a binding is wrong, or a macro has no
-      value.
-  """
-  flags = gin_run.parse_flags(command, argv)
-  return gin_run.checked(command, flags)[0]
-
-
 def survey_t5x(argv: Sequence[str]) -> gin_files.Survey:
   """Returns the survey of a command line of T5X.
 
   Where T5X's own files are included and are not here, macros are not checked.
 
   Raises:
-    UserError: As `survey_native`; or the value of a macro is not gin.
+    UserError: A flag, a gin file or a binding is wrong, a macro has no value,
+      or its value is not gin.
   """
   flags = gin_run.parse_flags("train", argv, allow_unknown=True)
   folders = [f for f in flags.gin_search_paths.split(",") if f]
@@ -115,9 +105,10 @@ def main(argv: Sequence[str]) -> None:
   if command not in COMMANDS.get(engine, ()):
     known = [f"{e} {name}" for e, names in COMMANDS.items() for name in names]
     raise errors.unknown("command", f"{engine} {command}", known)
-  survey = (
-    survey_native(command, flags) if engine == "native" else survey_t5x(flags)
-  )
+  if engine == "native":
+    survey, _ = gin_run.checked(command, gin_run.parse_flags(command, flags))
+  else:
+    survey = survey_t5x(flags)
   if pod:
     check_shared(survey, flags)
   if survey.skipped:
