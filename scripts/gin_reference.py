@@ -106,20 +106,30 @@ def _configurables() -> Iterable[str]:
     summary = (inspect.getdoc(function) or "").partition("\n\n")[0]
     module = found.module.rpartition(".")[2]
     yield f"## {module}.{found.name}\n\n`{found.module}`: {summary}\n"
+    values = bound.get(full, {})
+    parameters = {
+      name: parameter
+      for name, parameter in inspect.signature(function).parameters.items()
+      if name not in _OF_FLAX and parameter.kind != parameter.VAR_KEYWORD
+    }
     yield from _table(
       ("parameter", "default", "bound to"),
       (
-        (f"`{name}`", _default(parameter), bound.get(full, {}).get(name, ""))
-        for name, parameter in inspect.signature(function).parameters.items()
-        if name not in ("parent", "name")
-        or found.module != "distill.model.network"
+        (f"`{name}`", _default(parameters.get(name)), values.get(name, ""))
+        for name in dict.fromkeys([*parameters, *values])
       ),
     )
     yield ""
 
 
-def _default(parameter: inspect.Parameter) -> str:
-  """Returns a default as it stands in code, or '…' if that is long."""
+def _default(parameter: inspect.Parameter | None) -> str:
+  """Returns a default as it stands in code, or '…' if that is long.
+
+  Args:
+    parameter: None for one of the keyword arguments that may have any name.
+  """
+  if parameter is None:
+    return ""
   value = parameter.default
   if value is parameter.empty:
     return "required"
