@@ -116,24 +116,18 @@ def _weights(folder: epath.Path) -> dict[str, Tensor]:
       found=f"weight_map = {str(weight_map)[:200]}",
       remedy="download it again",
     )
-  names = sorted(set(weight_map.values()))
-  lacking = [name for name in names if not (folder / name).exists()]
-  if lacking:
-    raise errors.UserError(
-      f"'{folder / INDEX}' names files that are not there.",
-      expected=", ".join(names),
-      found="no " + ", ".join(lacking),
-      remedy="download these files, too",
-    )
   found: dict[str, Tensor] = {}
-  for name in names:
-    tensors = {tensor for tensor, file in weight_map.items() if file == name}
-    found |= _tensors(folder / name, tensors)
+  for name in sorted(set(weight_map.values())):
+    if (folder / name).exists():
+      wanted = {tensor for tensor, file in weight_map.items() if file == name}
+      found |= _tensors(folder / name, wanted)
   if lost := [name for name in weight_map if name not in found]:
+    files = sorted({weight_map[name] for name in lost})
     raise errors.UserError(
-      f"'{folder / INDEX}' names tensors that are not in their files.",
+      f"'{folder / INDEX}' names tensors that are not there.",
       expected=", ".join(f"{name} in {weight_map[name]}" for name in lost[:5]),
-      found=f"{len(lost)} of {len(weight_map)} are not there",
+      found=f"{len(lost)} of {len(weight_map)} are not there, of the files "
+      + ", ".join(files),
       remedy="download the index and all files again, from one revision",
     )
   return found

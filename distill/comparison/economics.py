@@ -12,32 +12,27 @@ from distill.comparison.statistics import Group
 from distill.model.config import T5Config
 
 _TIMED_BATCHES = 4
-_RELATIVE_BUCKETS = 32  # T5's, of the one relative bias of each stack
 
 
 def parameters(config: T5Config) -> int:
   """Returns the number of parameters."""
-  width, attended = config.emb_dim, config.num_heads * config.head_dim
-  mlp = width * config.mlp_dim * (len(config.mlp_activations) + 1)
-  encoder = config.num_encoder_layers * (4 * width * attended + mlp)
-  decoder = config.num_decoder_layers * (8 * width * attended + mlp)
-  norms = 2 * config.num_encoder_layers + 3 * config.num_decoder_layers + 2
-  tables = 1 if config.logits_via_embedding else 2
-  return (
-    encoder
-    + decoder
-    + norms * width
-    + tables * config.vocab_size * width
-    + 2 * _RELATIVE_BUCKETS * config.num_heads
-  )
+  import jax
+
+  from distill.model import network
+
+  tokens = jax.ShapeDtypeStruct((1, 1), "int32")
+  init = network.Transformer(config).init
+  made = jax.eval_shape(init, jax.random.key(0), tokens, tokens, tokens)
+  return sum(leaf.size for leaf in jax.tree.leaves(made))
 
 
 def forward_flops(config: T5Config, inputs: int, targets: int) -> float:
   """Returns FLOPs of one sequence through encoder and decoder.
 
-  Twice the weights that each token meets, and attention's products (Kaplan et
-  al. 2020, 2.1, applied to each stack; keys and values of the inputs count
-  once for each input token). Training takes three times as many.
+  It is twice the number of weights that each token is multiplied with, and the
+  products of attention (Kaplan et al. 2020, 2.1, for each stack; the keys and
+  values of the inputs count once for each input token). Training takes three
+  times as many.
 
   Args:
     config: The network.
@@ -57,7 +52,7 @@ def forward_flops(config: T5Config, inputs: int, targets: int) -> float:
 
 
 def memory_bytes(config: T5Config, inputs: int, targets: int) -> int:
-  """Returns what one prediction keeps: float32 weights, keys and values."""
+  """Returns the memory of one prediction: float32 weights, keys, values."""
   attended = config.num_heads * config.head_dim
   number = 4 if config.dtype == "float32" else 2
   cached = config.num_decoder_layers * 2 * attended * (inputs + targets)
@@ -65,11 +60,12 @@ def memory_bytes(config: T5Config, inputs: int, targets: int) -> int:
 
 
 def balance(results: Results, student: Group) -> dict[str, float | None]:
-  """Returns a student's costs beside its teacher's; None is unknown.
+  """Returns the costs of a student and of its teacher; None is unknown.
 
-  The teacher is counted for the whole cache, and a query of it as one answer
-  of the cache, at 2 FLOPs a parameter and token. After "pays after" queries
-  the student, its teacher's cache and its training were the cheaper way.
+  The teacher's cost is that of the whole cache. A query to the teacher costs as
+  much as one answer of the cache, at 2 FLOPs a parameter and token. After "pays
+  after" queries, the cache, the training and the queries to the student have
+  cost less than the same queries to the teacher.
   """
   first = student.first
   asked = [

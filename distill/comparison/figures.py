@@ -1,4 +1,4 @@
-"""A comparison as a picture, as the papers draw it."""
+"""The figure of a comparison, as in the papers."""
 
 import pathlib
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ from distill.comparison.statistics import Group
 
 _MAJORITY = "most frequent answer"
 _COVERED = "share of them with rationales"
-# What accuracy is drawn against, wherever a grid has several of them.
+# The axes: accuracy is drawn against each that has several values in a grid.
 _AXES: dict[str, Callable[[Group], float]] = {
   "share of the training examples": lambda one: one.first.fraction,
   _COVERED: lambda one: one.first.coverage,
@@ -19,14 +19,15 @@ _AXES: dict[str, Callable[[Group], float]] = {
 
 
 def draw(results: Results, path: pathlib.Path) -> None:
-  """Draws accuracy against each thing that the grid varies, or bars.
+  """Draws accuracy against each axis that the grid varies, or bars.
 
-  A column a task; error bars are the standard error over the seeds, the dashed
-  line is the teacher, the dotted one the test's most frequent answer.
+  Each column is a task. Error bars are standard errors over the seeds. The
+  dashed line is the teacher, the dotted line the most frequent answer of the
+  test split.
 
   Args:
     results: The results.
-    path: The picture's, whose ending says its format.
+    path: The file, whose suffix sets the format.
   """
   import matplotlib
 
@@ -90,7 +91,7 @@ def _lines(
 
 
 def _levels(panel: Any, results: Results, groups: Sequence[Group]) -> None:
-  """Draws what students are held against: teachers, and chance."""
+  """Draws the accuracy of the teachers and of the most frequent answer."""
   names = {one.first.teacher for one in groups} - {""}
   for name in sorted(names):
     level = statistics.teacher_accuracy(results, groups[0].first.task, name)
@@ -101,7 +102,7 @@ def _levels(panel: Any, results: Results, groups: Sequence[Group]) -> None:
 
 
 def _bars(panel: Any, groups: Sequence[Group]) -> None:
-  """Draws one task's methods, the first on top, and each seed as a dot."""
+  """Draws the methods of one task, the first on top; each seed is a dot."""
   for place, one in enumerate(groups):
     panel.barh(
       place,

@@ -21,27 +21,28 @@ class Result:
   """One trained student on one test split.
 
   Attributes:
-    task: Dataset family that it learnt.
-    evaluated: Dataset family that it was tested on.
-    method: How it was trained.
-    model: Its name in the grid.
-    teacher: The teacher's name in the grid, '' without one.
-    train_examples: Examples that it was trained on.
+    task: The dataset family of the training.
+    evaluated: The dataset family of the test.
+    method: The method of the training.
+    model: The name of the model in the grid.
+    teacher: The name of the teacher in the grid; '' without one.
+    train_examples: The number of training examples.
     fraction: Their share of the training split.
-    coverage: Share of them that had rationales.
-    seed: Of weights, dropout, order and choice of examples.
-    protocol: 'best_on_validation' chose the checkpoint; or 'best_on_test'.
+    coverage: The share of them that had rationales.
+    seed: The seed of the weights, the dropout, the order and the subset.
+    protocol: How the checkpoint was chosen: 'best_on_validation' or
+      'best_on_test'.
     metrics: Test metrics, 'accuracy' among them, 0 to 100.
-    right: A '1' or '0' for each test example by the order of their ids; ''
-      where that was not kept.
-    majority: Accuracy of the test's most frequent answer, 0 to 100; 0 where
-      that was not kept.
+    right: '1' or '0' for each test example in the order of their ids; '' if
+      not recorded.
+    majority: The accuracy of the most frequent answer of the test split, 0 to
+      100; 0 if not recorded.
     steps: Training steps.
     target_tokens: Target tokens of training, without padding.
-    cpu_seconds: CPU time of training and testing, all cores; None if the run
-      was interrupted, or for a student that trained for another row.
-    student: What it costs (economics.py), {} where that was not measured.
-    versions: Of the software.
+    cpu_seconds: The CPU time of training and testing on all cores; None if the
+      run was interrupted, or if another row has it.
+    student: The costs of the student (economics.py); {} if not measured.
+    versions: The versions of the software.
   """
 
   task: str
@@ -71,19 +72,20 @@ class Result:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Teacher:
-  """What a teacher gave for one split of a family, and what it took.
+  """A teacher's answers to one split of a family, and their cost.
 
   Attributes:
-    name: Its name in the grid.
-    model: Its own name, with whatever changes its answers.
-    task: Dataset family.
+    name: The name in the grid.
+    model: The teacher's own name, with the options that change its answers.
+    task: The dataset family.
     split: The split.
-    answers: Its answers.
-    accuracy: Percentage of them that are the gold label; None without any.
-    prompt_tokens: What it read.
-    completion_tokens: What it wrote.
-    cost: US dollars, None where the price is not known.
-    parameters: How many it has, None where that is not known.
+    answers: The number of answers.
+    accuracy: The percentage of answers equal to the gold label; None without
+      gold labels.
+    prompt_tokens: The tokens that it read.
+    completion_tokens: The tokens that it wrote.
+    cost: The cost in US dollars; None if the price is not known.
+    parameters: The number of its parameters; None if not known.
   """
 
   name: str
@@ -100,9 +102,9 @@ class Teacher:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Results:
-  """A grid's file: its name, what made it, students, and their teachers.
+  """The content of a results file: the grid, its command, students, teachers.
 
-  `cpu_hour_price` is in US dollars, None where the grid does not say.
+  `cpu_hour_price` is in US dollars; None if the grid does not set it.
   """
 
   grid: str
@@ -138,5 +140,5 @@ def read_results(path: pathlib.Path) -> Results:
       f"{path} is not a file of results.",
       expected="JSON as `distill compare` writes it",
       found=str(error),
-      remedy="remove it and run the grid again, which skips what is done",
+      remedy="remove it and run the grid again, which skips finished cells",
     ) from error

@@ -1,8 +1,9 @@
 """Means over seeds, differences between students, and the two equivalences.
 
-All intervals are of one bootstrap: seeds and test examples are drawn anew,
-the same ones for everything that is compared, so that a difference between two
-students is a paired one.
+All intervals come from one bootstrap over seeds and test examples. It draws the
+same ones for all students that are compared, so that differences are paired.
+The papers' equivalences are the smallest share of the data, and the smallest
+student, that suffice.
 """
 
 import dataclasses
@@ -26,12 +27,12 @@ class Group:
 
   @property
   def first(self) -> Result:
-    """Its first row, for all that the seeds have in common."""
+    """The first row, for the fields that all seeds share."""
     return self.rows[0]
 
   @property
   def coverage(self) -> float:
-    """Share of its examples with rationales: none without a teacher."""
+    """The share of its examples with rationales; 0 without a teacher."""
     return self.first.coverage if self.first.teacher else 0.0
 
   @property
@@ -64,12 +65,12 @@ def group(rows: Sequence[Result]) -> list[Group]:
 def resample(groups: Sequence[Group], seed: int = 0) -> np.ndarray:
   """Returns bootstrapped mean accuracies [samples, groups].
 
-  Only seeds that all groups have are drawn from. Where per-example results
-  are not kept or not of the same examples, seeds alone are.
+  Only seeds that all groups have are drawn. If the results of single examples
+  are not recorded, or are of different examples, only seeds are drawn.
 
   Returns:
-    No sample, [0, groups], where there is nothing to draw from: one seed and
-    no examples, or no seed in common.
+    [0, groups] if nothing can be drawn: one seed and no examples, or no common
+    seed.
   """
   seeds = sorted(
     set.intersection(*({row.seed for row in one.rows} for one in groups))
@@ -93,8 +94,8 @@ def resample(groups: Sequence[Group], seed: int = 0) -> np.ndarray:
     return generator.multinomial(drawn, even, size=_SAMPLES) / drawn
 
   _, seeds_there, examples = values.shape
-  # One seed less than there are: the variance of a mean of few is too small
-  # otherwise, by (n - 1) / n (Rao and Wu 1988).
+  # Drawing n seeds would make the variance too small by (n - 1) / n (Rao and Wu
+  # 1988).
   return np.einsum(
     "bs,gse,be->bg",
     weights(seeds_there, max(1, seeds_there - 1)),
@@ -110,7 +111,7 @@ class Difference:
 
   Attributes:
     mean: Over the seeds that both have.
-    low: Lower end of the 95% interval; nan where nothing can be drawn from.
+    low: Lower end of the 95% interval; nan if nothing can be drawn.
     high: Upper end.
     p: Two-sided, of no difference.
   """
@@ -149,15 +150,15 @@ def first_to_reach(
 ) -> tuple[int, int, int]:
   """Returns the place of the first student that is as good as `bar`.
 
-  By grid point: nothing is interpolated between students.
+  Nothing is interpolated between students.
 
   Args:
     students: In order, such as from the smallest share of the data.
     bar: A student, or a teacher's accuracy.
 
   Returns:
-    The place, and the ends of its 95% interval; the number of students stands
-    for none of them.
+    The index, and the ends of its 95% interval. An index equal to the number of
+    students means that none reaches `bar`.
   """
   level = bar.mean if isinstance(bar, Group) else bar
   means = np.array([[one.mean for one in students]])
@@ -183,17 +184,17 @@ def _first_as_good(means: np.ndarray, levels: np.ndarray) -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Equivalence:
-  """The smallest student, by its share of the data or its size, that is enough.
+  """The smallest student, by share of the data or by size, that suffices.
 
   Attributes:
-    student: The first of those to choose from.
-    bar: What it has to reach, in words.
+    student: A row of the first student that was compared.
+    bar: The student or teacher to reach, in words.
     choices: Shares or models, the smallest first.
-    found: The smallest that reaches it, NONE if none does.
+    found: The smallest choice that reaches the bar; NONE if none does.
     low: Lower end of the 95% interval.
     high: Upper end.
-    level: The accuracy that it has to reach, 0 to 100.
-    seeds: Of the student that has the fewest.
+    level: The accuracy to reach, 0 to 100.
+    seeds: The smallest number of seeds of a student.
   """
 
   student: Result
@@ -207,7 +208,7 @@ class Equivalence:
 
 
 def at_home(rows: Sequence[Result]) -> list[Group]:
-  """Returns the students on the test split of the family that they learnt."""
+  """Returns the students on the test split of their own family."""
   return group([row for row in rows if row.evaluated == row.task])
 
 
@@ -247,7 +248,7 @@ def passing(results: Results) -> list[Equivalence]:
 
 
 def teacher_accuracy(results: Results, task: str, teacher: str) -> float | None:
-  """Returns a teacher's accuracy: on the test split if it was asked that."""
+  """Returns a teacher's accuracy, on the test split if that was asked."""
   known = {
     row.split: row.accuracy
     for row in results.teachers
@@ -276,7 +277,7 @@ def _smallest(
 
 
 def _alike(rows: Sequence[Result], *fields: str) -> list[list[Group]]:
-  """Returns students at full coverage in lists of the same fields."""
+  """Returns students at full coverage, grouped by some fields."""
   found: dict[tuple, list[Group]] = {}
   for one in at_home([row for row in rows if row.coverage == 1]):
     key = tuple(getattr(one.first, field) for field in fields)

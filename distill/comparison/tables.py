@@ -1,4 +1,4 @@
-"""A comparison's tables, in Markdown."""
+"""The tables of a comparison in Markdown."""
 
 import math
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ _ALWAYS = ("task", "evaluated", "method", "train_examples", "fraction")
 
 
 def report(results: Results) -> str:
-  """Returns all tables that the results are enough for, with headings."""
+  """Returns all tables that have at least one line, with headings."""
   parts = [f"# {results.grid}", f"`{results.command}`"]
   if any(row.protocol == OPTIMISTIC for row in results.rows):
     parts.append("**Optimistic: the test split chose the checkpoints.**")
@@ -71,7 +71,7 @@ def results_table(rows: Sequence[Result]) -> str:
 
 
 def differences_table(rows: Sequence[Result]) -> str:
-  """Returns each student against the first method's on as many examples."""
+  """Returns the difference of each student from that of the first method."""
   lines: list[list[str]] = []
   bases: dict[tuple, Group] = {}
   for one in at_home(rows):
@@ -96,7 +96,7 @@ def differences_table(rows: Sequence[Result]) -> str:
 
 
 def _subtrahend(base: Group, one: Group) -> str:
-  """Returns the method of `base`, of the same method what else it has."""
+  """Returns the method of `base`, and how it differs if that is the same."""
   names = [base.first.method]
   if base.first.method == one.first.method:
     if base.first.teacher != one.first.teacher:
@@ -107,7 +107,7 @@ def _subtrahend(base: Group, one: Group) -> str:
 
 
 def equivalences_table(results: Results) -> str:
-  """Returns the smallest shares and students that are as good."""
+  """Returns the smallest shares and students that suffice."""
   baseline = results.rows[0].method
   found = statistics.shares(results.rows, baseline)
   found += statistics.passing(results)
@@ -127,7 +127,7 @@ def equivalences_table(results: Results) -> str:
 
 
 def transfer_table(rows: Sequence[Result]) -> str:
-  """Returns every student on every test; '' if there is only its own."""
+  """Returns each student on all tests; '' if each has only its own."""
   tested = list(dict.fromkeys(row.evaluated for row in rows))
   lines: dict[tuple[str, ...], dict[str, str]] = {}
   for one in statistics.group(rows):
@@ -146,7 +146,7 @@ def transfer_table(rows: Sequence[Result]) -> str:
 
 
 def economics_table(results: Results) -> str:
-  """Returns what each student took and takes, beside its teacher."""
+  """Returns the costs of each student and of its teacher."""
   header, lines = [], []
   for one in at_home(results.rows):
     first = one.first
@@ -168,7 +168,7 @@ def _mean(values: Sequence[float | None], form: str) -> str:
 
 
 def markdown(header: list[str], lines: list[list[str]]) -> str:
-  """Returns a table whose columns line up, '' without lines."""
+  """Returns a table with aligned columns; '' without lines."""
   if not lines:
     return ""
   widths = [

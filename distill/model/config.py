@@ -12,16 +12,6 @@ DTYPES = ("float32", "bfloat16")
 # Names of functions in flax.linen, and 'linear', the identity.
 ACTIVATIONS = ("linear", "relu", "gelu", "silu", "swish", "tanh", "sigmoid")
 
-_COUNTS = (
-  "vocab_size",
-  "emb_dim",
-  "num_heads",
-  "num_encoder_layers",
-  "num_decoder_layers",
-  "head_dim",
-  "mlp_dim",
-)
-
 
 @dataclasses.dataclass(frozen=True)
 class T5Config:
@@ -66,7 +56,11 @@ class T5Config:
 
   def __post_init__(self) -> None:
     names = self.mlp_activations
-    counts = {name: getattr(self, name) for name in _COUNTS}
+    counts = {
+      field.name: getattr(self, field.name)
+      for field in dataclasses.fields(self)
+      if field.type is PositiveInt
+    }
     checks = {
       name: (isinstance(count, int) and count >= 1, "a whole number, 1 or more")
       for name, count in counts.items()

@@ -95,14 +95,15 @@ class EncoderDecoderModel:
       coefficients: The coefficients c of these rows, [batch, length].
       dropout_rng: The key of the dropout; None turns it off.
     """
+    objective = self.objective
     logits = self._logits(params, batch, dropout_rng)
-    token_losses, z_losses = self.objective.token_losses(
-      batch, logits, self.z_loss, self.label_smoothing
-    )
-    sums = losses.loss_sums(
-      batch, logits, token_losses, z_losses, len(self.objective.group_weights)
-    )
-    return self.objective.loss(batch, coefficients, token_losses), sums
+    with jax.named_scope("loss"):
+      each, z_losses = objective.token_losses(
+        batch, logits, self.z_loss, self.label_smoothing
+      )
+      groups = len(objective.group_weights)
+      sums = losses.loss_sums(batch, logits, each, z_losses, groups)
+      return objective.loss(batch, coefficients, each), sums
 
   def decode_batch(self, params: Params, batch: losses.Batch) -> Decodes:
     """Decodes a batch by `decoding`; each input is encoded once.

@@ -107,7 +107,7 @@ def test_a_single_file_wins_over_a_left_over_index(export):
   [
     (lambda index: index["weight_map"].update({"lost.weight": "model-00001-of-"
      f"{len(set(index['weight_map'].values())):05d}.safetensors"}),
-     ["not in their files", "lost.weight"]),
+     ["not there", "lost.weight"]),
     (lambda index: index["weight_map"].update({"a": "../model.safetensors"}),
      ["is not an index"]),
     (lambda index: index.pop("weight_map"), ["is not an index"]),

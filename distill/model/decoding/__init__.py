@@ -32,36 +32,32 @@ __all__ = [
 ]
 
 _METHODS = ("greedy", "sample", "beam")
+_Valid = tuple[str, Callable[[Any], bool]]
+
+
+def _whole(least: int) -> _Valid:
+  expected = f"a whole number of at least {least}"
+  return expected, lambda x: type(x) is int and x >= least
+
+
+def _number(interval: str, holds: Callable[[float], bool]) -> _Valid:
+  return f"a number {interval}", lambda x: type(x) in (int, float) and holds(x)
+
+
+_ONE_OF = "one of " + ", ".join(map(repr, _METHODS))
+_SAMPLE, _BEAM = ("sample",), ("beam",)
 # For each field: its macro, the methods that read it, and its valid values.
 _RULES: dict[str, tuple[str, Sequence[str], str, Callable[[Any], bool]]] = {
-  "method": (
-    *("DECODING", _METHODS, "one of " + ", ".join(map(repr, _METHODS))),
-    lambda x: x in _METHODS,
-  ),
-  "num_decodes": (
-    *("NUM_DECODES", ("sample", "beam"), "a whole number of at least 1"),
-    lambda x: type(x) is int and x >= 1,
-  ),
-  "temperature": (
-    *("TEMPERATURE", ("sample",), "a number above 0"),
-    lambda x: type(x) in (int, float) and x > 0,
-  ),
-  "top_k": (
-    *("TOP_K", ("sample",), "a whole number of at least 0"),
-    lambda x: type(x) is int and x >= 0,
-  ),
-  "top_p": (
-    *("TOP_P", ("sample",), "a number from 0 to 1"),
-    lambda x: type(x) in (int, float) and 0 <= x <= 1,
-  ),
+  "method": ("DECODING", _METHODS, _ONE_OF, lambda x: x in _METHODS),
+  "num_decodes": ("NUM_DECODES", _SAMPLE + _BEAM, *_whole(1)),
+  "temperature": ("TEMPERATURE", _SAMPLE, *_number("above 0", lambda x: x > 0)),
+  "top_k": ("TOP_K", _SAMPLE, *_whole(0)),
+  "top_p": ("TOP_P", _SAMPLE, *_number("from 0 to 1", lambda x: 0 <= x <= 1)),
   "alpha": (
-    *("BEAM_ALPHA", ("beam",), "a number of at least 0"),
-    lambda x: type(x) in (int, float) and 0 <= x < math.inf,
+    *("BEAM_ALPHA", _BEAM),
+    *_number("of at least 0", lambda x: 0 <= x < math.inf),
   ),
-  "seed": (
-    *("DECODING_SEED", ("sample",), "a whole number of at least 0"),
-    lambda x: type(x) is int and x >= 0,
-  ),
+  "seed": ("DECODING_SEED", _SAMPLE, *_whole(0)),
 }
 
 
