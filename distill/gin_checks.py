@@ -24,9 +24,10 @@ _TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
   "bool": ((bool,), "True or False"),
   "str": ((str,), "text"),
 }
-_CONTAINERS = {"tuple": (list, tuple), "list": (list, tuple),
-               "Sequence": (list, tuple), "Mapping": (dict,),
-               "dict": (dict,)}  # fmt: skip
+_CONTAINERS: Mapping[str, tuple[Any, ...]] = {
+  **dict.fromkeys(("tuple", "list", "Sequence"), (list, tuple)),
+  **dict.fromkeys(("Mapping", "dict"), (dict,)),
+}
 Resolve = Callable[[Any], Any]
 # Name → annotation; with `_OTHERS` among the names, any may be bound.
 Parameters = Mapping[str, ast.expr | None]
@@ -249,19 +250,12 @@ def _mismatch(node: ast.expr | None, value: Any, resolve: Resolve) -> str:
 
 
 def _mismatch_of_name(name: str, value: Any) -> str:
-  if name in _TYPES:
-    types, expected = _TYPES[name]
-    # A bool is an int in Python, and not in a configuration.
-    fits = isinstance(value, types) and (
-      name == "bool" or not isinstance(value, bool)
-    )
-    return "" if fits else expected
-  least = getattr(getattr(errors, name, None), "__metadata__", None)
-  if least is None:
-    return ""
-  if _mismatch_of_name("int", value) or value < least[0]:
-    return f"a whole number of at least {least[0]}"
-  return ""
+  # By the exact type: a bool is an int in Python, and not in a configuration.
+  if least := getattr(getattr(errors, name, None), "__metadata__", None):
+    fits = type(value) is int and value >= least[0]
+    return "" if fits else f"a whole number of at least {least[0]}"
+  types, expected = _TYPES.get(name, ((type(value),), ""))
+  return "" if type(value) in types else expected
 
 
 def _mismatch_of_items(
