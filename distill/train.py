@@ -42,6 +42,8 @@ def train(
   total_steps: PositiveInt,
   eval_period: NonNegativeInt,
   eval_num_examples: PositiveInt | None = None,
+  patience: PositiveInt | None = None,
+  min_steps: NonNegativeInt = 0,
   stats_period: PositiveInt = 100,
   num_microbatches: PositiveInt = 1,
   random_seed: int | None = None,
@@ -71,6 +73,10 @@ def train(
     eval_period: Steps between evaluations; the last step is evaluated too. 0
       does not evaluate.
     eval_num_examples: Examples per task, from the first; None is all.
+    patience: Evaluations without a better value of the best metric after which
+      training ends before `total_steps`; None trains to the last step. An equal
+      value is not better.
+    min_steps: The first step at which `patience` may end training.
     stats_period: Steps between lines of the metrics' log.
     num_microbatches: Parts that a batch is cut into, to save memory.
     random_seed: Of weights and dropout; None is 0.
@@ -94,6 +100,12 @@ def train(
   from distill.data import pipeline
   from distill.training import checkpoints, loop
 
+  errors.require(
+    "PATIENCE",
+    patience,
+    patience is None or bool(checkpoint_cfg.best_metric and eval_period),
+    "None, or a BEST_METRIC and an EVAL_PERIOD to judge by",
+  )
   writers = _writer_factories(metric_writers)
   checkpoints.check_writable(model_dir)
   console.say(f"reading the data of {train_dataset_cfg.mixture_or_task_name}")
@@ -119,6 +131,8 @@ def train(
       checkpoint_cfg=checkpoint_cfg,
       evaluate=evaluate,
       eval_period=eval_period,
+      patience=patience,
+      min_steps=min_steps,
       stats_period=stats_period,
       num_microbatches=num_microbatches,
       random_seed=random_seed or 0,

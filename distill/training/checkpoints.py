@@ -66,14 +66,16 @@ class BestMetric:
   Attributes:
     metric: Its name; None keeps no best.
     value: Its best value, or None before the first.
-    step: The step of that value.
+    step: The step of that value; of equal values, the last one.
     evaluated: The last step evaluated, best or not.
+    improved: The first step of that value, for PATIENCE.
   """
 
   metric: str | None = None
   value: float | None = None
   step: int | None = None
   evaluated: int | None = None
+  improved: int | None = None
 
   def after(
     self, step: int, metrics: Mapping[str, float], metric: str | None, mode: str
@@ -98,7 +100,8 @@ class BestMetric:
     if worse or not math.isfinite(value):
       kept = self if self.metric == metric else BestMetric(metric)
       return dataclasses.replace(kept, evaluated=step)
-    return BestMetric(metric, value, step, step)
+    improved = (self.improved if value == old else None) or step
+    return BestMetric(metric, value, step, step, improved)
 
 
 def _mean_of(metrics: Mapping[str, float], name: str) -> float:

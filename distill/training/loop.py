@@ -70,6 +70,8 @@ class TrainConfig:
   checkpoint_cfg: CheckpointConfig
   evaluate: Evaluate | None = None
   eval_period: int = 1000
+  patience: int | None = None
+  min_steps: int = 0
   stats_period: int = 100
   num_microbatches: int = 1
   random_seed: int = 0
@@ -96,7 +98,7 @@ def train(config: TrainConfig) -> TrainState:
   # The last save ends while signals are still noted.
   with Preemption() as preemption, contextlib.ExitStack() as stack:
     run = _Run(config, preemption, stack)
-    if run.step == config.total_steps:
+    if run.is_done:
       run.begin()
       run.settle()
     else:
@@ -253,7 +255,7 @@ class _Run:
     try:
       # A resumed run may owe the evaluation that SIGTERM did not wait for.
       self.settle()
-      while self.step < config.total_steps:
+      while not self.is_done:
         # The device is still at the step before while this batch is read.
         batch = config.partitioner.shard_batch(next(config.batches))
         with (
@@ -282,7 +284,7 @@ class _Run:
       self._metrics.flush()  # raises before anything is saved
       if evaluate and not stopping:
         stopping = not self._evaluated(evaluate)
-      if saving or stopping or self.best.step == self.step:
+      if saving or stopping or self.is_done or self.best.step == self.step:
         self._checkpoints.save(
           self.step, self.state, config.batches.position(), self.best
         )
@@ -293,6 +295,19 @@ class _Run:
         f"in {self._checkpoints.newest()}; the same command resumes it"
       )
       sys.exit(console.exit_code(number))
+
+  @property
+  def is_done(self) -> bool:
+    """Whether the last step is taken, or PATIENCE ends the run."""
+    return self.step >= self._config.total_steps or self._is_out_of_patience()
+
+  def _is_out_of_patience(self) -> bool:
+    config, best = self._config, self.best
+    if config.patience is None or self.step < max(1, config.min_steps):
+      return False
+    if best.improved is None or best.evaluated != self.step:
+      return False
+    return self.step - best.improved >= config.patience * config.eval_period
 
   def _is_due(self, period: int) -> bool:
     if not period or not self.step:
@@ -317,9 +332,13 @@ class _Run:
 
   def conclude(self) -> None:
     """Says where the result is, and which checkpoint is the best."""
-    newest = self._checkpoints.newest()
+    newest, best = self._checkpoints.newest(), self.best
+    if self._is_out_of_patience():
+      self._progress.say(
+        f"PATIENCE = {self._config.patience} ends the run: no evaluation "
+        f"since step {best.improved} was better"
+      )
     self._progress.say(f"done: step {self.step} is saved in {newest}")
-    best = self.best
     if best.step is not None and best.value is not None and newest:
       path = os.path.join(os.path.dirname(newest), f"checkpoint_{best.step}")
       self._progress.say(

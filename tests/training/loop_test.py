@@ -131,6 +131,51 @@ def test_a_run_begins_with_the_parameters_of_another(tmp_path):
   assert tiny_run.digest(second.params) == tiny_run.digest(first.params)
 
 
+class Plateau:
+  """Evaluations of which those at 20 and 25 are only as good as that at 15."""
+
+  scores = {5: 1.0, 10: 0.0, 15: 2.0, 20: 2.0, 25: 1.0, 30: 3.0}
+
+  def __call__(self, state, step):
+    return {"tiny/accuracy": self.scores[step]}
+
+
+def run_until_patience(folder, **changes):
+  kept = checkpoints.CheckpointConfig(period=30, best_metric="accuracy")
+  given = {"evaluate": Plateau(), "eval_period": 5, "checkpoint_cfg": kept}
+  return tiny_run.run(folder, **given | changes)
+
+
+def test_patience_ends_a_run_that_no_longer_improves(tmp_path, capsys):
+  state = run_until_patience(tmp_path / "whole", patience=2)
+  assert int(state.step) == 25
+  assert "no evaluation since step 15 was better" in capsys.readouterr().err
+  # The best is the last of equals, and stays beside the newest.
+  assert {"checkpoint_20", "checkpoint_25"} <= set(
+    checkpoint_names(tmp_path / "whole")
+  )
+  # Resumed, it is done; with more patience, it goes on.
+  again = run_until_patience(tmp_path / "whole", patience=2)
+  assert tiny_run.digest(again.params) == tiny_run.digest(state.params)
+  assert int(run_until_patience(tmp_path / "whole", patience=3).step) == 30
+
+
+def test_patience_is_that_of_a_run_which_was_never_stopped(tmp_path):
+  whole = run_until_patience(tmp_path / "whole", patience=2)
+  batches = tiny_run.Batches(tiny_run.data_config())
+  batches.moment = 18, signal.SIGTERM
+  with pytest.raises(SystemExit):
+    run_until_patience(tmp_path / "cut", patience=2, batches=batches)
+  resumed = run_until_patience(tmp_path / "cut", patience=2)
+  assert int(resumed.step) == 25
+  assert tiny_run.digest(resumed.params) == tiny_run.digest(whole.params)
+
+
+def test_patience_waits_for_the_least_number_of_steps(tmp_path):
+  state = run_until_patience(tmp_path, patience=1, min_steps=22)
+  assert int(state.step) == 25
+
+
 class Recorder(metric_logging.ScalarWriter):
   """A user's own writer, which METRIC_WRITERS may name."""
 
