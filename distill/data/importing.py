@@ -179,21 +179,19 @@ def to_record(
       return int(bool(said) and equal(said, example.label))
     return records.NO_GOLD if right is None else int(right)
 
-  return records.Record(
-    id=example.id,
-    input=example.input,
-    label=example.label,
-    rationales=tuple(rationale for rationale, _ in read),
-    teacher_labels=tuple(said for _, said in read),
-    agrees=tuple(
+  return records.Record.of(
+    example,
+    rationales=(rationale for rationale, _ in read),
+    teacher_labels=(said for _, said in read),
+    agrees=(
       agrees(said, answer.right)
       for (_, said), answer in zip(read, some, strict=True)
     ),
-    finish_reasons=tuple(answer.finish_reason for answer in some),
-    teachers=tuple(teacher or answer.teacher for answer in some),
+    finish_reasons=(answer.finish_reason for answer in some),
+    teachers=(teacher or answer.teacher for answer in some),
     hinted=(0,) * len(some),
     verdicts=(records.NOT_JUDGED,) * len(some),
-    completions=tuple(answer.text for answer in some),
+    completions=(answer.text for answer in some),
   )
 
 

@@ -26,10 +26,13 @@ from distill.answers import finish_reasons
 from distill.answers.rules import AnswerRule, TextAnswer
 from distill.data import similarity
 from distill.data.cache import records
+from distill.data.cache.records import Record
 from distill.data.examples import in_order, share_size
 from distill.errors import NonNegativeInt, PositiveInt, UserError, require
 
-Keep = Callable[[records.Record, Sequence[int]], list[int]]
+# Places of answers in a record, in any order.
+Places = Sequence[int]
+Keep = Callable[[Record, Places], list[int]]
 _NEAR = 0.8
 
 
@@ -106,7 +109,7 @@ def _where(field: str, values: Collection[object]) -> Keep:
   ]
 
 
-def _complete(row: records.Record, places: Sequence[int]) -> list[int]:
+def _complete(row: Record, places: Places) -> list[int]:
   return [
     place
     for place in places
@@ -115,16 +118,12 @@ def _complete(row: records.Record, places: Sequence[int]) -> list[int]:
   ]
 
 
-def _of_length(
-  row: records.Record, places: Sequence[int], low: int, high: float
-) -> list[int]:
+def _of_length(row: Record, places: Places, low: int, high: float) -> list[int]:
   words = {place: len(row.rationales[place].split()) for place in places}
   return [place for place in places if low <= words[place] <= high]
 
 
-def _majority(
-  row: records.Record, places: Sequence[int], rule: AnswerRule
-) -> list[int]:
+def _majority(row: Record, places: Places, rule: AnswerRule) -> list[int]:
   """Keeps the most frequent answer; of equally frequent ones the first."""
   groups: list[list[int]] = []
   for place in places:
@@ -139,28 +138,22 @@ def _majority(
   return max(groups, key=len, default=[])
 
 
-def _distinct(row: records.Record, places: Sequence[int]) -> list[int]:
+def _distinct(row: Record, places: Places) -> list[int]:
   texts = [row.rationales[place] for place in places]
   near = similarity.near_neighbours(texts, threshold=_NEAR)
   return [place for place, there in zip(places, near, strict=True) if there < 0]
 
 
-def _first(
-  row: records.Record, places: Sequence[int], filters: Filters
-) -> list[int]:
+def _first(row: Record, places: Places, filters: Filters) -> list[int]:
   return list(places[: filters.pick])
 
 
-def _random(
-  row: records.Record, places: Sequence[int], filters: Filters
-) -> list[int]:
+def _random(row: Record, places: Places, filters: Filters) -> list[int]:
   count = min(filters.pick or 0, len(places))
   return random.Random(f"{filters.seed}/{row.id}").sample(list(places), count)
 
 
-def _likeliest(
-  row: records.Record, places: Sequence[int], filters: Filters
-) -> list[int]:
+def _likeliest(row: Record, places: Places, filters: Filters) -> list[int]:
   if places and not row.logprobs:
     raise UserError(
       f"The answers to '{row.id}' have no likelihood.",
@@ -171,16 +164,12 @@ def _likeliest(
   return ordered[: filters.pick]
 
 
-def _by_teacher(
-  row: records.Record, places: Sequence[int], filters: Filters
-) -> list[int]:
+def _by_teacher(row: Record, places: Places, filters: Filters) -> list[int]:
   order = filters.teachers.index
   return sorted(places, key=lambda p: order(row.teachers[p]))[: filters.pick]
 
 
-def _diverse(
-  row: records.Record, places: Sequence[int], filters: Filters
-) -> list[int]:
+def _diverse(row: Record, places: Places, filters: Filters) -> list[int]:
   """Keeps the first, then each time the one least like any kept so far."""
   sets = {p: frozenset(similarity.words(row.rationales[p])) for p in places}
   kept: list[int] = []
@@ -208,7 +197,7 @@ WAYS: dict[str, Callable[..., list[int]]] = {
 }
 
 
-def select(row: records.Record, places: Sequence[int]) -> records.Record:
+def select(row: Record, places: Places) -> Record:
   """Returns a record with the answers at these places, in their order."""
   chosen: dict[str, Any] = {
     name: tuple(value[place] for place in places)
@@ -218,7 +207,7 @@ def select(row: records.Record, places: Sequence[int]) -> records.Record:
   return dataclasses.replace(row, **chosen)
 
 
-def split_up(row: records.Record) -> list[records.Record]:
+def split_up(row: Record) -> list[Record]:
   """Returns a record for each answer; '/1' and so on follow the id."""
   singles = [select(row, [place]) for place in range(len(row.rationales))]
   return [
@@ -228,10 +217,10 @@ def split_up(row: records.Record) -> list[records.Record]:
 
 
 def choose(
-  rows: Iterable[records.Record],
+  rows: Iterable[Record],
   steps: Sequence[tuple[str, Keep]],
   expand: bool,
-) -> tuple[list[records.Record], Counter[str]]:
+) -> tuple[list[Record], Counter[str]]:
   """Returns the records that keep any answer, and what each filter removed.
 
   Args:
@@ -253,12 +242,12 @@ def choose(
   return content, removed
 
 
-def _mean_words(record: records.Record) -> float:
+def _mean_words(record: Record) -> float:
   words = [len(text.split()) for text in record.rationales if text]
   return sum(words) / len(words) if words else math.inf
 
 
-def _disagreement(record: records.Record) -> float:
+def _disagreement(record: Record) -> float:
   right = record.agrees.count(records.AGREES)
   return -right / len(record.agrees) if record.agrees else math.inf
 
@@ -266,7 +255,7 @@ def _disagreement(record: records.Record) -> float:
 # All but 'teacher', which needs an order of teachers.
 PICKS = tuple(way for way in WAYS if way != "teacher")
 # What each curriculum sorts by, the easiest record being the least.
-CURRICULA: dict[str | None, Callable[[records.Record], float]] = {
+CURRICULA: dict[str | None, Callable[[Record], float]] = {
   "rationale_length": _mean_words,
   "teacher_agreement": _disagreement,
 }
@@ -351,7 +340,7 @@ class Selection:
     count = round(self.coverage * len(chosen))
     return frozenset(in_order(chosen, self.seed)[:count])
 
-  def answers(self, record: records.Record, covered: bool) -> records.Record:
+  def answers(self, record: Record, covered: bool) -> Record:
     """Returns the record with the selected answers.
 
     Where none is, all rationales are empty and the teacher's labels stay.
@@ -374,7 +363,7 @@ class Selection:
       record, rationales=("",) * len(record.rationales)
     )
 
-  def hardness(self, record: records.Record) -> float:
+  def hardness(self, record: Record) -> float:
     """Returns what the curriculum sorts by, the easiest being the least."""
     return CURRICULA[self.curriculum](record)
 

@@ -116,20 +116,16 @@ class DatasetSource(seqio.DataSource):
         less than what is to be selected, or a curriculum is to be shuffled.
     """
     del unused
-    if split == "train":
-      current_selection().check_order(shuffle)
-    return self._read(split, shuffle, seed, shard_info)
+    if split != "train":
+      return _rows([_unasked(example) for example in self._examples(split)])
+    current_selection().check_order(shuffle)
+    return self._training_rows(shuffle, seed, shard_info)
 
-  def _read(
-    self,
-    split: str,
-    shuffle: bool,
-    seed: int | None,
-    shard_info: seqio.ShardInfo | None,
+  def _training_rows(
+    self, shuffle: bool, seed: int | None, shard_info: seqio.ShardInfo | None
   ) -> tf.data.Dataset:
     del shuffle, seed, shard_info  # one shard, in the dataset's order
-    selected = self._selected() if split == "train" else self._examples(split)
-    return _rows([_unasked(example) for example in selected])
+    return _rows([_unasked(example) for example in self._selected()])
 
   def _selected(self) -> Sequence[Example]:
     """Returns the selected examples of the training split."""
@@ -207,19 +203,13 @@ class TeacherSource(DatasetSource):
   def _entry(self) -> manifest.SplitEntry:
     return _entry(self._dataset.name)
 
-  def _read(
-    self,
-    split: str,
-    shuffle: bool,
-    seed: int | None,
-    shard_info: seqio.ShardInfo | None,
+  def _training_rows(
+    self, shuffle: bool, seed: int | None, shard_info: seqio.ShardInfo | None
   ) -> tf.data.Dataset:
-    if split != "train":
-      return super()._read(split, shuffle, seed, shard_info)
     if self._in_memory:
       return _rows(self._selected_answers())
     name = self._dataset.name
-    builder = files.open_builder(_directory(name), name, split)
+    builder = files.open_builder(_directory(name), name, "train")
     config = tfds.ReadConfig(
       shuffle_seed=seed, skip_prefetch=True, try_autocache=False
     )
@@ -229,7 +219,7 @@ class TeacherSource(DatasetSource):
         input_pipeline_id=shard_info.index,
       )
     rows = builder.as_dataset(
-      split=split, shuffle_files=shuffle, read_config=config
+      split="train", shuffle_files=shuffle, read_config=config
     )
     return rows.map(lambda row: {key: row[key] for key in _FIELDS})
 
@@ -303,11 +293,9 @@ def _read_cache(
 
 def _unasked(example: Example, *answers: str) -> records.Record:
   """Returns an example's record; `answers` are empty answers, if any."""
-  unread = (records.NO_GOLD,) * len(answers)
-  return records.Record(
-    *(example.id, example.input, example.label, answers, answers, unread),
-    *(answers, answers, unread, unread),
-  )
+  texts = ("rationales", "teacher_labels", "finish_reasons", "teachers")
+  numbers = dict.fromkeys(("agrees", "hinted", "verdicts"), [-1] * len(answers))
+  return records.Record.of(example, **dict.fromkeys(texts, answers), **numbers)
 
 
 def _rows(content: Sequence[records.Record]) -> tf.data.Dataset:

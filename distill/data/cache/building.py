@@ -103,19 +103,17 @@ def _record(
   rule = rule_for(rule, example.input)
   completions = [answer.completion for answer in found]
   logprobs = [c.logprobs for c in completions if c.logprobs is not None]
-  return records.Record(
-    id=example.id,
-    input=example.input,
-    label=example.label,
-    rationales=tuple(c.rationale for c in completions),
-    teacher_labels=tuple(c.answer for c in completions),
-    agrees=tuple(_agrees(c.answer, example.label, rule) for c in completions),
-    finish_reasons=tuple(c.finish_reason for c in completions),
+  return records.Record.of(
+    example,
+    rationales=(c.rationale for c in completions),
+    teacher_labels=(c.answer for c in completions),
+    agrees=(_agrees(c.answer, example.label, rule) for c in completions),
+    finish_reasons=(c.finish_reason for c in completions),
     teachers=(teacher,) * len(found),
-    hinted=tuple(int(answer.hinted) for answer in found),
-    verdicts=tuple(answer.verdict for answer in found),
-    logprobs=tuple(map(sum, logprobs)) if len(logprobs) == len(found) else (),
-    completions=tuple(c.text for c in completions),
+    hinted=(int(answer.hinted) for answer in found),
+    verdicts=(answer.verdict for answer in found),
+    logprobs=map(sum, logprobs) if len(logprobs) == len(found) else (),
+    completions=(c.text for c in completions),
   )
 
 

@@ -72,6 +72,12 @@ class Record:
           raise ValueError(f"record {self.id}: answers are not aligned: {self}")
 
   @classmethod
+  def of(cls, example: Example, **answers: Iterable[Any]) -> Self:
+    """Returns an example's record; `answers` are the fields of its answers."""
+    several = {name: tuple(values) for name, values in answers.items()}
+    return cls(example.id, example.input, example.label, **several)
+
+  @classmethod
   def from_dict(cls, fields: Mapping[str, Any]) -> Self:
     """Returns the record of one decoded example (`tfds.as_numpy`)."""
     return cls(**{key: _plain(value) for key, value in fields.items()})
