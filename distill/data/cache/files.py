@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import tensorflow as tf
 import tensorflow_datasets as tfds
+from etils import epath
 
 from distill.data.cache import manifest, records
 from distill.errors import UserError
@@ -107,26 +108,31 @@ def shard_files(directory: str, family: str, split: str) -> list[str]:
 
 def _verify_shard(directory: str, shard: manifest.Shard, remedy: str) -> None:
   path = os.path.join(directory, shard.file)
+  found = _damage(path, shard)
+  if found:
+    raise UserError(
+      f"The shard {path} is not what {manifest.FILE_NAME} says.",
+      expected=f"{shard.bytes} bytes, sha256 {shard.sha256}",
+      found=found,
+      remedy=remedy,
+    )
+
+
+def _damage(path: str, shard: manifest.Shard) -> str:
+  """Returns how a file differs from its entry, '' if it is intact."""
   try:
     stat = tf.io.gfile.stat(path)
   except tf.errors.NotFoundError:
-    found = "no such file"
-  else:
-    if stat.length != shard.bytes:
-      found = f"{stat.length} bytes"
-    else:
-      seen = (path, shard.sha256, stat.mtime_nsec)
-      digest = shard.sha256 if seen in _INTACT else sha256(path)
-      if digest == shard.sha256:
-        _INTACT.add(seen)
-        return
-      found = f"sha256 {digest}"
-  raise UserError(
-    f"The shard {path} is not what {manifest.FILE_NAME} says.",
-    expected=f"{shard.bytes} bytes, sha256 {shard.sha256}",
-    found=found,
-    remedy=remedy,
-  )
+    return "no such file"
+  if stat.length != shard.bytes:
+    return f"{stat.length} bytes"
+  seen = (path, shard.sha256, stat.mtime_nsec)
+  if seen not in _INTACT:
+    digest = sha256(path)
+    if digest != shard.sha256:
+      return f"sha256 {digest}"
+    _INTACT.add(seen)
+  return ""
 
 
 def sha256(path: str) -> str:
@@ -216,29 +222,26 @@ def write_tfds_metadata(directory: str, content: manifest.Manifest) -> None:
   are never half-written for a reader of another split. TFDS wants to see the
   names of the shards there; it does not look into them.
   """
-  draft = os.path.join(directory, manifest.INCOMPLETE + "metadata")
-  if tf.io.gfile.exists(draft):
-    tf.io.gfile.rmtree(draft)
-  tf.io.gfile.makedirs(draft)
+  draft = epath.Path(directory, manifest.INCOMPLETE + "metadata")
+  draft.rmtree(missing_ok=True)
+  draft.mkdir()
   infos = []
   for split, entry in content.splits.items():
     for shard in entry.shards:
-      with tf.io.gfile.GFile(os.path.join(draft, shard.file), "w") as file:
-        file.write("")
+      (draft / shard.file).write_text("")
     template = tfds.core.ShardedFileTemplate(
       data_dir=draft,
       dataset_name=content.family,
       split=split,
       filetype_suffix="tfrecord",
     )
-    infos.append(
-      tfds.core.SplitInfo(
-        name=split,
-        shard_lengths=[shard.examples for shard in entry.shards],
-        num_bytes=entry.record_bytes,
-        filename_template=template,
-      )
+    info = tfds.core.SplitInfo(
+      name=split,
+      shard_lengths=[shard.examples for shard in entry.shards],
+      num_bytes=entry.record_bytes,
+      filename_template=template,
     )
+    infos.append(info)
   tfds.folder_dataset.write_metadata(
     data_dir=draft,
     features=records.features(),
@@ -247,11 +250,9 @@ def write_tfds_metadata(directory: str, content: manifest.Manifest) -> None:
     check_data=False,
     description=f"Teacher's answers to '{content.family}': docs/cache.md",
   )
-  for name in sorted(tf.io.gfile.listdir(draft)):
-    if name.endswith(".json"):
-      source = os.path.join(draft, name)
-      tf.io.gfile.rename(source, os.path.join(directory, name), overwrite=True)
-  tf.io.gfile.rmtree(draft)
+  for path in sorted(draft.glob("*.json")):
+    path.replace(epath.Path(directory, path.name))
+  draft.rmtree()
 
 
 def open_cache(directory: str, family: str) -> manifest.Manifest:
