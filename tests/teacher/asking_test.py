@@ -239,7 +239,7 @@ def test_an_unsupported_schema_is_stored_and_not_requested_again(
 
 
 def test_concurrency_adapts_to_the_server(start_server, tmp_path):
-  server = start_server("--delay=0.02", "--slots=40")
+  server = start_server("--delay=0.05", "--slots=40")
   teacher = OpenAITeacher("steady", server.url)
   with Journal(tmp_path) as journal:
     results, failures, asker = run(teacher, map(str, range(1500)), journal)
