@@ -14,6 +14,7 @@ import gin
 import jax
 
 from distill import errors
+from distill.training import mesh
 
 Block = tuple[int, int, int, int]
 
@@ -109,13 +110,7 @@ def model_parallel_submesh(data: int, fsdp: int, model: int) -> Block:
   count = jax.device_count()
   batch = count // model if data == -1 else data * fsdp
   if min(batch, fsdp, model) < 1 or batch * model != count or batch % fsdp:
-    raise errors.UserError(
-      "The mesh does not fit the devices.",
-      expected=f"data × fsdp × model = {count} devices",
-      found=f"data = {data}, fsdp = {fsdp}, model = {model}",
-      remedy="set DATA_PARALLEL, FSDP_PARALLEL and MODEL_PARALLEL; -1 for"
-      " DATA_PARALLEL takes the rest",
-    )
+    raise mesh.misfit(count, data, fsdp, model)
   return submesh_of(jax.devices(), jax.local_devices(process_index=0), model)
 
 

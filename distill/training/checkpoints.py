@@ -3,7 +3,6 @@
 import dataclasses
 import math
 import os
-import types
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -153,7 +152,7 @@ def check_writable(
 class Checkpoints:
   """The checkpoints of one MODEL_DIR, saved asynchronously.
 
-  A context manager, which waits for the last save.
+  `close` waits for the last save.
 
   Raises:
     UserError: On construction, if MODEL_DIR cannot be written to.
@@ -176,15 +175,8 @@ class Checkpoints:
       ),
     )
 
-  def __enter__(self) -> "Checkpoints":
-    return self
-
-  def __exit__(
-    self,
-    kind: type[BaseException] | None,
-    error: BaseException | None,
-    trace: types.TracebackType | None,
-  ) -> None:
+  def close(self) -> None:
+    """Waits for the last save."""
     self._manager.close()
 
   def newest(self) -> str | None:

@@ -97,7 +97,7 @@ def train(config: TrainConfig) -> TrainState:
   """
   # The last save ends while signals are still noted.
   with Preemption() as preemption, contextlib.ExitStack() as stack:
-    run = _Run(config, preemption, stack)
+    run = _TrainingRun(config, preemption, stack)
     if run.is_done:
       run.begin()
       run.settle()
@@ -109,7 +109,7 @@ def train(config: TrainConfig) -> TrainState:
     return run.state
 
 
-class _Run:
+class _TrainingRun:
   """A run in progress.
 
   Attributes:
@@ -132,9 +132,8 @@ class _Run:
     """Restores or initializes the state and opens the logs."""
     self._config = config
     self._preemption = preemption
-    self._checkpoints = stack.enter_context(
-      Checkpoints(config.model_dir, config.checkpoint_cfg)
-    )
+    self._checkpoints = Checkpoints(config.model_dir, config.checkpoint_cfg)
+    stack.callback(self._checkpoints.close)
     self._shapes = config.batches.shapes
     rows, _ = self._shapes["decoder_target_tokens"]
     config.partitioner.check_batch(rows, config.num_microbatches)
@@ -163,12 +162,13 @@ class _Run:
     self._writers = metric_writers.MultiWriter(
       [factory(config.model_dir) for factory in factories]
     )
-    stack.enter_context(contextlib.closing(self._writers))
+    stack.callback(self._writers.close)
 
     def logger(name: str, last: int) -> MetricLogger:
       folder = os.path.join(config.model_dir, name)
       opened = MetricLogger(folder, last, self._writers)
-      return stack.enter_context(contextlib.closing(opened))
+      stack.callback(opened.close)
+      return opened
 
     self._metrics = StepMetrics(
       logger("train", self.step), self._progress, config.stats_period

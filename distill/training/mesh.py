@@ -61,7 +61,7 @@ class Partitioner:
   devices: Sequence[jax.Device] | None = None
 
   def __post_init__(self) -> None:
-    self.mesh  # noqa: B018 - wrong sizes are told at once
+    self.mesh  # noqa: B018 - wrong sizes are an error at once
 
   @functools.cached_property
   def mesh(self) -> Mesh:
@@ -71,13 +71,7 @@ class Partitioner:
     data = len(devices) // rest if self.data == -1 and rest > 0 else self.data
     shape = (data, self.fsdp, self.model)
     if min(shape) < 1 or math.prod(shape) != len(devices):
-      raise errors.UserError(
-        "The mesh does not fit the devices.",
-        expected=f"data × fsdp × model = {len(devices)} devices",
-        found=f"data = {self.data}, fsdp = {self.fsdp}, model = {self.model}",
-        remedy="set DATA_PARALLEL, FSDP_PARALLEL and MODEL_PARALLEL; -1 for "
-        "DATA_PARALLEL takes the rest",
-      )
+      raise misfit(len(devices), self.data, self.fsdp, self.model)
     # Not jax.make_mesh: its axes are Explicit, and linen wants them Auto.
     return Mesh(_arranged(devices, shape), AXES)
 
@@ -171,6 +165,17 @@ class Partitioner:
       return self.replicated
 
     return jax.tree_util.tree_map_with_path(place, tree)
+
+
+def misfit(count: int, data: int, fsdp: int, model: int) -> errors.UserError:
+  """Returns the error for a mesh that `count` devices do not make up."""
+  return errors.UserError(
+    "The mesh does not fit the devices.",
+    expected=f"data × fsdp × model = {count} devices",
+    found=f"data = {data}, fsdp = {fsdp}, model = {model}",
+    remedy="set DATA_PARALLEL, FSDP_PARALLEL and MODEL_PARALLEL; -1 for "
+    "DATA_PARALLEL takes the remaining devices",
+  )
 
 
 def _arranged(devices: list[Any], shape: tuple[int, int, int]) -> np.ndarray:

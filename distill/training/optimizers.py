@@ -112,11 +112,10 @@ def _clip_by_global_norm(
 ) -> list[optax.GradientTransformation]:
   if threshold is None:
     return []
-  if threshold <= 0:
-    raise errors.UserError(
-      "The gradients cannot be clipped to this global norm.",
-      expected="above 0, or None for no clipping",
-      found=repr(threshold),
-      remedy="bind `global_norm_clip_threshold` of the optimizer",
-    )
+  errors.require(
+    "The optimizer's `global_norm_clip_threshold`",
+    threshold,
+    threshold > 0,
+    "above 0, or None for no clipping",
+  )
   return [optax.clip_by_global_norm(threshold)]

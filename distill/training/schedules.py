@@ -10,16 +10,16 @@ from distill.errors import NonNegativeInt, PositiveInt
 
 Schedule = Callable[[jax.Array], jax.Array]
 
-FACTORS = (
-  "constant",
-  "linear_warmup",
-  "linear_decay",
-  "rsqrt_decay",
-  "rsqrt_normalized_decay",
-  "decay_every",
-  "cosine_decay",
-)
-_DIVIDE_BY_WARMUP = FACTORS[1:5]
+# Each factor, and the argument that it divides by.
+FACTORS = {
+  "constant": None,
+  "linear_warmup": "warmup_steps",
+  "linear_decay": "warmup_steps",
+  "rsqrt_decay": "warmup_steps",
+  "rsqrt_normalized_decay": "warmup_steps",
+  "decay_every": "steps_per_decay",
+  "cosine_decay": "steps_per_cycle",
+}
 
 
 def create_learning_rate_scheduler(
@@ -51,18 +51,34 @@ def create_learning_rate_scheduler(
     UserError: A factor is unknown, or would divide by zero steps.
   """
   names = [name.strip() for name in factors.split("*")]
-  unknown = [name for name in names if name not in FACTORS]
-  if unknown:
-    raise errors.UserError(
-      f"The learning rate has no factor '{unknown[0]}'.",
-      expected="factors joined by '*', out of " + ", ".join(FACTORS),
-      found=repr(factors),
-      remedy="bind `create_learning_rate_scheduler.factors`",
+  for name in names:
+    if name not in FACTORS:
+      raise errors.unknown(
+        "factor of the learning rate",
+        name,
+        FACTORS,
+        f"correct LEARNING_RATE_FACTORS = {factors!r}",
+        cutoff=0.6,
+      )
+  divisors = {
+    None: 1,
+    "warmup_steps": warmup_steps,
+    "steps_per_decay": steps_per_decay,
+    "steps_per_cycle": steps_per_cycle,
+  }
+  for name in names:
+    argument = FACTORS[name]
+    errors.require(
+      f"`create_learning_rate_scheduler.{argument}`",
+      divisors[argument],
+      divisors[argument] >= 1,
+      "at least 1",
+      f"bind it, or leave out the factor '{name}', which divides by it",
     )
-  _check_divisors(names, warmup_steps, steps_per_decay, steps_per_cycle)
 
   def schedule(step: jax.Array) -> jax.Array:
     t = jnp.maximum(0, step - step_offset)
+    cycles = jnp.maximum(0.0, (t - warmup_steps) / steps_per_cycle)
     values = {
       "constant": lambda: base_learning_rate,
       "linear_warmup": lambda: jnp.minimum(1.0, t / warmup_steps),
@@ -75,39 +91,11 @@ def create_learning_rate_scheduler(
         jnp.sqrt(warmup_steps) / jnp.sqrt(jnp.maximum(t, warmup_steps))
       ),
       "decay_every": lambda: decay_factor ** (t // steps_per_decay),
-      "cosine_decay": lambda: (
-        0.5 * (1.0 + jnp.cos(jnp.pi * (_cycles(t - warmup_steps) % 1.0)))
-      ),
+      "cosine_decay": lambda: 0.5 * (1.0 + jnp.cos(jnp.pi * (cycles % 1.0))),
     }
     rate = jnp.float32(1.0)
     for name in names:
       rate *= values[name]()
     return jnp.maximum(rate, min_learning_rate)
 
-  def _cycles(steps: jax.Array) -> jax.Array:
-    return jnp.maximum(0.0, steps / steps_per_cycle)
-
   return schedule
-
-
-def _check_divisors(
-  names: list[str],
-  warmup_steps: NonNegativeInt,
-  steps_per_decay: PositiveInt,
-  steps_per_cycle: PositiveInt,
-) -> None:
-  divisors = {
-    **dict.fromkeys(_DIVIDE_BY_WARMUP, ("warmup_steps", warmup_steps)),
-    "decay_every": ("steps_per_decay", steps_per_decay),
-    "cosine_decay": ("steps_per_cycle", steps_per_cycle),
-  }
-  for name in names:
-    argument, steps = divisors.get(name, ("", 1))
-    if steps < 1:
-      raise errors.UserError(
-        f"The learning rate factor '{name}' divides by {argument}.",
-        expected="at least 1",
-        found=str(steps),
-        remedy=f"bind `create_learning_rate_scheduler.{argument}`, or leave "
-        "the factor out",
-      )

@@ -35,11 +35,7 @@ def make_train_step(
   `summarize`.
   """
 
-  def gradients(
-    params: Any, batch: Any, coefficients: jax.Array, rng: jax.Array
-  ) -> tuple[Any, Any]:
-    value_and_grad = jax.value_and_grad(model.loss_fn, has_aux=True)
-    return value_and_grad(params, batch, coefficients, rng)
+  gradients = jax.value_and_grad(model.loss_fn, has_aux=True)
 
   def accumulated(
     params: Any, batch: Any, coefficients: jax.Array, rng: jax.Array

@@ -1,5 +1,6 @@
 """What a checkpoint holds, which ones stay, and what does not fit."""
 
+import contextlib
 import functools
 import os
 
@@ -33,7 +34,8 @@ def train_state(partitioner=None, optimizer=None):
 
 
 def opened(folder, **config):
-  return checkpoints.Checkpoints(folder, checkpoints.CheckpointConfig(**config))
+  config = checkpoints.CheckpointConfig(**config)
+  return contextlib.closing(checkpoints.Checkpoints(folder, config))
 
 
 def assert_equal(left, right):
