@@ -146,15 +146,13 @@ def train(
   )
 
 
-def _writer_factories(
-  given: str | Sequence[str | MetricWriterFactory],
-) -> list[MetricWriterFactory]:
-  """Returns the factories of METRIC_WRITERS: names, or factories themselves."""
+def _writer_factories(given: Any) -> list[MetricWriterFactory]:
+  """Returns the factories of METRIC_WRITERS: one or several, maybe by name."""
   from distill.contrib import metric_writers
 
   return [
     metric_writers.find_writer(one) if isinstance(one, str) else one
-    for one in ([given] if isinstance(given, str) else given)
+    for one in (given if isinstance(given, list | tuple) else [given])
   ]
 
 

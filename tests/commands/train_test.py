@@ -124,6 +124,7 @@ def test_the_written_configuration_resumes_the_run(trained, tmp_path, capfd):
     ),
     ("--gin.ALPHA=2", ["ALPHA", "0", "1"]),
     ("--gin.TRAIN_STEPS=many", ["TRAIN_STEPS"]),
+    ("--gin.METRIC_WRITERS=wandbb", ["writer 'wandbb'", "'wandb'?"]),
     ("--gin.LOSS_NORMALIZATION=tokens", ["'tokens'", "sequence"]),
   ],
 )
