@@ -1,1 +1,1 @@
-"""Metrics, evaluator, inference and report: what a student is worth."""
+"""Evaluation: predictions, metrics, and rationales of a trained student."""

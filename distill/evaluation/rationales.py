@@ -55,9 +55,9 @@ def evaluate(
       found[chain] = steps(questions, said)
     if decodes:
       said = scorer.ask(params, parts[asked])
-      told = _best(scorer.rows[labels[0]])
+      labelled = _best(scorer.rows[labels[0]])
       found[asked] = steps(questions, said)
-      found[name] = agreement(family.answer_rule, questions, said, told)
+      found[name] = agreement(family.answer_rule, questions, said, labelled)
   return {
     f"{task}/{name}": value
     for task, values in found.items()

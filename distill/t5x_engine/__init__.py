@@ -1,1 +1,1 @@
-"""What this project adds to T5X; `model.py` alone imports it."""
+"""What this project adds to T5X. Only `model.py` imports T5X."""

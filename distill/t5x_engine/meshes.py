@@ -1,6 +1,6 @@
 """T5X's mesh from this project's macros, on any TPU, on GPUs and CPUs.
 
-T5X knows how to split a model over TPU v2 to v4 alone, and takes all local
+T5X knows only how to split a model over TPU v2 to v4, and takes all local
 CPU devices for the model. It obeys a `model_parallel_submesh` everywhere: the
 block (x, y, z, core) of neighbouring devices that share one copy of the model.
 """

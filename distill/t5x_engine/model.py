@@ -171,7 +171,7 @@ def whole_batch_trainer(
 
   T5X hands microbatches to the model one by one and adds their gradients up.
   The groups' means would then be those of a microbatch: a token of a rare
-  group would weigh more where it is alone.
+  group would weigh more where no other is with it.
 
   Raises:
     UserError: It has `num_microbatches` other than None or 1.

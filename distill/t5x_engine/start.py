@@ -19,8 +19,8 @@ def main(argv: Sequence[str]) -> None:
   """Runs `t5x.<argv[0]>` with the remaining arguments.
 
   Raises:
-    UserError: T5X has no such script, or is not installed, or the hosts cannot
-      be told from the environment.
+    UserError: T5X has no such script, or is not installed, or the environment
+      does not say which hosts there are.
   """
   script, *flags = argv or [""]
   if script not in SCRIPTS:

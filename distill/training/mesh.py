@@ -107,7 +107,7 @@ class Partitioner:
       )
 
   def shard_batch(self, batch: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """Returns global arrays; each host hands over its own rows alone."""
+    """Returns global arrays; each host gives only its own rows."""
     return {
       name: jax.make_array_from_callback(
         rows.shape, self.batch_sharding, rows.__getitem__

@@ -108,8 +108,8 @@ def compile_step(
 ) -> tuple[TrainStep, float]:
   """Returns the compiled step and the seconds that compiling took.
 
-  It accepts arguments of these shapes and shardings alone, so that it can
-  never compile anew, and it consumes the state that it is given.
+  It accepts only arguments of these shapes and shardings, so that it never
+  compiles again. It donates the state that it is given.
 
   Args:
     train_step: From `make_train_step`.

@@ -75,9 +75,7 @@ def test_samples_are_judged_together(
   assert judged[0] == {"id": 0, "right": 0, "answer": ""}
 
 
-def test_of_beams_the_best_alone_is_judged(
-  student, partitioner, make_config, rows
-):
+def test_only_the_best_beam_is_judged(student, partitioner, make_config, rows):
   model, params = student
   model = dataclasses.replace(model, decoding=Decoding("beam", num_decodes=2))
   scorer = evaluator.Evaluator(model, make_config(rows), partitioner)
@@ -104,7 +102,7 @@ def test_a_task_without_metrics_is_not_decoded(
     ({"task_feature_lengths": {"inputs": 12}}, "TASK_FEATURE_LENGTHS"),
   ],
 )
-def test_a_wrong_dataset_is_told_before_decoding(
+def test_a_wrong_dataset_is_an_error_before_decoding(
   student, partitioner, make_config, rows, change, what
 ):
   config = dataclasses.replace(make_config(rows), **change)

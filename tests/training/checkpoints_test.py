@@ -62,7 +62,7 @@ def test_all_that_was_saved_comes_back_on_another_mesh(tmp_path):
   assert type(restored.opt_state) is type(saved.opt_state)
 
 
-def test_a_save_under_way_is_not_touched_by_the_steps_after_it(tmp_path):
+def test_a_save_in_flight_is_not_changed_by_later_steps(tmp_path):
   abstract, current = train_state()
   # Large enough that writing it takes longer than a step.
   wide = jnp.arange(4_000_000, dtype=jnp.float32)
@@ -123,7 +123,9 @@ def files(folder):
   }
 
 
-def test_a_checkpoint_of_another_shape_is_named_and_left_alone(tmp_path):
+def test_a_checkpoint_of_another_shape_is_an_error_and_stays_unchanged(
+  tmp_path,
+):
   abstract, current = train_state()
   with opened(tmp_path) as store:
     store.save(1, current, POSITION, BestMetric())
@@ -142,7 +144,7 @@ def test_a_checkpoint_of_another_shape_is_named_and_left_alone(tmp_path):
   assert files(tmp_path) == before
 
 
-def test_parameters_alone_are_read_whatever_the_optimizer(tmp_path):
+def test_parameters_are_read_whatever_the_optimizer(tmp_path):
   _, current = train_state()
   with opened(tmp_path) as store:
     store.save(1, current, POSITION, BestMetric())

@@ -57,7 +57,7 @@ def collector(folder, period=1):
   return logger, metric_logging.StepMetrics(logger, shown, period)
 
 
-def test_a_step_is_read_when_the_next_is_under_way(tmp_path):
+def test_a_step_is_read_when_the_next_is_in_flight(tmp_path):
   logger, collected = collector(tmp_path)
   collected.push(1, metrics(2.0))
   assert not logger.last

@@ -184,7 +184,7 @@ def test_every_mesh_gives_the_losses_of_one_device(sizes, microbatches):
   assert losses[2] < losses[0]
 
 
-def test_dropout_depends_on_the_step_and_the_microbatch_alone():
+def test_dropout_depends_only_on_the_step_and_the_microbatch():
   batch = batch_of(packed=False)
   # All rows are one row, so that only dropout tells microbatches apart.
   batch = {k: np.tile(v[:1], (ROWS, 1)) for k, v in batch.items()}
