@@ -1,6 +1,7 @@
-"""Lets the tests of checkpoint formats share tiny random networks."""
+"""Lets these tests share tiny networks, and import the golden checkpoints."""
 
 import os
 import sys
 
-sys.path.insert(0, os.path.dirname(__file__))
+HERE = os.path.dirname(__file__)
+sys.path[:0] = [HERE, os.path.join(HERE, "../golden")]

@@ -9,7 +9,7 @@ from distill.checkpoint_formats import t5x
 pytestmark = pytest.mark.t5x
 checkpoints = pytest.importorskip("t5x.checkpoints", reason="no T5X")
 
-import golden_t5x  # noqa: E402
+import make_t5x_checkpoints as golden  # noqa: E402
 
 
 @pytest.mark.parametrize("variant", ["untied", "tied"])
@@ -17,10 +17,10 @@ import golden_t5x  # noqa: E402
 def test_t5x_restores_parameters_step_and_a_fresh_optimizer(
   tmp_path, monkeypatch, variant, width
 ):
-  monkeypatch.setitem(golden_t5x.SIZES, "emb_dim", width)
-  monkeypatch.setitem(golden_t5x.SIZES, "vocab_size", 2 * width)
-  model, initializer, partitioner, state = golden_t5x.train_state(variant)
-  sizes = {**golden_t5x.SIZES, **golden_t5x.VARIANTS[variant]}
+  monkeypatch.setitem(golden.SIZES, "emb_dim", width)
+  monkeypatch.setitem(golden.SIZES, "vocab_size", 2 * width)
+  model, initializer, partitioner, state = golden.train_state(variant)
+  sizes = {**golden.SIZES, **golden.VARIANTS[variant]}
   checkpoint = tiny_networks.checkpoint(tiny_networks.t5_config(**sizes))
   t5x.write(checkpoint, tmp_path)
   restored = checkpoints.OrbaxCheckpointManagerInterface(

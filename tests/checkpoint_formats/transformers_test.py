@@ -8,7 +8,7 @@ import tarfile
 
 import numpy as np
 import pytest
-from golden_t5x import ARCHIVE, INPUTS, TARGETS, VARIANTS, shifted
+from make_t5x_checkpoints import ARCHIVE, INPUTS, TARGETS, VARIANTS, shifted
 
 from distill.checkpoint_formats import huggingface, loading
 

@@ -1,6 +1,7 @@
-"""Lets the golden tests import what their data is made of."""
+"""Lets the golden tests import what their data is made of, and networks."""
 
 import os
 import sys
 
-sys.path.insert(0, os.path.dirname(__file__))
+HERE = os.path.dirname(__file__)
+sys.path[:0] = [HERE, os.path.join(HERE, "../checkpoint_formats")]

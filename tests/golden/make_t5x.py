@@ -1,4 +1,4 @@
-"""Writes t5x.json and t5x.npz: what real T5X computes from `recipe.py`.
+"""Writes t5x.json and t5x.npz: what real T5X computes from `t5x_recipe.py`.
 
   PYTHONPATH=T5X:AIRIO:JESTIMATOR python tests/golden/make_t5x.py --commit=HASH
 
@@ -14,8 +14,8 @@ import flax
 import jax
 import jax.numpy as jnp
 import numpy as np
-import recipe
 import seqio
+import t5x_recipe as recipe
 from t5x import adafactor, models, train_state, trainer, utils
 from t5x.examples.t5 import network
 

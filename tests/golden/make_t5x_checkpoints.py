@@ -1,6 +1,6 @@
 """Writes golden T5X checkpoints; needs T5X (cc342d4 was used).
 
-python tests/checkpoint_formats/golden_t5x.py
+python tests/golden/make_t5x_checkpoints.py
 
 makes t5x_checkpoints.tar.xz beside it: each network of `VARIANTS` in T5X's
 legacy format, in its single-file form and in Orbax's, with the logits that T5X

@@ -9,7 +9,14 @@ import pytest
 import tensorstore as ts
 import tiny_networks
 from flax import serialization, traverse_util
-from golden_t5x import ARCHIVE, INPUTS, STEP, TARGETS, VARIANTS, shifted
+from make_t5x_checkpoints import (
+  ARCHIVE,
+  INPUTS,
+  STEP,
+  TARGETS,
+  VARIANTS,
+  shifted,
+)
 
 from distill import errors
 from distill.checkpoint_formats import loading, tensors

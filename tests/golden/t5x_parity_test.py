@@ -10,7 +10,7 @@ import flax
 import jax
 import numpy as np
 import pytest
-import recipe
+import t5x_recipe as recipe
 
 from distill.model import config, network
 from distill.model.decoding import Decoding
