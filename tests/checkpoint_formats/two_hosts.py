@@ -4,7 +4,10 @@ import os
 import sys
 
 # Four devices on each of the hosts, before JAX is imported.
-os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=4"
+os.environ["XLA_FLAGS"] = (
+  os.environ["ONE_DEVICE_XLA_FLAGS"]
+  + " --xla_force_host_platform_device_count=4"
+)
 
 import dataclasses
 import json

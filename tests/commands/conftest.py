@@ -49,8 +49,6 @@ def small_flags():
 def trained(tmp_path_factory, data_dir, small_flags):
   """A MODEL_DIR of 200 steps, and what its training printed."""
   model_dir = tmp_path_factory.mktemp("trained") / "model"
-  # One device, as the terminal of a user without accelerators has.
-  environment = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}
   done = subprocess.run(
     [
       *(sys.executable, "-m", "distill.train", *small_flags),
@@ -58,7 +56,7 @@ def trained(tmp_path_factory, data_dir, small_flags):
       *("--gin.EVAL_PERIOD=100", "--gin.EVALUATOR_NUM_EXAMPLES=16"),
       *("--gin.SAVE_PERIOD=50", "--gin.STATS_PERIOD=50"),
     ],
-    env=environment,
+    env={**os.environ, "XLA_FLAGS": os.environ["ONE_DEVICE_XLA_FLAGS"]},
     capture_output=True,
     text=True,
     check=False,

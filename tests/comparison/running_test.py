@@ -50,7 +50,7 @@ def finished(tmp_path_factory):
   folder = tmp_path_factory.mktemp("grid")
   grid = make_grid(methods=("step_by_step",), fractions=(0.2,))
   with pytest.MonkeyPatch.context() as patch:
-    patch.delenv("XLA_FLAGS")  # one device, as a user's machine has
+    patch.setenv("XLA_FLAGS", os.environ["ONE_DEVICE_XLA_FLAGS"])
     return grid, folder, running.run(grid, folder, 1, "the command")
 
 
@@ -155,7 +155,7 @@ def start(folder, **streams):
 
 
 def start_compare(folder, *flags, path=(), **streams):
-  environment = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}
+  flags = {"XLA_FLAGS": os.environ["ONE_DEVICE_XLA_FLAGS"]}
   paths = [*path, *filter(None, sys.path)]
   return subprocess.Popen(
     [
@@ -164,7 +164,7 @@ def start_compare(folder, *flags, path=(), **streams):
     ],
     **{"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **streams},
     text=True,
-    env=environment | {"PYTHONPATH": os.pathsep.join(map(str, paths))},
+    env={**os.environ, **flags, "PYTHONPATH": os.pathsep.join(map(str, paths))},
     start_new_session=True,
   )
 

@@ -11,7 +11,10 @@ import sys
 
 if __name__ == "__main__":
   # Four devices in each of the processes, before JAX is imported.
-  os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=4"
+  os.environ["XLA_FLAGS"] = (
+    os.environ["ONE_DEVICE_XLA_FLAGS"]
+    + " --xla_force_host_platform_device_count=4"
+  )
 
 import jax
 import tiny_models
