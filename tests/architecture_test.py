@@ -138,12 +138,7 @@ def test_no_module_name_stands_for_two_things():
 
 
 def test_no_test_file_name_stands_twice():
-  """But for the files of tests/golden, which never change."""
-  assert not names_twice(
-    path
-    for path in TESTS
-    if path.name != "conftest.py" and "golden" not in path.parts
-  )
+  assert not names_twice(path for path in TESTS if path.name != "conftest.py")
 
 
 def test_each_module_has_a_test_file_or_the_page_says_where_it_is_tested():

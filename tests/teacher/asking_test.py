@@ -186,11 +186,10 @@ def test_time_outs_are_reported_once_and_stop_the_run(server, tmp_path, capfd):
   teacher = OpenAITeacher("always-hang", server.url)
   policy = RetryPolicy(first=0.01, longest=0.05, timeout=0.4)
   with Journal(tmp_path) as journal:
-    begun = time.monotonic()
     prompts = map(str, range(999))
     _, failures, asker = run(teacher, prompts, journal, policy)
   assert asker.stopped.kind == "timeout"
-  assert time.monotonic() - begun < 5 and server.stats()["requests"] < 60
+  assert server.stats()["requests"] < 60
   said = capfd.readouterr().err
   assert said.count("wait to be sent") == 1 and "no whole answer" in said
 
