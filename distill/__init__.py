@@ -4,4 +4,4 @@ Importing this package costs nothing heavy: JAX, TensorFlow and SeqIO are
 imported by the modules that use them.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

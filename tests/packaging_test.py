@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import zipfile
@@ -14,9 +15,15 @@ import distill
 ROOT = pathlib.Path(__file__).parent.parent
 
 
-def test_the_citation_has_the_version_of_the_package():
+def test_the_citation_and_the_changelog_have_the_version_of_the_package():
+  """setup.py reads it from the package."""
   citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
   assert citation["version"] == distill.__version__
+  headings = re.findall(
+    r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE
+  )
+  newest = next(heading for heading in headings if heading != "Unreleased")
+  assert newest == f"{distill.__version__} ({citation['date-released']})"
 
 
 def test_github_and_pre_commit_run_what_scripts_test_runs():

@@ -69,6 +69,7 @@ def test_every_method_scores_what_it_says(model, tiny_t5):
   middle = kernel.at[:, 0].set(jnp.mean(kernel, axis=1))
   params["decoder"]["logits_dense"]["kernel"] = middle
   batch = tiny_t5.batch([11, 3], [6] * 2)
+  score = jax.jit(student.score_batch)
   for decoding in (
     Decoding(),
     Decoding("sample", num_decodes=2, temperature=2.0, top_k=4),
@@ -83,6 +84,6 @@ def test_every_method_scores_what_it_says(model, tiny_t5):
         "decoder_input_tokens": jnp.pad(targets, ((0, 0), (1, 0)))[:, :-1],
         "decoder_target_tokens": targets,
       }
-      scores, tokens = student.score_batch(params, again)
+      scores, tokens = score(params, again)
       np.testing.assert_allclose(found.scores[:, i], scores, atol=2e-4)
       np.testing.assert_array_equal(tokens, (targets > 0).sum(-1))
