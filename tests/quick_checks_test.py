@@ -48,7 +48,7 @@ def survey(text):
     ),
     (
       ["cache", "filter", "--task=sqa", "--input_dir=.", "--output_dir=x"],
-      ["'sqa'"],
+      ["no cache of rationales", "manifest.json"],
     ),
     (
       ["cache", "import", "--task=cqa", "--format=jsonl", "--input_dir=none"]
