@@ -12,6 +12,7 @@ import json
 import multiprocessing
 import os
 import pathlib
+import shlex
 import sys
 import threading
 import time
@@ -22,15 +23,22 @@ from multiprocessing import connection
 from typing import TYPE_CHECKING, Any
 
 import distill
-from distill import console, gin_run
-from distill.comparison import caches, economics, results
-from distill.comparison.cell import FAILED, Cell, cells_of
+from distill import console, errors, gin_run
+from distill.comparison import economics, results
+from distill.comparison.cell import FAILED, Cell, cells_of, modules_of_family
 from distill.comparison.grid import HONEST
 from distill.comparison.results import Result, Teacher
 
 if TYPE_CHECKING:
   from distill.data.registration import Family
 
+# Commands that TEACHERS may name, and their modules in `distill.commands`.
+_COMMANDS = {
+  "cache_rationales": "cache_ask",
+  "import_rationales": "cache_import",
+  "cache ask": "cache_ask",
+  "cache import": "cache_import",
+}
 # Imported before the first cell, so that no cell's CPU time includes it.
 _HEAVY = ("tasks", "distill.evaluation.predictions", "distill.training.loop")
 
@@ -57,9 +65,21 @@ def _end_with(sentinel: int) -> None:
 
 
 def make_cache(cells: Sequence[Cell]) -> list[Teacher]:
-  """Makes a cache, see `caches.make`; its output goes to a log."""
+  """Makes the cache of a teacher and a family if it does not exist.
+
+  The output goes to a log.
+
+  Args:
+    cells: All cells of the family. The first one has the teacher.
+
+  Returns:
+    A row for each split of the cache.
+
+  Raises:
+    UserError: There is no cache and no command, or the command failed.
+  """
   with _logged(cells[0].folder / "caches.txt"):
-    return caches.make(cells)
+    return _make_cache(cells)
 
 
 def run_cell(cell: Cell) -> tuple[list[Result], float]:
@@ -80,7 +100,7 @@ def run_cell(cell: Cell) -> tuple[list[Result], float]:
     _ended_by_signal(),
     _failures_kept(failure),
     _logged(cell.home / "log.txt"),
-    _data_in(caches.folder_of(cell) if cell.teacher else ""),
+    _data_in(_data_folder(cell) if cell.teacher else ""),
   ):
     row, checkpoint = _train_and_test(cell)
     spent = None if interrupted else round(time.process_time() - begun, 1)
@@ -93,6 +113,66 @@ def run_cell(cell: Cell) -> tuple[list[Result], float]:
 
   jax.clear_caches()  # a worker lives for hundreds of cells
   return rows, time.monotonic() - clock
+
+
+def _data_folder(cell: Cell) -> str:
+  """Returns the DISTILL_DATA_DIR with the caches of a cell's teacher."""
+  if not cell.grid.teachers[cell.teacher]:
+    return os.environ.get("DISTILL_DATA_DIR", "")
+  return str(cell.folder / "data" / cell.teacher)
+
+
+def _make_cache(cells: Sequence[Cell]) -> list[Teacher]:
+  first = cells[0]
+  grid, teacher, family = first.grid, first.teacher, first.family
+  home = os.path.join(_data_folder(first), family)
+  modules = [f"--module={m}" for m in modules_of_family(cells, family)]
+  for command in filter(None, grid.teachers[teacher].split(";")):
+    words = shlex.split(command.replace("{family}", family))
+    if words[:1] == ["cache"]:
+      words[:2] = [" ".join(words[:2])]
+    name, *flags = map(os.path.expandvars, words)
+    if name not in _COMMANDS:
+      raise errors.UserError(
+        f"'{name}' is not a command that makes a cache.",
+        expected=" or ".join(_COMMANDS) + ", then its flags",
+        remedy="correct TEACHERS",
+      )
+    main = importlib.import_module(f"distill.commands.{_COMMANDS[name]}").main
+    flags += [flag for flag in modules if flag not in flags]
+    for split in grid.teacher_splits:
+      where = f"--task={family}", f"--split={split}", f"--output_dir={home}"
+      main([*where, *flags])
+  from distill.data.cache import manifest
+
+  found = manifest.read(home)
+  if found is None:
+    raise errors.UserError(
+      f"There is no cache of '{family}' by '{teacher}'.",
+      expected=f"a cache in {home}",
+      remedy="make the cache, or set the command that makes it in TEACHERS",
+    )
+  return [
+    Teacher(
+      name=teacher,
+      model=entry.teacher,
+      task=family,
+      split=split,
+      answers=entry.answers,
+      accuracy=100 * entry.agreeing / entry.answers if entry.labeled else None,
+      prompt_tokens=entry.prompt_tokens,
+      completion_tokens=entry.completion_tokens,
+      cost=_cost(entry.ledger),
+      parameters=grid.teacher_parameters.get(teacher),
+    )
+    for split, entry in found.splits.items()
+  ]
+
+
+def _cost(rows: Sequence[Any]) -> float | None:
+  """Returns the US dollars of a ledger; None if a price is not known."""
+  costs = [row.cost for row in rows]
+  return None if None in costs or not costs else sum(costs)
 
 
 def _train_and_test(cell: Cell) -> tuple[Result, str]:
