@@ -1,8 +1,10 @@
 """docs/quickstart.ipynb: its code cells, run in order as they stand."""
 
+import importlib.util
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -15,6 +17,15 @@ CODE = [cell for cell in CELLS if cell["cell_type"] == "code"]
 
 def test_the_notebook_is_stored_without_output():
   assert not any(cell["outputs"] or cell["execution_count"] for cell in CODE)
+
+
+def test_what_the_notebook_imports_is_there():
+  lines = [line for cell in CODE for line in cell["source"]]
+  imports = [line for line in lines if line.startswith("from distill")]
+  assert imports
+  for line in imports:
+    module, name = re.fullmatch(r"from (\S+) import (\w+)\n?", line).groups()
+    assert importlib.util.find_spec(f"{module}.{name}"), line
 
 
 @pytest.mark.long
