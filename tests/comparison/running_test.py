@@ -155,7 +155,7 @@ def start(folder, **streams):
 
 
 def start_compare(folder, *flags, path=(), **streams):
-  flags = {"XLA_FLAGS": os.environ["ONE_DEVICE_XLA_FLAGS"]}
+  one_device = {"XLA_FLAGS": os.environ["ONE_DEVICE_XLA_FLAGS"]}
   paths = [*path, *filter(None, sys.path)]
   return subprocess.Popen(
     [
@@ -164,7 +164,11 @@ def start_compare(folder, *flags, path=(), **streams):
     ],
     **{"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **streams},
     text=True,
-    env={**os.environ, **flags, "PYTHONPATH": os.pathsep.join(map(str, paths))},
+    env={
+      **os.environ,
+      **one_device,
+      "PYTHONPATH": os.pathsep.join(map(str, paths)),
+    },
     start_new_session=True,
   )
 
