@@ -52,7 +52,10 @@ setuptools.setup(
   packages=setuptools.find_namespace_packages(
     include=["distill", "distill.*", "tasks", "tasks.*", "gin_configs*"]
   ),
-  package_data={"": ["*.gin", "*.txt", "*.toml", "py.typed"]},
+  package_data={
+    "": ["*.gin", "*.txt", "*.toml", "py.typed"],
+    "distill.starters.bytes": ["*"],
+  },
   install_requires=[
     "absl-py",
     "aiohttp",

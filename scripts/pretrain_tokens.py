@@ -19,14 +19,13 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import ml_dtypes
 import numpy as np
 import optax
 import orbax.checkpoint as ocp
 from flax import linen, traverse_util
 
 from distill import errors, flags
-from distill.checkpoint_formats import export, huggingface, tensors
+from distill.checkpoint_formats import huggingface, tensors
 from distill.data.spans import Spans, spans_as_sentinels
 from distill.model import losses
 from distill.model.config import T5Config
@@ -187,16 +186,13 @@ def train(recipe: Recipe, tokens: np.ndarray, folder: pathlib.Path) -> Any:
 def write_model(params: Any, folder: pathlib.Path) -> None:
   """Writes a Hugging Face folder with weights in bfloat16."""
   arrays = traverse_util.flatten_dict(jax.device_get(params), sep="/")
-  checkpoint = tensors.Checkpoint(
-    str(folder),
-    "a state of pretrain_tokens.py",
-    {
-      name: tensors.in_memory(array.astype(ml_dtypes.bfloat16), name)
-      for name, array in arrays.items()
-    },
-  )
-  with export.new_folder(folder) as new:
-    huggingface.write(checkpoint, new, ("gelu", "linear"))
+  weights = {
+    name: tensors.in_memory(array, name).cast("bfloat16")
+    for name, array in arrays.items()
+  }
+  checkpoint = tensors.Checkpoint(str(folder), "tokens", weights)
+  folder.mkdir(parents=True, exist_ok=True)
+  huggingface.write(checkpoint, folder, ("gelu", "linear"))
 
 
 def main(argv: Sequence[str]) -> None:

@@ -3,6 +3,7 @@
 import concurrent.futures
 import json
 import os
+import pathlib
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -32,6 +33,9 @@ CHECKPOINT = re.compile(r"checkpoint_(\d+)")
 _UNFINISHED = re.compile(r".+\.(tmp-\d+|orbax-checkpoint-tmp.*)")
 # Orbax's marks of a commit.
 _SUCCESS, _METADATA = "commit_success.txt", "_CHECKPOINT_METADATA"
+# Where checkpoints lie that come with this package.
+_PACKAGE = pathlib.Path(__file__).parents[1]
+SHIPPED = "starters/"
 # Arrays that are read at once: a store such as gs:// is slow to respond.
 _READERS = 4
 # Parameters that a message names.
@@ -48,6 +52,7 @@ def open_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
       A MODEL_DIR with such folders: the best checkpoint is opened, or the
       newest if none is recorded as the best.
       A Hugging Face folder, or its `.safetensors` file.
+      `starters/<name>`, which comes with this package.
 
   Raises:
     UserError: There is no checkpoint, or it is incomplete.
@@ -62,6 +67,8 @@ def open_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
 
 def find_checkpoint(path: str | os.PathLike[str]) -> epath.Path:
   """Returns the folder or file of a checkpoint, see `open_checkpoint`."""
+  if os.fspath(path).startswith(SHIPPED) and not os.path.exists(path):
+    path = _PACKAGE / path
   folder = absolute(path)
   if folder.suffix == ".safetensors":
     folder = folder.parent
@@ -92,8 +99,8 @@ def _best_step(checkpoint: epath.Path) -> int | None:
 def _none(path: str | os.PathLike[str], found: str) -> errors.UserError:
   return errors.UserError(
     f"There is no checkpoint at '{os.fspath(path)}'.",
-    expected="a checkpoint_<step> folder, a MODEL_DIR that has some, or a "
-    "Hugging Face folder with model.safetensors",
+    expected="a checkpoint_<step> folder, a MODEL_DIR that has some, a "
+    "Hugging Face folder with model.safetensors, or starters/bytes",
     found=found,
     remedy="correct CHECKPOINT_PATH, --input or INITIAL_CHECKPOINT_PATH (where "
     "[] starts from random weights)",

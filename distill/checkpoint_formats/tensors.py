@@ -106,6 +106,15 @@ class Tensor:
       self, shape=(*before, outer * inner, *after), read_part=read
     )
 
+  def cast(self, dtype: str) -> "Tensor":
+    """Returns the array in another type, such as 'bfloat16'."""
+    kind = np.dtype(dtype)
+    return dataclasses.replace(
+      self,
+      dtype=kind,
+      read_part=lambda index: self.read_part(index).astype(kind),
+    )
+
 
 def in_memory(array: np.ndarray, place: str) -> Tensor:
   """Returns an array in memory as a `Tensor`."""

@@ -55,6 +55,11 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
   )
   add("--output", required=True, help="a folder that does not exist yet")
   add("--format", required=True, choices=FORMATS, help="format of the output")
+  add(
+    "--dtype",
+    choices=("bfloat16", "float32"),
+    help="type of the weights; default: as they are",
+  )
   add_fields(add, Export)
   return parser.parse(argv)
 
@@ -66,6 +71,9 @@ def main(argv: Sequence[str]) -> None:
   from distill.checkpoint_formats import export, loading, orbax, t5x
 
   checkpoint = loading.open_checkpoint(options.input)
+  if options.dtype:
+    cast = {n: t.cast(options.dtype) for n, t in checkpoint.tensors.items()}
+    checkpoint = dataclasses.replace(checkpoint, tensors=cast)
   console.say(f"writing {options.output}")
   with export.new_folder(options.output) as folder:
     if options.format == "huggingface":
