@@ -93,6 +93,7 @@ def test_wheel_has_library_tasks_and_gin_files_only(wheel):
   for path in (ROOT / "gin_configs").rglob("*.gin"):
     assert path.relative_to(ROOT).as_posix() in names
   data = [*(ROOT / "distill").rglob("*.txt"), *ROOT.glob("distill/*/*.toml")]
+  data += ROOT.glob("distill/starters/*/*")
   for path in data:
     assert path.relative_to(ROOT).as_posix() in names
 
@@ -118,7 +119,9 @@ def test_installed_wheel_trains_two_steps(wheel, tmp_path):
       "-m",
       "distill.train",
       "--gin_file=experiments/last_letters_tiny_finetune.gin",
-      "--gin.TRAIN_STEPS=2",
+      *("--gin_bindings=T5Config.emb_dim=32", "--gin.TRAIN_STEPS=2"),
+      "--gin_bindings=T5Config.mlp_dim=64",
+      "--gin.INITIAL_CHECKPOINT_PATH=starters/bytes",
       "--gin.EVAL_PERIOD=0",
       f"--gin.MODEL_DIR={elsewhere}/model",
     ],

@@ -67,6 +67,7 @@ def test_it_runs_without_tensorflow_and_writes_an_initial_checkpoint(
   assert recipe["steps"] == 2 and recipe["emb_dim"] == 8
 
 
+@pytest.mark.long
 def test_a_stopped_run_resumes_with_the_same_parameters(
   script, tokens, tmp_path
 ):
