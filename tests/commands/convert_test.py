@@ -62,6 +62,19 @@ def test_there_and_back_is_the_same_to_the_bit(
   assert tiny_networks.bits(back) == bits
 
 
+@pytest.mark.parametrize("form", ["huggingface", "native"])
+def test_weights_are_written_in_the_type_that_is_asked_for(
+  native, tmp_path, form
+):
+  source, _ = native(**tiny_networks.VARIANTS["untied"])
+  assert run(source, tmp_path / "small", form, "--dtype=bfloat16") == 0
+  written = loading.open_checkpoint(tmp_path / "small").tensors
+  for name, tensor in loading.open_checkpoint(source).tensors.items():
+    assert written[name].dtype == "bfloat16"
+    expected = tensor.read().astype(written[name].dtype)
+    np.testing.assert_array_equal(written[name].read(), expected)
+
+
 def test_a_student_is_exported_with_its_tokenizer_and_its_history(
   trained, tmp_path, capfd
 ):
