@@ -38,8 +38,6 @@ are 95% intervals of a bootstrap over seeds and test examples, paired.
   not learned: the better student, or the one that sets the bar, is less than
   ten points above always giving the most frequent answer of the test split.
 """
-# To be as good as a student that gains less on one answer is no feat.
-_LEARNT = 10.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -124,9 +122,10 @@ def _differences(claim: Claim, found: Results) -> list[tuple[str, str]]:
 def _select(found: Results, fields: Mapping[str, Any]) -> list[Group]:
   """Returns the students with these fields, at full coverage and data.
 
+  Unless `comparison` is named, they are those of equal examples.
   `evaluated = 'others'` are their tests on other families than their own.
   """
-  wanted = {"coverage": 1.0, **fields}
+  wanted = {"coverage": 1.0, "comparison": results.EQUAL_EXAMPLES, **fields}
   away = wanted.pop("evaluated", "") == "others"
   groups = [
     one
@@ -167,7 +166,7 @@ def _untold(seeds: int, accuracy: float, row: Result) -> str:
   """Returns why an accuracy in a row's test tells nothing, '' if it does."""
   if seeds < 2:
     return f"{OPEN}: one seed"
-  if accuracy < row.majority + _LEARNT:
+  if accuracy < row.majority + results.LEARNED_POINTS:
     return f"{OPEN}: the task is not learnt"
   return ""
 

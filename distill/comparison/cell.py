@@ -1,5 +1,6 @@
 """A cell of a grid: one student, the flags of its commands, its settings."""
 
+import dataclasses
 import functools
 import itertools
 import json
@@ -41,8 +42,10 @@ class Cell:
     size: A share of the training examples (float), or their number (int).
     coverage: The share of these examples that have rationales.
     seed: The seed of the weights, the dropout, the order and the subset.
-    tokens_of: The method whose number of target tokens this cell is trained
-      for; '' for the number of steps of the gin files.
+    comparison: The comparison that it is for, see `results.Result`.
+    budget_of: The method whose budget it has; '' for the number of steps of the
+      gin files.
+    xla: XLA_FLAGS beside those of the environment, for OTHER_XLA.
   """
 
   grid: Grid = field(compare=False, repr=False)
@@ -54,12 +57,14 @@ class Cell:
   size: float | int
   coverage: float
   seed: int
-  tokens_of: str = ""
+  comparison: str = results.EQUAL_EXAMPLES
+  budget_of: str = ""
+  xla: str = ""
 
   @property
   def label(self) -> str:
-    """The name of the method in tables."""
-    return f"{self.method}, equal tokens" if self.tokens_of else self.method
+    """The method, and its comparison if that is not of equal examples."""
+    return results.label_of(self.method, self.comparison)
 
   @property
   def name(self) -> str:
@@ -67,7 +72,7 @@ class Cell:
     size = f"n{self.size}" if isinstance(self.size, int) else f"f{self.size:g}"
     label = self.label.replace(", ", "_").replace(" ", "_")
     parts = (self.family, label, self.model, self.teacher, size)
-    rest = f"c{self.coverage:g}", f"s{self.seed}"
+    rest = f"c{self.coverage:g}", f"s{self.seed}", self.xla and "xla"
     return "-".join(filter(None, (*parts, *rest)))
 
   @property
@@ -75,7 +80,9 @@ class Cell:
     """The fields of its `Result` that are known before it is trained."""
     return {
       "task": self.family,
-      "method": self.label,
+      "method": self.method,
+      "comparison": self.comparison,
+      "budget_of": self.budget_of,
       "model": self.model,
       "teacher": self.teacher,
       "coverage": self.coverage,
@@ -97,7 +104,7 @@ class Cell:
     path = self.home / "rows.json"
     if not path.exists():
       return []
-    return [results.Result(**row) for row in json.loads(path.read_text())]
+    return [results.read_row(row) for row in json.loads(path.read_text())]
 
   def survey(self, command: str) -> gin_files.Survey:
     """Returns the macros in the gin files of a command with its model."""
@@ -130,6 +137,8 @@ class Cell:
     if self.teacher:
       name = f"TEACHERS[{self.teacher!r}]"
       found["train"][name] = self.grid.teachers[self.teacher]
+    if self.xla:
+      found["train"]["XLA_FLAGS"] = self.xla
     found["evaluate"]["PROTOCOL"] = self.grid.protocol
     return found
 
@@ -223,11 +232,13 @@ def cells_of(grid: Grid, folder: pathlib.Path) -> list[Cell]:
     UserError: The grid has no cell.
   """
   sizes = [*map(int, grid.counts), *map(float, grid.fractions)]
-  named = [*((name, "") for name in grid.methods), *grid.equal_tokens.items()]
-  cells = []
-  for family, model, (name, tokens_of), size, seed in itertools.product(
+  named = [(results.EQUAL_EXAMPLES, name, "") for name in grid.methods]
+  named += grid.budgets
+  cells: list[Cell] = []
+  for family, model, student, size, seed in itertools.product(
     grid.families, grid.models, named, sizes, grid.seeds
   ):
+    comparison, name, budget_of = student
     method = METHODS[name]
     teachers = list(grid.teachers) if method.needs_teacher else [""]
     # Only these methods have the label and the rationale as two tasks.
@@ -244,16 +255,28 @@ def cells_of(grid: Grid, folder: pathlib.Path) -> list[Cell]:
         size=size,
         coverage=coverage,
         seed=seed,
-        tokens_of=tokens_of,
+        comparison=comparison,
+        budget_of=budget_of,
       )
       for teacher, coverage in itertools.product(teachers, coverages)
     ]
+  cells += [twin for cell in cells if (twin := other_xla(cell))]
   if not cells:
     raise errors.UserError(
       f"The grid '{grid.name}' has no cell.",
       remedy="name at least one family, method, model, size and seed",
     )
   return cells
+
+
+def other_xla(cell: Cell) -> Cell | None:
+  """Returns the same cell with the settings of OTHER_XLA, if that asks so."""
+  asked = cell.grid.other_xla
+  if not asked or cell.xla or cell.seed not in asked["seeds"]:
+    return None
+  if "sizes" in asked and cell.size not in asked["sizes"]:
+    return None
+  return dataclasses.replace(cell, xla=asked["flags"])
 
 
 def modules_of_family(cells: Iterable[Cell], family: str) -> list[str]:

@@ -9,6 +9,7 @@ from distill import gin_run
 from distill.comparison.cell import Cell
 from distill.comparison.results import Results
 from distill.comparison.statistics import Group
+from distill.data.methods import METHODS
 from distill.model.config import T5Config
 
 _TIMED_BATCHES = 4
@@ -123,8 +124,9 @@ def _break_even(
 def costs(cell: Cell, steps: int, checkpoint: str) -> dict[str, float]:
   """Returns a student's costs.
 
-  `parameters`; `training_flops`; of one prediction `prediction_flops` and
-  `memory_bytes`, for inputs and targets of their full lengths; and for the
+  `parameters`; `training_flops`; `label_rows`, the training rows with a label
+  in their targets, unless rows are packed; for inputs and targets of their full
+  lengths, `prediction_flops` and `memory_bytes` of one prediction; and for the
   first seed, `prediction_seconds`: wall time in batches of BATCH_SIZE.
   """
   import gin
@@ -149,6 +151,8 @@ def costs(cell: Cell, steps: int, checkpoint: str) -> dict[str, float]:
     rows = steps * bound["train_dataset_cfg"].batch_size
     forward = forward_flops(config, *lengths)
     found["training_flops"] = 3.0 * rows * forward
+    if not bound["train_dataset_cfg"].pack:
+      found["label_rows"] = rows * METHODS[cell.method].label_share
   return found
 
 

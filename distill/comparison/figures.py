@@ -4,22 +4,29 @@ import pathlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from distill.comparison import statistics
 from distill.comparison.results import Results
 from distill.comparison.statistics import Group
 
 _MAJORITY = "most frequent answer"
+_SIZE = "parameters"
+_STEPS = "training steps"
 _COVERED = "share of them with rationales"
 # The axes: accuracy is drawn against each that has several values in a grid.
 _AXES: dict[str, Callable[[Group], float]] = {
   "share of the training examples": lambda one: one.first.fraction,
   _COVERED: lambda one: one.first.coverage,
-  "parameters": lambda one: one.first.student.get("parameters", 0),
+  _SIZE: lambda one: one.first.student.get("parameters", 0),
 }
 
 
 def draw(results: Results, path: pathlib.Path) -> None:
   """Draws accuracy against each axis that the grid varies, or bars.
+
+  Below, the validation accuracy is drawn against the steps if it is recorded. A
+  line joins students of one comparison only.
 
   Each column is a task. Error bars are standard errors over the seeds. The
   dashed line is the teacher, the dotted line the most frequent answer of the
@@ -40,6 +47,9 @@ def draw(results: Results, path: pathlib.Path) -> None:
   axes = [name for name, of in _AXES.items() if len(set(map(of, known))) > 1]
   rows = axes or [""]
   height = 4.0 if axes else 1.2 + 0.45 * len(groups) / len(tasks)
+  if any(len(row.curve) > 1 for one in groups for row in one.rows):
+    rows = [*rows, _STEPS]
+    height = 4.0
   figure, panels = pyplot.subplots(
     *(len(rows), len(tasks)),
     figsize=(7 * len(tasks), height * len(rows)),
@@ -49,7 +59,9 @@ def draw(results: Results, path: pathlib.Path) -> None:
     for panel, task in zip(panel_row, tasks, strict=True):
       members = [one for one in groups if one.first.task == task]
       panel.set_title(task)
-      if axis:
+      if axis == _STEPS:
+        _curves(panel, members, axes)
+      elif axis:
         _lines(panel, members, axis, axes)
         _levels(panel, results, members)
         panel.legend(fontsize="small")
@@ -65,14 +77,9 @@ def _lines(
   panel: Any, groups: Sequence[Group], axis: str, axes: Sequence[str]
 ) -> None:
   """Draws a line for each student along an axis, at the others' largest."""
-  largest = {
-    name: max(map(_AXES[name], groups)) for name in axes if name != axis
-  }
   lines: dict[str, list[Group]] = {}
-  for one in groups:
-    if all(_AXES[name](one) == value for name, value in largest.items()):
-      name = " ".join(filter(None, (one.first.method, one.first.teacher)))
-      lines.setdefault(name, []).append(one)
+  for one in _at_largest(groups, [name for name in axes if name != axis]):
+    lines.setdefault(_name(one, axes), []).append(one)
   of = _AXES[axis]
   for name, members in lines.items():
     members.sort(key=of)
@@ -84,10 +91,55 @@ def _lines(
       capsize=3,
       label=name,
     )
-  if axis == "parameters":
+  if axis == _SIZE:
     panel.set_xscale("log")
   panel.set_xlabel(axis)
   panel.set_ylabel("test accuracy (%)")
+
+
+def _at_largest(groups: Sequence[Group], axes: Sequence[str]) -> list[Group]:
+  """Returns the students with the largest value on each axis."""
+  largest = {name: max(map(_AXES[name], groups)) for name in axes}
+  return [
+    one
+    for one in groups
+    if all(_AXES[name](one) == value for name, value in largest.items())
+  ]
+
+
+def _curves(panel: Any, groups: Sequence[Group], axes: Sequence[str]) -> None:
+  """Draws validation accuracy against steps: mean and range over the seeds."""
+  for one in _at_largest(groups, axes):
+    steps, accuracies = steps_and_accuracies(one)
+    if steps:
+      panel.plot(steps, accuracies.mean(0), marker=".", label=_name(one, axes))
+      panel.fill_between(steps, accuracies.min(0), accuracies.max(0), alpha=0.2)
+  panel.legend(fontsize="small")
+  panel.set_xlabel(_STEPS)
+  panel.set_ylabel("validation accuracy (%)")
+
+
+def steps_and_accuracies(one: Group) -> tuple[list[float], np.ndarray]:
+  """Returns the steps of evaluations, and the accuracies [seeds, steps].
+
+  A seed that PATIENCE ended keeps its last accuracy. The steps start where all
+  seeds were evaluated.
+  """
+  curves = [row.curve for row in one.rows if row.curve]
+  first = max((curve[0][0] for curve in curves), default=0)
+  steps = sorted({s for curve in curves for s, _ in curve if s >= first})
+  values = [
+    [[value for s, value in curve if s <= step][-1] for step in steps]
+    for curve in curves
+  ]
+  return steps, np.array(values)
+
+
+def _name(one: Group, axes: Sequence[str]) -> str:
+  """Returns a line's name, with the model unless the line joins models."""
+  first = one.first
+  model = "" if _SIZE in axes else first.model
+  return " ".join(filter(None, (first.label, first.teacher, model)))
 
 
 def _levels(panel: Any, results: Results, groups: Sequence[Group]) -> None:
@@ -118,7 +170,7 @@ def _bars(panel: Any, groups: Sequence[Group]) -> None:
     panel.annotate(
       f"  {one.mean:.1f}", (100, place), va="center", annotation_clip=False
     )
-  panel.set_yticks(range(len(groups)), [one.first.method for one in groups])
+  panel.set_yticks(range(len(groups)), [one.first.label for one in groups])
   panel.invert_yaxis()
   if level := groups[0].first.majority:
     panel.axvline(level, ls=":", color="gray", label=_MAJORITY)

@@ -1,18 +1,19 @@
 """A grid of students: the macros of one gin file."""
 
-import itertools
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from distill import errors, gin_checks, gin_files
+from distill.comparison.results import BUDGETS
 from distill.data.methods import METHODS
 
 # Which split chooses the checkpoint that is tested. The papers' code takes the
 # test split, which overestimates the accuracy.
 HONEST, OPTIMISTIC = "best_on_validation", "best_on_test"
 _BUILTIN = {"builtin": "cache_rationales --teacher=builtin"}
+_XLA_KEYS = ("flags", "seeds", "sizes")
 _KINDS = {Sequence: "a tuple, as in (0, 1)", Mapping: "as in {'name': value}"}
 
 
@@ -67,8 +68,13 @@ class Grid:
     teacher_parameters: Teacher → the number of its parameters, for FLOPs.
     macros: 'all', or the name of a model, family or method → gin macros. What
       is later in this list overrides what is earlier.
-    equal_tokens: Method → the method whose number of target tokens it is also
-      trained for, as one more method.
+    equal_label_rows: Method → the method whose number of training rows with a
+      label it is also trained for, as one more student. It needs PACK = False.
+    equal_tokens: The same with the number of target tokens.
+    equal_flops: The same with the FLOPs of training.
+    other_xla: {'flags': XLA_FLAGS, 'seeds': (0, 1), 'sizes': (125,)}: repeats
+      the students of these seeds and sizes (default: all) with other XLA
+      settings, which stand for another processor.
     transfer_to: Families on which every student is also tested, if their
       answers are of the same kind as its own.
     protocol: 'best_on_validation', or the papers' 'best_on_test'.
@@ -88,7 +94,10 @@ class Grid:
   teacher_splits: Sequence[str] = ("train",)
   teacher_parameters: Mapping[str, float] = field(default_factory=dict)
   macros: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+  equal_label_rows: Mapping[str, str] = field(default_factory=dict)
   equal_tokens: Mapping[str, str] = field(default_factory=dict)
+  equal_flops: Mapping[str, str] = field(default_factory=dict)
+  other_xla: Mapping[str, Any] = field(default_factory=dict)
   transfer_to: Sequence[str] = ()
   protocol: str = HONEST
   cpu_hour_price: float | None = None
@@ -99,12 +108,29 @@ class Grid:
       if origin in _KINDS:
         ok = isinstance(value, origin) and not isinstance(value, str)
         errors.require(name.upper(), value, ok, _KINDS[origin])
-    pairs = list(itertools.chain(*self.equal_tokens.items()))
-    _check_names("method", [*self.methods, *pairs], METHODS)
+    _check_names("method", self.methods, METHODS)
     keys = ["all", *self.models, *self.families, *self.transfer_to, *METHODS]
     _check_names("key of MACROS", self.macros, keys)
     _check_names("PROTOCOL", [self.protocol], [HONEST, OPTIMISTIC])
-    _check_names("method of EQUAL_TOKENS", pairs, self.methods)
+    for comparison, method, of in self.budgets:
+      what = f"method of {comparison.upper()}"
+      _check_names(what, [method, of], self.methods)
+    _check_names("key of OTHER_XLA", self.other_xla, _XLA_KEYS)
+    if self.other_xla and not {"flags", "seeds"} <= self.other_xla.keys():
+      raise errors.UserError(
+        "OTHER_XLA is not complete.",
+        expected="{'flags': '--xla_…', 'seeds': (0, 1)}",
+        found=repr(self.other_xla),
+      )
+
+  @property
+  def budgets(self) -> list[tuple[str, str, str]]:
+    """Each comparison at an equal budget, a method, and whose budget it has."""
+    return [
+      (comparison, *pair)
+      for comparison in BUDGETS
+      for pair in getattr(self, comparison).items()
+    ]
 
 
 def read_grid(

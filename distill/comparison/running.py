@@ -3,6 +3,7 @@
 import concurrent.futures
 import dataclasses
 import fcntl
+import itertools
 import json
 import multiprocessing
 import pathlib
@@ -15,7 +16,13 @@ from typing import TypeVar
 
 from distill import console, errors
 from distill.comparison import results, worker
-from distill.comparison.cell import Cell, cells_of, check_cells, keep_settings
+from distill.comparison.cell import (
+  Cell,
+  cells_of,
+  check_cells,
+  keep_settings,
+  other_xla,
+)
 from distill.comparison.grid import Grid
 from distill.comparison.results import Results, Teacher
 
@@ -79,11 +86,15 @@ class _Run:
     self.begun = time.time()
     self.jobs = jobs
     self.seconds: dict[tuple[str, ...], list[float]] = {}
-    self.pool = concurrent.futures.ProcessPoolExecutor(
-      jobs,
+    self.pool = self._new_pool("")
+
+  def _new_pool(self, xla: str) -> concurrent.futures.ProcessPoolExecutor:
+    """Returns workers with more XLA_FLAGS; each starts when it is needed."""
+    return concurrent.futures.ProcessPoolExecutor(
+      self.jobs,
       multiprocessing.get_context("spawn"),
       initializer=worker.start,
-      initargs=(self.folder,),
+      initargs=(self.folder, xla),
     )
 
   def finish(self) -> Results:
@@ -94,11 +105,15 @@ class _Run:
     console.say(f"running {new} cells, {self.jobs} at a time, in {self.folder}")
     try:
       teachers = self._caches()
-      # Cells with the target tokens of other cells need these first.
-      for last in (False, True):
-        self._run(
-          [c for c in self.cells if bool(c.tokens_of) == last], teachers
-        )
+      xla = ""
+      for phase, cells in itertools.groupby(
+        sorted(self.cells, key=_phase), _phase
+      ):
+        if phase[0] != xla:  # XLA reads its flags once in a process
+          xla = phase[0]
+          self.pool.shutdown()
+          self.pool = self._new_pool(xla)
+        self._run(list(cells), teachers)
     except console.Stopped as stopped:
       self._stop_workers()
       raise console.Stopped(
@@ -245,17 +260,35 @@ class _Run:
       seconds.append(sum(taken) / len(taken) * (1 - done))
     return max([*seconds, sum(seconds) / self.jobs]) / 60 if seconds else None
 
+  def _final_rows(self, cell: Cell) -> list[results.Result]:
+    """Returns a cell's rows, with what they gain by other XLA settings."""
+    rows = self.rows.get(cell, [])
+    if cell.xla:
+      return []  # its accuracies are in the rows of its twin
+    twin = other_xla(cell)
+    if twin is None or twin not in self.rows:
+      return rows
+    return [
+      dataclasses.replace(row, other_xla=other.accuracy - row.accuracy)
+      for row, other in zip(rows, self.rows[twin], strict=True)
+    ]
+
   def _write(self, teachers: Sequence[Teacher]) -> Results:
     """Writes and returns the results so far, in the order of the grid."""
     found = Results(
       grid=self.grid.name,
       command=self.command,
-      rows=[row for cell in self.cells for row in self.rows.get(cell, [])],
+      rows=[row for cell in self.cells for row in self._final_rows(cell)],
       teachers=teachers,
       cpu_hour_price=self.grid.cpu_hour_price,
     )
     results.write_results(found, self.folder / "results.json")
     return found
+
+
+def _phase(cell: Cell) -> tuple[str, bool]:
+  """Returns when a cell runs; a budget is known only after its method ran."""
+  return cell.xla, bool(cell.budget_of)
 
 
 def _say(text: str) -> None:

@@ -12,7 +12,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from distill.comparison.results import STUDENT_FIELDS, Result, Results
+from distill.comparison.results import (
+  EQUAL_EXAMPLES,
+  STUDENT_FIELDS,
+  Result,
+  Results,
+)
 
 # The name of the smallest student where none suffices.
 NONE = "none"
@@ -128,7 +133,12 @@ class Difference:
 
 
 def difference(one: Group, other: Group) -> Difference:
-  """Returns the paired bootstrap of `one` - `other`."""
+  """Returns the paired bootstrap of `one` - `other`.
+
+  If seeds of both were repeated with other XLA settings, the difference moved
+  by what these change on average is drawn too. The interval covers both, and p
+  is the larger of the two.
+  """
   common = {row.seed for row in one.rows} & {row.seed for row in other.rows}
   means = [
     np.mean([row.accuracy for row in some.rows if row.seed in common])
@@ -138,11 +148,24 @@ def difference(one: Group, other: Group) -> Difference:
   samples = resample([one, other])
   if not len(samples):
     return Difference(mean, math.nan, math.nan, math.nan)
-  drawn = samples[:, 0] - samples[:, 1]
-  low, high = map(float, np.percentile(drawn, [2.5, 97.5]))
-  extreme = min((drawn <= 0).sum(), (drawn >= 0).sum())
-  p = min(1.0, 2 * (1 + extreme) / (1 + len(drawn)))
-  return Difference(mean, low, high, p)
+  moved = np.array([0.0, _moved_by_xla(one, other)])
+  drawn = samples[:, 0] - samples[:, 1] + moved[:, None]  # [2, samples]
+  low, high = np.percentile(drawn, [2.5, 97.5], axis=1)
+  extreme = np.minimum((drawn <= 0).sum(1), (drawn >= 0).sum(1)).max()
+  p = min(1.0, 2 * (1 + int(extreme)) / (1 + len(samples)))
+  return Difference(mean, float(low.min()), float(high.max()), p)
+
+
+def _moved_by_xla(one: Group, other: Group) -> float:
+  """Returns the points that a difference gains by other XLA settings."""
+  gains = [
+    {row.seed: row.other_xla for row in some.rows if row.other_xla is not None}
+    for some in (one, other)
+  ]
+  common = gains[0].keys() & gains[1].keys()
+  if not common:
+    return 0.0
+  return float(np.mean([gains[0][seed] - gains[1][seed] for seed in common]))
 
 
 def first_to_reach(
@@ -212,12 +235,32 @@ def at_home(rows: Sequence[Result]) -> list[Group]:
   return group([row for row in rows if row.evaluated == row.task])
 
 
+def reference(one: Group, students: Sequence[Group]) -> Group | None:
+  """Returns the student that another one is compared with.
+
+  At equal examples it is the first of `students` on the same task, model and
+  number of examples. At an equal budget it is the one whose budget that is.
+  """
+  first = one.first
+  alike = [
+    other
+    for other in students
+    if other.first.comparison == EQUAL_EXAMPLES
+    and (other.first.task, other.first.model, other.first.train_examples)
+    == (first.task, first.model, first.train_examples)
+  ]
+  if first.comparison != EQUAL_EXAMPLES:
+    alike = [other for other in alike if other.first.method == first.budget_of]
+    return max(alike, key=lambda other: other.coverage, default=None)
+  return next(iter(alike), None)
+
+
 def shares(rows: Sequence[Result], baseline: str) -> list[Equivalence]:
   """Returns the share at which each method reaches a baseline on all data."""
   whole = {
     (one.first.task, one.first.model): one
     for one in sorted(at_home(rows), key=_fraction)
-    if one.first.method == baseline
+    if (one.first.method, one.first.comparison) == (baseline, EQUAL_EXAMPLES)
   }
   found = []
   for members in _alike(rows, "task", "model", "method", "teacher"):
@@ -277,9 +320,12 @@ def _smallest(
 
 
 def _alike(rows: Sequence[Result], *fields: str) -> list[list[Group]]:
-  """Returns students at full coverage, grouped by some fields."""
+  """Returns students on equal examples at full coverage, by some fields."""
   found: dict[tuple, list[Group]] = {}
-  for one in at_home([row for row in rows if row.coverage == 1]):
+  wanted = 1.0, EQUAL_EXAMPLES
+  for one in at_home(
+    [row for row in rows if (row.coverage, row.comparison) == wanted]
+  ):
     key = tuple(getattr(one.first, field) for field in fields)
     found.setdefault(key, []).append(one)
   return list(found.values())

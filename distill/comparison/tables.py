@@ -50,6 +50,8 @@ def results_table(rows: Sequence[Result]) -> str:
     if name not in _ALWAYS
     and len({getattr(one.first, name) for one in groups} - {""}) > 1
   ]
+  records = [_recorded(one.rows) for one in groups]
+  more = [name for name in _recorded([]) if any(one[name] for one in records)]
   header = ["task", "method", *shown, "train examples", "test metric", "mean"]
   lines = [
     [
@@ -61,37 +63,62 @@ def results_table(rows: Sequence[Result]) -> str:
       "accuracy",
       str(one),
       ", ".join(f"{row.accuracy:.1f}" for row in one.rows),
-      f"{one.first.steps:,}",
+      *(recorded[name] for name in more),
+      _mean([row.steps for row in one.rows], ",.0f"),
       _mean([row.target_tokens for row in one.rows], ",.0f"),
       _mean([row.cpu_seconds for row in one.rows], ".0f"),
     ]
-    for one in groups
+    for one, recorded in zip(groups, records, strict=True)
   ]
-  return markdown([*header, "seeds", "steps", "target tokens", "CPU s"], lines)
+  header += ["seeds", *more, "steps", "target tokens", "CPU s"]
+  return markdown(header, lines)
+
+
+def _recorded(rows: Sequence[Result]) -> dict[str, str]:
+  """Returns the columns of what older rows do not have; '' if none has it."""
+  known = [row for row in rows if row.steps_to_best is not None]
+  gains = [row.other_xla for row in rows if row.other_xla is not None]
+  counts = {
+    "learned": sum(row.learned for row in known),
+    "memorized": sum(bool(row.memorized) for row in known),
+  }
+  return {
+    "best step": _mean([row.steps_to_best for row in known], ",.0f")
+    if known
+    else "",
+    **{n: f"{c} of {len(known)}" if known else "" for n, c in counts.items()},
+    "other XLA": ", ".join(f"{gain:+.1f}" for gain in gains),
+  }
 
 
 def differences_table(rows: Sequence[Result]) -> str:
-  """Returns the difference of each student from that of the first method."""
+  """Returns the difference of each student from the one it is compared with.
+
+  That is `statistics.reference`; a column names the comparison if a grid has
+  several.
+  """
   lines: list[list[str]] = []
-  bases: dict[tuple, Group] = {}
-  for one in at_home(rows):
-    first = one.first
-    key = first.task, first.model, first.train_examples
-    base = bases.setdefault(key, one)
-    if base is one:
+  students = at_home(rows)
+  several = len({one.first.comparison for one in students}) > 1
+  for one in students:
+    first, base = one.first, statistics.reference(one, students)
+    if base is None or base is one:
       continue
     found = statistics.difference(one, base)
     lines.append(
       [
         *(first.task, first.model, f"{first.train_examples:,}"),
+        *([first.comparison] if several else []),
         *(first.method, first.teacher, f"{one.coverage:.0%}"),
         *(_subtrahend(base, one), str(found)),
         "" if math.isnan(found.p) else f"{found.p:.3f}",
       ]
     )
-  header = ["task", "model", "train examples", "method", "teacher", "coverage"]
-  table = markdown([*header, "minus", "difference [95%]", "p"], lines)
-  single = table and any(len(one.rows) < 2 for one in at_home(rows))
+  header = ["task", "model", "train examples"]
+  header += ["comparison"] if several else []
+  header += ["method", "teacher", "coverage", "minus", "difference [95%]", "p"]
+  table = markdown(header, lines)
+  single = table and any(len(one.rows) < 2 for one in students)
   return table + (f"\n\n{_ONE_SEED}" if single else "")
 
 
@@ -132,7 +159,7 @@ def transfer_table(rows: Sequence[Result]) -> str:
   lines: dict[tuple[str, ...], dict[str, str]] = {}
   for one in statistics.group(rows):
     first = one.first
-    key = first.task, first.method, first.model, f"{first.train_examples:,}"
+    key = first.task, first.label, first.model, f"{first.train_examples:,}"
     lines.setdefault(key, {})[first.evaluated] = str(one)
   if all(row.evaluated == row.task for row in rows):
     return ""
@@ -155,7 +182,7 @@ def economics_table(results: Results) -> str:
       header = ["task", "method", "model", "train examples", *costs]
       lines.append(
         [
-          *(first.task, first.method, first.model, f"{first.train_examples:,}"),
+          *(first.task, first.label, first.model, f"{first.train_examples:,}"),
           *("unknown" if v is None else f"{v:,.4g}" for v in costs.values()),
         ]
       )

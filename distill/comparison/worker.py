@@ -7,8 +7,6 @@ students of one shape are compiled once.
 import contextlib
 import dataclasses
 import importlib
-import importlib.metadata
-import json
 import multiprocessing
 import os
 import pathlib
@@ -17,20 +15,14 @@ import sys
 import threading
 import time
 import traceback
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from multiprocessing import connection
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import distill
-from distill import console, errors, gin_run
-from distill.comparison import economics, results
-from distill.comparison.cell import FAILED, Cell, cells_of, modules_of_family
-from distill.comparison.grid import HONEST
+from distill import console, errors
+from distill.comparison import economics, results, student
+from distill.comparison.cell import FAILED, Cell, modules_of_family
 from distill.comparison.results import Result, Teacher
-
-if TYPE_CHECKING:
-  from distill.data.registration import Family
 
 # Commands that TEACHERS may name, and their modules in `distill.commands`.
 _COMMANDS = {
@@ -43,8 +35,8 @@ _COMMANDS = {
 _HEAVY = ("tasks", "distill.evaluation.predictions", "distill.training.loop")
 
 
-def start(folder: pathlib.Path) -> None:
-  """Prepares a new process: its compilation cache, imports and end."""
+def start(folder: pathlib.Path, xla: str = "") -> None:
+  """Prepares a new process: XLA_FLAGS, compilation cache, imports and end."""
   parent = multiprocessing.parent_process()
   if parent is not None:
     # A worker that outlives a killed run would write where the next run does.
@@ -53,6 +45,8 @@ def start(folder: pathlib.Path) -> None:
     ).start()
   os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
   os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", f"{folder}/compiled")
+  if xla:
+    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {xla}".strip()
   with _logged(folder / "workers.txt"):
     console.import_tensorflow("JAX")
     for module in _HEAVY:
@@ -102,11 +96,11 @@ def run_cell(cell: Cell) -> tuple[list[Result], float]:
     _logged(cell.home / "log.txt"),
     _data_in(_data_folder(cell) if cell.teacher else ""),
   ):
-    row, checkpoint = _train_and_test(cell)
+    row, checkpoint = student.train_and_test(cell)
     spent = None if interrupted else round(time.process_time() - begun, 1)
     costs = economics.costs(cell, row.steps, checkpoint)
     row = dataclasses.replace(row, cpu_seconds=spent, student=costs)
-    rows = [row, *_transfers(cell, row, checkpoint)]
+    rows = [row, *student.transfers(cell, row, checkpoint)]
   kept = [dataclasses.asdict(row) for row in rows]
   results.write_json(kept, cell.home / "rows.json")
   import jax
@@ -173,154 +167,6 @@ def _cost(rows: Sequence[Any]) -> float | None:
   """Returns the US dollars of a ledger; None if a price is not known."""
   costs = [row.cost for row in rows]
   return None if None in costs or not costs else sum(costs)
-
-
-def _train_and_test(cell: Cell) -> tuple[Result, str]:
-  """Returns the row, and the checkpoint or MODEL_DIR that was tested."""
-  trained, count, total, last = _train(cell)
-  metrics, right, checkpoint = _test_best(cell, trained)
-  row = Result(
-    **cell.columns,
-    evaluated=cell.family,
-    train_examples=count,
-    fraction=count / total,
-    protocol=cell.grid.protocol,
-    metrics=metrics,
-    right=right,
-    majority=_majority(_family(cell, cell.family)),
-    steps=last.get("step", 0),
-    target_tokens=round(last.get("target_tokens_total", 0)),
-    cpu_seconds=None,
-    versions=f"distill {distill.__version__}, jax "
-    + importlib.metadata.version("jax"),
-  )
-  return row, checkpoint
-
-
-def _train(cell: Cell) -> tuple[str, int, int, Mapping[str, Any]]:
-  """Trains a student, or finds the checkpoint that is only tested.
-
-  Returns:
-    The MODEL_DIR or checkpoint, the number of training examples selected and of
-    all, and the last line of the log of metrics.
-  """
-  from distill.data import selection
-
-  total = len(_family(cell, cell.family).dataset.examples("train"))
-  if not cell.is_trained:
-    macros = {n: m.value for n, m in cell.survey("train").defined.items()}
-    macros |= cell.macros()
-    return str(macros.get("INITIAL_CHECKPOINT_PATH")), 0, total, {}
-  model_dir = cell.home / "model"
-  flags = cell.flags("train")
-  if cell.tokens_of:
-    flags.append(f"--gin.TRAIN_STEPS={_equal_steps(cell)}")
-  gin_run.run("train", [*flags, f"--gin.MODEL_DIR='{model_dir}'"])
-  count = selection.current_selection().count(total)
-  logged = (model_dir / "train" / "metrics.jsonl").read_text().splitlines()
-  return str(model_dir), count, total, json.loads(logged[-1])
-
-
-def _equal_steps(cell: Cell) -> int:
-  """Returns the steps that take the target tokens of another method."""
-
-  def row(method: str) -> Result:
-    # The teacher and the coverage are those of the method.
-    alike = (
-      other
-      for other in cells_of(cell.grid, cell.folder)
-      if other
-      == dataclasses.replace(
-        cell,
-        method=method,
-        tokens_of="",
-        teacher=other.teacher,
-        coverage=other.coverage,
-      )
-    )
-    return max(alike, key=lambda other: other.coverage).rows()[0]
-
-  own, other = row(cell.method), row(cell.tokens_of)
-  return round(own.steps * other.target_tokens / own.target_tokens)
-
-
-def _test_best(cell: Cell, trained: str) -> tuple[dict[str, float], str, str]:
-  """Returns metrics, what was right, and the checkpoint that was tested.
-
-  Validation has chosen the checkpoint. With the optimistic protocol, the test
-  split chooses it.
-  """
-  output = cell.home / "test"
-  if cell.grid.protocol == HONEST or not cell.is_trained:
-    return *_test(cell, trained, output / cell.family, cell.family), trained
-  tried = [
-    (*_test(cell, str(path), output / path.name, cell.family), str(path))
-    for path in sorted(pathlib.Path(trained).glob("checkpoint_*"))
-  ]
-  return max(tried, key=lambda found: found[0]["accuracy"])
-
-
-def _test(
-  cell: Cell, checkpoint: str, output: pathlib.Path, family: str
-) -> tuple[dict[str, float], str]:
-  """Returns a family's metrics and, by the order of ids, what was right.
-
-  The result of an earlier test is read from `output`.
-  """
-  if not (output / "metrics.json").exists():
-    flags = cell.flags("evaluate", family)
-    flags.append(f"--gin.CHECKPOINT_PATH='{checkpoint}'")
-    gin_run.run("evaluate", [*flags, f"--gin.EVAL_OUTPUT_DIR='{output}'"])
-  scores = json.loads((output / "metrics.json").read_text())
-  metrics = {
-    name.partition("/")[2]: value
-    for name, value in scores.items()
-    if isinstance(value, int | float)
-  }
-  lines = [
-    json.loads(line)
-    for path in sorted(output.glob("*-right.jsonl"))
-    for line in path.read_text().splitlines()
-  ]
-  lines.sort(key=lambda line: line["id"])
-  return metrics, "".join(str(int(line["right"])) for line in lines)
-
-
-def _transfers(cell: Cell, row: Result, checkpoint: str) -> list[Result]:
-  """Tests it on the other families whose answers are of the same kind."""
-  own = _family(cell, cell.family)
-  rows = []
-  for name in cell.grid.transfer_to:
-    family = _family(cell, name)
-    if name != cell.family and family.answer_rule == own.answer_rule:
-      output = cell.home / "test" / name
-      metrics, right = _test(cell, checkpoint, output, name)
-      rows.append(
-        dataclasses.replace(
-          row,
-          evaluated=name,
-          metrics=metrics,
-          right=right,
-          majority=_majority(family),
-          cpu_seconds=None,
-          student={},
-        )
-      )
-  return rows
-
-
-def _family(cell: Cell, name: str) -> "Family":
-  """Returns a family, which the cell's own modules may register."""
-  from distill.data import registration
-
-  return registration.find_family(name, cell.modules())
-
-
-def _majority(family: "Family") -> float:
-  """Returns the accuracy of the most frequent label of the test split."""
-  examples = family.dataset.examples("test")
-  (_, most), *_ = Counter(one.label for one in examples).most_common(1)
-  return 100.0 * most / len(examples)
 
 
 @contextlib.contextmanager

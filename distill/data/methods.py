@@ -45,6 +45,12 @@ class Method:
   macros: Mapping[str, object] = field(default_factory=dict)
   citation: str = ""
 
+  @property
+  def label_share(self) -> float:
+    """The share of its training rows that have a label in their targets."""
+    two_rows = self.train in MIXTURES or self.train.endswith("_paired")
+    return 0.5 if two_rows else 1.0
+
 
 _HSIEH = "Hsieh et al. 2023, Distilling Step-by-Step"
 _HO = "Ho et al. 2023, Fine-tune-CoT"

@@ -74,6 +74,37 @@ SEEDS = (3,)
   assert not any("DATA_FRACTION" in flag for flag in told)
 
 
+def test_a_student_for_each_comparison_at_an_equal_budget(tmp_path):
+  budgets = "".join(
+    f"EQUAL_{name} = {{'finetune': 'step_by_step'}}\n"
+    for name in ("LABEL_ROWS", "TOKENS", "FLOPS")
+  )
+  cells = cells_of(read_grid(tmp_path, SMALLEST + budgets))
+  assert [(c.comparison, c.budget_of) for c in cells if c.budget_of] == [
+    ("equal_label_rows", "step_by_step"),
+    ("equal_tokens", "step_by_step"),
+    ("equal_flops", "step_by_step"),
+  ]
+  # The name of the folder did not change, so that older runs resume.
+  names = [cell.name for cell in cells]
+  assert "last_letters-finetune_equal_tokens-tiny-f1-c1-s0" in names
+
+
+def test_some_seeds_and_sizes_are_repeated_with_other_xla_settings(tmp_path):
+  text = SMALLEST + "COUNTS = (8, 16)\nFRACTIONS = ()\nSEEDS = (0, 1, 2)\n"
+  asked = "{'flags': '--xla_x', 'seeds': (0, 1), 'sizes': (16,)}"
+  cells = cells_of(read_grid(tmp_path, text, f"OTHER_XLA={asked}"))
+  repeated = [cell for cell in cells if cell.xla]
+  assert [(c.method, c.size, c.seed) for c in repeated] == [
+    (method, 16, seed)
+    for method in ("finetune", "step_by_step")
+    for seed in (0, 1)
+  ]
+  assert len({cell.name for cell in cells}) == len(cells) == 12 + 4
+  assert repeated[0].settings()["train"]["XLA_FLAGS"] == "--xla_x"
+  assert "XLA_FLAGS" not in cells[0].settings()["train"]
+
+
 def test_macros_of_a_method_win_over_those_of_all(tmp_path):
   text = SMALLEST + "MACROS = {'all': {'TRAIN_STEPS': 5, 'ALPHA': 0.1},"
   grid = read_grid(tmp_path, text + " 'finetune': {'TRAIN_STEPS': 7}}")

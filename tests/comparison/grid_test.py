@@ -32,6 +32,9 @@ def read(tmp_path, text, *bindings):
     ("MACROS = {'finetunes': {}}", ["finetunes", "finetune"]),
     ("PROTOCOL = 'best'", ["best_on_validation", "best_on_test"]),
     ("EQUAL_TOKENS = {'finetune': 'cot'}", ["EQUAL_TOKENS", "'cot'"]),
+    ("EQUAL_FLOPS = {'cot': 'finetune'}", ["EQUAL_FLOPS", "'cot'"]),
+    ("OTHER_XLA = {'flag': '--xla'}", ["OTHER_XLA", "'flags'"]),
+    ("OTHER_XLA = {'flags': '--xla'}", ["OTHER_XLA", "'seeds'"]),
   ],
 )
 def test_what_is_wrong_is_said(tmp_path, text, words):

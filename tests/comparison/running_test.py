@@ -62,6 +62,11 @@ def test_a_cell_has_its_figures(finished):
   assert row.accuracy == pytest.approx(100 * row.right.count("1") / 16)
   assert row.majority == 0.8  # 4 of the 500 answers of its test split
   assert row.target_tokens > 0 and 0 < row.cpu_seconds < 120
+  [[step, validated]] = row.curve
+  assert (row.steps_to_best, step) == (20, 20) and 0 <= validated <= 100
+  # After 20 steps it neither knows its labels nor its task.
+  assert row.label_loss > 0.1 and not row.memorized and not row.learned
+  assert row.student["label_rows"] == 20 * 8 / 2
   # 20 steps of 8 rows, three forward passes each.
   student = row.student
   forward = student["training_flops"] / student["prediction_flops"]
@@ -122,6 +127,27 @@ def test_a_given_checkpoint_is_tested_untrained(finished, tmp_path):
   for row in found.rows:
     assert (row.steps, row.train_examples, row.teacher) == (0, 0, "")
     assert len(row.right) == 16 and row.protocol == protocol
+
+
+@pytest.mark.long
+def test_a_budget_and_other_xla_settings(tmp_path):
+  grid = make_grid(
+    equal_label_rows={"finetune": "step_by_step"},
+    other_xla={"flags": "--xla_cpu_max_isa=SSE4_2", "seeds": (0,)},
+    methods=("step_by_step", "finetune"),
+  )
+  # PATIENCE ends every run early, but none that has a budget.
+  grid.macros["all"] |= {"EVAL_PERIOD": 5, "PATIENCE": 1, "MIN_STEPS": 10}
+  rows = running.run(grid, tmp_path, 1, "").rows
+  first, second, budget = rows
+  assert (budget.comparison, budget.method) == ("equal_label_rows", "finetune")
+  assert budget.student["label_rows"] == first.student["label_rows"]
+  assert budget.steps == first.steps / 2
+  twins = sorted((tmp_path / "cells").glob("*-xla"))
+  assert len(twins) == 3
+  for row, twin in zip((budget, second, first), twins, strict=True):
+    [kept] = json.loads((twin / "rows.json").read_text())
+    assert row.other_xla == kept["metrics"]["accuracy"] - row.accuracy
 
 
 @pytest.mark.long

@@ -70,6 +70,37 @@ def test_the_difference_is_paired(row):
   assert (same.low, same.high, same.p) == (0.0, 0.0, 1.0)
 
 
+def test_the_interval_covers_what_other_xla_settings_change(row):
+  def students(**gains):
+    """Returns two students; seed 0 gains points with other XLA settings."""
+    return [
+      statistics.Group(
+        tuple(
+          row("1" * right + "0" * (100 - right), seed, method=name, other_xla=x)
+          for seed, x in ((0, gains.get(name)), (1, None))
+        )
+      )
+      for name, right in (("one", 60), ("other", 30))
+    ]
+
+  before = statistics.difference(*students())
+  after = statistics.difference(*students(one=-22.0, other=8.0))
+  assert (after.mean, after.high) == (before.mean, before.high)
+  assert after.low == pytest.approx(before.low - 30.0)
+  # What held here might not hold there.
+  assert before.low > 0 > after.low and before.p < 0.01 < after.p
+
+
+def test_a_reference_is_of_the_same_comparison_or_has_the_budget(row):
+  names = ("finetune", "step_by_step", "cot")
+  students = [statistics.Group((row(method=name),)) for name in names]
+  budget = {"comparison": "equal_flops", "budget_of": "cot"}
+  student = statistics.Group((row(**budget),))
+  assert statistics.reference(students[1], students) is students[0]
+  assert statistics.reference(student, [*students, student]) is students[2]
+  assert statistics.reference(student, students[:2]) is None
+
+
 def test_only_common_seeds_are_compared(row):
   one = statistics.Group((row(accuracy=10), row(accuracy=90, seed=1)))
   other = statistics.Group((row(accuracy=30), row(accuracy=0, seed=2)))

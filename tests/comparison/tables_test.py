@@ -1,6 +1,7 @@
 """Tables, figure and equivalences of a small file of results."""
 
 import dataclasses
+import json
 
 import pytest
 from matplotlib import image
@@ -132,6 +133,72 @@ def test_a_picture_with_a_panel_for_each_axis(found, tmp_path, row):
     for name in ("one", "two", "bars")
   )
   assert two == pytest.approx(2 * one, rel=0.01) and bars < one
+
+
+def test_what_only_newer_rows_have_is_a_column_of_theirs(row):
+  newer = [
+    row("1100", 0, steps_to_best=20, label_loss=0.01, other_xla=-1.5),
+    row("1110", 1, steps_to_best=40, label_loss=0.03, majority=70.0),
+  ]
+  header, _, line = lines_of(tables.results_table(newer))
+  by_name = dict(zip(header, line, strict=True))
+  names = ("best step", "learned", "memorized", "other XLA")
+  found = [by_name[name] for name in names]
+  assert found == ["30", "1 of 2", "1 of 2", "-1.5"]
+  header, *_ = lines_of(tables.results_table([row()]))
+  assert not {*names} & {*header}
+
+
+def test_comparisons_are_not_mixed(row):
+  budget = {"comparison": "equal_tokens", "budget_of": "step_by_step"}
+  rows = [
+    row("1000"),
+    row("1110", method="step_by_step", teacher="palm"),
+    row("1100", **budget),
+  ]
+  header, _, *lines = lines_of(tables.differences_table(rows))[:4]
+  names = ("comparison", "method", "minus", "difference [95%]")
+  places = [header.index(name) for name in names]
+  found = [[line[place].split(" [")[0] for place in places] for line in lines]
+  assert found == [
+    ["equal_examples", "step_by_step", "finetune", "+50.0"],
+    ["equal_tokens", "finetune", "step_by_step", "-25.0"],
+  ]
+
+
+def test_a_row_of_an_earlier_version_says_its_comparison(row, tmp_path):
+  rows = [row(method="finetune, equal tokens"), row()]
+  path = tmp_path / "results.json"
+  older = results.Results(grid="mine", command="", rows=rows)
+  results.write_results(older, path)
+  content = json.loads(path.read_text())
+  later = ("comparison", "budget_of", "steps_to_best", "label_loss", "curve")
+  for one in content["rows"]:
+    for name in (*later, "other_xla"):
+      del one[name]
+  path.write_text(json.dumps(content))
+  first, second = results.read_results(path).rows
+  assert (first.method, first.comparison) == ("finetune", "equal_tokens")
+  assert first.label == "finetune, equal tokens" and first.memorized is None
+  assert (second.label, second.comparison) == ("finetune", "equal_examples")
+
+
+def test_accuracy_against_steps_keeps_the_last_of_a_run_that_ended(
+  row, tmp_path
+):
+  curves = [[[10, 5.0], [20, 30.0]], [[10, 15.0], [20, 20.0], [30, 60.0]]]
+  rows = [row(seed=seed, curve=curve) for seed, curve in enumerate(curves)]
+  [one] = statistics.group(rows)
+  steps, accuracies = figures.steps_and_accuracies(one)
+  assert steps == [10, 20, 30]
+  assert accuracies.tolist() == [[5, 30, 30], [15, 20, 60]]
+  for name, some in (("bars", [row()]), ("both", rows)):
+    drawn = results.Results(grid="mine", command="", rows=some)
+    figures.draw(drawn, tmp_path / f"{name}.png")
+  bars, both = (
+    image.imread(tmp_path / f"{name}.png").shape[0] for name in ("bars", "both")
+  )
+  assert both > 3 * bars
 
 
 def test_results_round_trip_and_leave_no_partial_file(found, tmp_path):
