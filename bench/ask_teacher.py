@@ -25,7 +25,8 @@ import measure
 from distill.answers.rules import NumberAnswer
 from distill.data.examples import Example
 from distill.teacher import asking, collecting, prompts, styles
-from distill.teacher.collecting import Collection, Reading
+from distill.teacher.attempts import Collection
+from distill.teacher.collecting import Reading
 from distill.teacher.journal import Journal
 from distill.teacher.limits import Limits
 from distill.teacher.openai import OpenAITeacher

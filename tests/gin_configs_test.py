@@ -20,7 +20,7 @@ from distill import gin_checks, gin_files, gin_run
 from distill.data import pipeline, registration, selection
 from distill.data.cache import building
 from distill.teacher import styles
-from distill.teacher.collecting import Collection
+from distill.teacher.attempts import Collection
 from distill.teacher.interface import Response
 from distill.teacher.prompts import PromptTemplate
 

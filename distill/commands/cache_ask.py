@@ -20,7 +20,7 @@ from distill.teacher import prices, status
 
 if TYPE_CHECKING:
   from distill.data.cache.manifest import SplitEntry
-  from distill.teacher.collecting import Helper
+  from distill.teacher.attempts import Helper
 
 
 class ProgressLine:

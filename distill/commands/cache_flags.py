@@ -21,8 +21,8 @@ from distill.data.examples import Choice
 from distill.errors import UserError, require
 from distill.flags import Parser, from_flags
 from distill.teacher import attempts, interface, prices, prompts, styles
+from distill.teacher.attempts import Collection
 from distill.teacher.builtin.teacher import BuiltinTeacher
-from distill.teacher.collecting import Collection
 from distill.teacher.interface import Teacher
 from distill.teacher.journal import Journal
 from distill.teacher.limits import Limits, RetryPolicy

@@ -26,8 +26,8 @@ from distill.data import registration
 from distill.data.examples import Example
 from distill.errors import UserError, printable
 from distill.teacher import collecting, journal_rows
-from distill.teacher.attempts import Question
-from distill.teacher.collecting import Collection, Helper, Reading
+from distill.teacher.attempts import Collection, Helper, Question
+from distill.teacher.collecting import Reading
 from distill.teacher.interface import content_key
 from distill.teacher.journal import Journal
 from distill.teacher.limits import Limits

@@ -1,4 +1,4 @@
-"""Attempts at one sample: the first, further ones where it is wrong, a judge.
+"""How one sample is collected: a first attempt, further ones, and a judge.
 
 A filter by the gold label alone loses the hard questions. Therefore a wrong
 answer is requested again at a rising temperature and, last of all, with the
@@ -6,13 +6,15 @@ label in the prompt (Zelikman et al. 2022). A second teacher may judge.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from distill.answers.rules import AnswerRule, YesNoAnswer, rule_for
 from distill.teacher import prompts
 from distill.teacher.interface import AskingError, AskOne, Request, Teacher
+from distill.teacher.journal import Journal
+from distill.teacher.limits import Limits, RetryPolicy
 from distill.teacher.prices import Price
 from distill.teacher.styles import Completion, Sampling, Style
 
@@ -171,3 +173,58 @@ class Judge:
     said = YesNoAnswer().parse(response.text)
     verdict = {"yes": 1, "no": 0}.get(said or "", -1)
     return dataclasses.replace(sample, verdict=verdict)
+
+
+# Puts responses to questions into the journal, before others are requested.
+Helper = Callable[[Sequence[Question], "Collection"], None]
+
+
+@dataclass
+class Collection:
+  """Which teacher is asked, how, how often, and where responses are kept.
+
+  Attributes:
+    teacher: The teacher.
+    style: Makes the prompts and parses the completions.
+    sampling: How the style samples completions, for the manifest.
+    samples: Completions for each input.
+    journal: Keeps the responses; None for a teacher that is free.
+    limits: How fast requests may be sent.
+    policy: When requests are retried.
+    price: What tokens cost, None where that is not known.
+    max_cost: The most US dollars to spend in this run.
+    further: The further attempts at wrong answers, None for none.
+    judge: Judges the rationales.
+    poll_seconds: None sends single requests. Otherwise requests are sent in
+      batch files, whose state is polled at this interval.
+    helper: Asks elsewhere before phase one: it gets the questions and this
+      value, and puts responses into the journal.
+  """
+
+  teacher: Teacher
+  style: Style
+  sampling: Sampling = field(default_factory=Sampling)
+  samples: int = 1
+  journal: Journal | None = None
+  limits: Limits = field(default_factory=Limits)
+  policy: RetryPolicy = field(default_factory=RetryPolicy)
+  price: Price | None = None
+  max_cost: float | None = None
+  further: FurtherAttempts | None = None
+  judge: Judge | None = None
+  poll_seconds: float | None = None
+  helper: Helper | None = None
+
+  async def sample(
+    self, question: Question, number: int, ask: AskOne, ask_judge: AskOne
+  ) -> Sample:
+    """Returns one sample for a question; raises what either `ask` raises."""
+    if self.further is None:
+      sample = Sample(await self.style.complete(question.input, number, ask))
+    else:
+      sample = await self.further.sample(
+        self.style, question, number, self.samples, ask
+      )
+    if self.judge is None:
+      return sample
+    return await self.judge.judge(question, sample, ask_judge)

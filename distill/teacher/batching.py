@@ -21,8 +21,7 @@ from typing import Any
 import aiohttp
 
 from distill.errors import UserError, printable, write_whole
-from distill.teacher.attempts import Question
-from distill.teacher.collecting import Collection
+from distill.teacher.attempts import Collection, Question
 from distill.teacher.interface import (
   AskingError,
   Request,

@@ -19,81 +19,21 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from distill.teacher import asking
 from distill.teacher.asking import Asker
-from distill.teacher.attempts import FurtherAttempts, Judge, Question, Sample
-from distill.teacher.interface import (
-  AskingError,
-  AskOne,
-  Request,
-  Response,
-  Teacher,
-)
+from distill.teacher.attempts import Collection, Question, Sample
+from distill.teacher.interface import AskingError, Request, Response, Teacher
 from distill.teacher.journal import Journal
-from distill.teacher.limits import Limits, RetryPolicy
 from distill.teacher.parse_rate import ParseRate
-from distill.teacher.prices import Budget, Price, Purse
-from distill.teacher.styles import Sampling, Style
+from distill.teacher.prices import Budget, Purse
 
 # Shows the progress of an asker, for a number of jobs, until the context ends.
 Display = Callable[[Asker, int], contextlib.AbstractAsyncContextManager[None]]
-Helper = Callable[[Sequence[Question], "Collection"], None]
 # Questions read back at a time, in one transaction and run of the event loop.
 _BATCH = 1024
-
-
-@dataclass
-class Collection:
-  """Which teacher is asked, how, how often, and where responses are kept.
-
-  Attributes:
-    teacher: The teacher.
-    style: Makes the prompts and parses the completions.
-    sampling: How the style samples completions, for the manifest.
-    samples: Completions for each input.
-    journal: Keeps the responses; None for a teacher that is free.
-    limits: How fast requests may be sent.
-    policy: When requests are retried.
-    price: What tokens cost, None where that is not known.
-    max_cost: The most US dollars to spend in this run.
-    further: The further attempts at wrong answers, None for none.
-    judge: Judges the rationales.
-    poll_seconds: None sends single requests. Otherwise requests are sent in
-      batch files, whose state is polled at this interval.
-    helper: Asks elsewhere before phase one: it gets the questions and this
-      value, and puts responses into the journal.
-  """
-
-  teacher: Teacher
-  style: Style
-  sampling: Sampling = field(default_factory=Sampling)
-  samples: int = 1
-  journal: Journal | None = None
-  limits: Limits = field(default_factory=Limits)
-  policy: RetryPolicy = field(default_factory=RetryPolicy)
-  price: Price | None = None
-  max_cost: float | None = None
-  further: FurtherAttempts | None = None
-  judge: Judge | None = None
-  poll_seconds: float | None = None
-  helper: Helper | None = None
-
-  async def sample(
-    self, question: Question, number: int, ask: AskOne, ask_judge: AskOne
-  ) -> Sample:
-    """Returns one sample for a question; raises what either `ask` raises."""
-    if self.further is None:
-      sample = Sample(await self.style.complete(question.input, number, ask))
-    else:
-      sample = await self.further.sample(
-        self.style, question, number, self.samples, ask
-      )
-    if self.judge is None:
-      return sample
-    return await self.judge.judge(question, sample, ask_judge)
 
 
 class Failures(collections.Counter[int]):

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any, TextIO
 
 from distill.teacher.asking import Asker
-from distill.teacher.attempts import Question
-from distill.teacher.collecting import Collection, Display
+from distill.teacher.attempts import Collection, Question
+from distill.teacher.collecting import Display
 from distill.teacher.interface import AskingError, Request, Response
 from distill.teacher.prices import dollars
 

@@ -7,8 +7,8 @@ from distill.commands import cache_ask, cache_flags
 from distill.data.examples import Choice
 from distill.errors import UserError
 from distill.teacher import prompts, styles
+from distill.teacher.attempts import Collection
 from distill.teacher.builtin.teacher import BuiltinTeacher
-from distill.teacher.collecting import Collection
 from distill.teacher.limits import Limits, RetryPolicy
 from distill.teacher.openai import OpenAITeacher
 from distill.teacher.prices import FREE, Price

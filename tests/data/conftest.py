@@ -13,7 +13,7 @@ from distill.data import registration
 from distill.data.cache import building
 from distill.data.examples import Example
 from distill.teacher import styles
-from distill.teacher.collecting import Collection
+from distill.teacher.attempts import Collection
 from distill.teacher.interface import Response
 from distill.teacher.prompts import PromptTemplate
 

@@ -12,7 +12,8 @@ import pytest
 from distill.answers.rules import NumberAnswer
 from distill.data.examples import Example
 from distill.teacher import attempts, collecting, prompts, styles
-from distill.teacher.collecting import Collection, Reading
+from distill.teacher.attempts import Collection
+from distill.teacher.collecting import Reading
 from distill.teacher.interface import AskingError, Response
 from distill.teacher.journal import Journal
 
@@ -183,7 +184,7 @@ import sys
 from distill.answers.rules import NumberAnswer
 from distill.data.examples import Example
 from distill.teacher import attempts, collecting, openai, prompts, styles
-from distill.teacher.collecting import Collection
+from distill.teacher.attempts import Collection
 from distill.teacher.interface import Response
 from distill.teacher.journal import Journal
 from distill.teacher.limits import Limits

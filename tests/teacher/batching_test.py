@@ -10,8 +10,8 @@ from distill.answers.rules import NumberAnswer
 from distill.data.examples import Example
 from distill.errors import UserError
 from distill.teacher import batching, collecting, styles
-from distill.teacher.attempts import Judge
-from distill.teacher.collecting import Collection, Reading
+from distill.teacher.attempts import Collection, Judge
+from distill.teacher.collecting import Reading
 from distill.teacher.interface import AskingError
 from distill.teacher.journal import Journal
 from distill.teacher.openai import OpenAITeacher

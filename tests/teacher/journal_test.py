@@ -21,7 +21,8 @@ from distill.commands import cache_journal as journal_command
 from distill.data.examples import Example
 from distill.errors import UserError
 from distill.teacher import asking, collecting, prompts, styles
-from distill.teacher.collecting import Collection, Reading
+from distill.teacher.attempts import Collection
+from distill.teacher.collecting import Reading
 from distill.teacher.interface import AskingError, Request, Response
 from distill.teacher.journal import Journal
 
@@ -31,7 +32,7 @@ SCRIPT = """
 import json, sys
 from distill.data.examples import Example
 from distill.teacher import collecting, journal, openai, prompts, styles
-from distill.teacher.collecting import Collection
+from distill.teacher.attempts import Collection
 from distill.teacher.collecting import Reading
 from distill.answers.rules import NumberAnswer
 url, folder, count, out = sys.argv[1:]

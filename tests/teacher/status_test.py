@@ -9,7 +9,7 @@ import pytest
 from distill.answers.rules import NumberAnswer
 from distill.data.examples import Example
 from distill.teacher import collecting, prices, status, styles
-from distill.teacher.collecting import Collection
+from distill.teacher.attempts import Collection
 from distill.teacher.interface import Response
 from distill.teacher.journal import Journal
 from distill.teacher.limits import Limits

@@ -13,8 +13,8 @@ from distill.data.cache import files, manifest, records
 from distill.data.examples import Choice, Dataset, Example
 from distill.errors import UserError, require
 from distill.teacher import collecting
-from distill.teacher.attempts import Sample
-from distill.teacher.collecting import Collection, Ledger, Reading
+from distill.teacher.attempts import Collection, Sample
+from distill.teacher.collecting import Ledger, Reading
 from distill.teacher.interface import AskingError
 from distill.teacher.parse_rate import ParseRate
 from distill.teacher.prices import Price
