@@ -15,6 +15,7 @@ FAMILIES = (
   "coin_flip",
   "date_understanding",
   "last_letters",
+  "last_letters_2000",
   "tracking_shuffled_objects",
   "tracking_shuffled_objects_bigbench",
 )
@@ -57,8 +58,13 @@ for _dataset, _rule in (
   (procedural.CoinFlip(), YesNoAnswer()),
   # With 500 examples, fine-tuning on labels memorises; rationales generalise.
   (procedural.LastLetters(sizes={"train": 500}), TextAnswer()),
+  # The same validation and test examples, and four times as many to learn from.
+  (
+    procedural.LastLetters(sizes={"train": 2000}, name="last_letters_2000"),
+    TextAnswer(),
+  ),
   (procedural.TrackingShuffledObjects(), TextAnswer()),
 ):
   register_family(
-    _dataset, answer_rule=_rule, prompt=f"few_shot_{_dataset.name}"
+    _dataset, answer_rule=_rule, prompt=f"few_shot_{type(_dataset).name}"
   )
