@@ -10,7 +10,6 @@ import contextlib
 import dataclasses
 import importlib
 import inspect
-import logging
 import os
 import pathlib
 import traceback
@@ -287,9 +286,11 @@ def load(
       exist, or is not valid gin.
   """
   gin.clear_config()
-  # gin's own function only appends, and puts the working directory first.
+  # gin's own functions only append: the working directory would come first,
+  # and a folder `models` there would be taken for a package with gin files.
   gin.config._LOCATION_PREFIXES[:] = search_path
-  with _user_errors(), _quiet_search():
+  gin.config._FILE_READERS[:] = [(open, os.path.isfile)]
+  with _user_errors():
     for file in files:
       gin.parse_config_file(file)
     gin.parse_config(bindings)
@@ -345,17 +346,3 @@ def _user_errors() -> Iterator[None]:
       found=gin_files.describe(error),
       remedy="correct that line",
     ) from error
-
-
-@contextlib.contextmanager
-def _quiet_search() -> Iterator[None]:
-  """Keeps gin from logging each folder that does not have a file."""
-
-  def is_news(record: logging.LogRecord) -> bool:
-    return not str(record.msg).startswith("Path not found")
-
-  logging.getLogger().addFilter(is_news)
-  try:
-    yield
-  finally:
-    logging.getLogger().removeFilter(is_news)

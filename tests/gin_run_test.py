@@ -122,6 +122,17 @@ def test_later_files_and_bindings_win(files):
   assert indent(files, run, ["TEXT='a'"]) == "> a"
 
 
+def test_a_folder_of_the_user_hides_no_gin_file(files, monkeypatch):
+  # MODEL_DIR=models/mine makes such a folder, which Python takes for a package.
+  work = files / "work"
+  (work / "models").mkdir(parents=True)
+  monkeypatch.chdir(work)
+  monkeypatch.syspath_prepend(work)
+  names = ["runs/indent.gin", "experiments/marked.gin"]
+  gin_run.load(names, [], ["", str(files)])
+  assert gin_run.call(textwrap.indent) == "# file"
+
+
 @pytest.mark.parametrize(
   ("value", "expected"),
   [
