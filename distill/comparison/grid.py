@@ -13,7 +13,7 @@ from distill.data.methods import METHODS
 # test split, which overestimates the accuracy.
 HONEST, OPTIMISTIC = "best_on_validation", "best_on_test"
 _BUILTIN = {"builtin": "cache_rationales --teacher=builtin"}
-_XLA_KEYS = ("flags", "seeds", "sizes")
+_XLA_KEYS = {"flags", "seeds"}
 _KINDS = {Sequence: "a tuple, as in (0, 1)", Mapping: "as in {'name': value}"}
 
 
@@ -115,13 +115,10 @@ class Grid:
     for comparison, method, of in self.budgets:
       what = f"method of {comparison.upper()}"
       _check_names(what, [method, of], self.methods)
-    _check_names("key of OTHER_XLA", self.other_xla, _XLA_KEYS)
-    if self.other_xla and not {"flags", "seeds"} <= self.other_xla.keys():
-      raise errors.UserError(
-        "OTHER_XLA is not complete.",
-        expected="{'flags': '--xla_…', 'seeds': (0, 1)}",
-        found=repr(self.other_xla),
-      )
+    given = self.other_xla.keys()
+    whole = _XLA_KEYS <= given <= {*_XLA_KEYS, "sizes"}
+    expected = "{'flags': '--xla_…', 'seeds': (0, 1)}, and perhaps 'sizes'"
+    errors.require("OTHER_XLA", self.other_xla, whole or not given, expected)
 
   @property
   def budgets(self) -> list[tuple[str, str, str]]:
