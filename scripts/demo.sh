@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sets up .venv and distils a student end to end, with nothing to download:
 # procedural data, the built-in teacher, three students, one table.
-# Usage: scripts/demo.sh [--seeds=N] [--controls] (see scripts/demo.py --help)
+# Usage: scripts/demo.sh [--seeds=N] (see scripts/demo.py --help)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -76,10 +76,7 @@ def test_the_readme_s_tables_are_of_result_files():
   backed = set()
   for path in RESULTS.glob("*.json"):
     rows = results.read_results(path).rows
-    # Without controls, the demo's table has no column of comparisons.
-    equal = [row for row in rows if row.comparison == results.EQUAL_EXAMPLES]
-    for some in (rows, equal):
-      backed |= set(map(cells_of, tables.results_table(some).splitlines()))
+    backed |= set(map(cells_of, tables.results_table(rows).splitlines()))
   text = re.sub(
     r"step_by_step, (\w+) rationales", r"step_by_step_\1", README.read_text()
   )
@@ -103,8 +100,7 @@ def test_every_claim_names_a_grid_that_is_there_or_why_none_is():
       found = grid.read_grid(str(path), [], [""])
       methods = [row[key]["method"] for key in ("one", "other") if key in row]
       known = {one.method for one in cell.cells_of(found, path)}
-      # The demo's controls are flags of scripts/demo.py.
-      assert name == "demo" or set(methods) <= known, row
+      assert set(methods) <= known, row
 
 
 CLAIM = """

@@ -1,53 +1,45 @@
-"""The demo: which grid its flags ask for."""
+"""The demo: which grid its flags ask for, and what it prints."""
 
 import importlib.util
 import pathlib
 
-import pytest
-
 from distill import gin_run
 from distill.comparison import grid as grid_lib
+from distill.comparison import results, tables
 from distill.comparison.cell import cells_of
 
 ROOT = pathlib.Path(__file__).parents[2]
+SPEC = importlib.util.spec_from_file_location(
+  "demo", ROOT / "scripts" / "demo.py"
+)
+demo = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(demo)
+METHODS = ["finetune", "step_by_step", "step_by_step_shuffled"]
 
 
-@pytest.fixture
-def cells(monkeypatch):
-  """Returns the cells that the demo would run with some flags."""
-  spec = importlib.util.spec_from_file_location(
-    "demo", ROOT / "scripts" / "demo.py"
+def cells(*argv):
+  file, output, jobs, *rest = demo.flags_of(demo.make_parser().parse_args(argv))
+  assert (output, jobs) == ("--output_dir=demo", "--jobs=2")
+  flags = gin_run.parse_flags("compare", [file, *rest])
+  grid = grid_lib.read_grid(
+    flags.gin_file[0], flags.gin_bindings, flags.search_path
   )
-  demo = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(demo)
-
-  def asked(*argv):
-    told = []
-    monkeypatch.setattr(demo.compare, "main", told.extend)
-    demo.main(argv)
-    file, output, jobs, *rest = told
-    assert (output, jobs) == ("--output_dir=demo", "--jobs=2")
-    flags = gin_run.parse_flags("compare", [file, *rest])
-    grid = grid_lib.read_grid(
-      flags.gin_file[0], flags.gin_bindings, flags.search_path
-    )
-    return [(cell.label, cell.seed) for cell in cells_of(grid, pathlib.Path())]
-
-  return asked
+  return [(cell.method, cell.seed) for cell in cells_of(grid, pathlib.Path())]
 
 
-METHODS = ["finetune", "step_by_step", "cot"]
-CONTROLS = [
-  *("step_by_step_shuffled", "step_by_step_permuted"),
-  "finetune, equal tokens",
-]
-
-
-def test_one_seed_of_three_methods(cells):
+def test_a_student_for_each_method_and_seed():
   assert cells() == [(method, 0) for method in METHODS]
-
-
-def test_seeds_and_controls(cells):
-  assert cells("--seeds=2", "--controls") == [
-    (method, seed) for method in METHODS + CONTROLS for seed in (0, 1)
+  assert cells("--seeds=2") == [
+    (method, seed) for method in METHODS for seed in (0, 1)
   ]
+
+
+def test_five_lines_and_the_table_of_the_readme():
+  found = results.read_results(ROOT / "docs" / "results" / "demo.json")
+  printed = demo.summary(found)
+  table = tables.results_table(found.rows)
+  lines = printed.replace(table, "").split("\n")
+  # The fifth names the files.
+  assert len(list(filter(None, lines))) == 4
+  assert table in printed and table in (ROOT / "README.md").read_text()
+  assert f"{len(found.rows)} students learned last_letters" in lines[0]
