@@ -148,12 +148,13 @@ def train(
 
 def _writer_factories(given: Any) -> list[MetricWriterFactory]:
   """Returns the factories of METRIC_WRITERS: one or several, maybe by name."""
-  from distill.contrib import metric_writers
+  factories = list(given) if isinstance(given, list | tuple) else [given]
+  for number, one in enumerate(factories):
+    if isinstance(one, str):
+      from distill.contrib import metric_writers
 
-  return [
-    metric_writers.find_writer(one) if isinstance(one, str) else one
-    for one in (given if isinstance(given, list | tuple) else [given])
-  ]
+      factories[number] = metric_writers.find_writer(one)
+  return factories
 
 
 def _evaluation(
