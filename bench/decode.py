@@ -23,8 +23,11 @@ def main(argv: Sequence[str]) -> None:
   parser = argparse.ArgumentParser(add_help=False)
   parser.add_argument("--batches", type=int, default=5)
   options, rest = parser.parse_known_args(argv)
-  # Nothing is read or written there; the run file merely demands the names.
-  unused = ["--gin.CHECKPOINT_PATH=unused", "--gin.EVAL_OUTPUT_DIR=unused"]
+  # The run file requires both; the weights are random, nothing is written.
+  unused = [
+    "--gin.CHECKPOINT_PATH=starters/bytes",
+    "--gin.EVAL_OUTPUT_DIR=unused",
+  ]
   evaluate = gin_run.configure("evaluate", [*unused, *rest])
   if evaluate is None:
     return

@@ -218,6 +218,17 @@ def test_the_step_compiles_once_and_consumes_its_state():
   assert first.params["kernel"].is_deleted()
 
 
+def test_a_cpu_compiles_without_ynnpack_unless_xla_flags_name_it(monkeypatch):
+  name = "xla_cpu_experimental_ynn_fusion_type"
+  step.compiler_options.cache_clear()
+  # None: this release of XLA has no such option, and the reason for it is gone.
+  assert step.compiler_options() == {name: ""}
+  monkeypatch.setenv("XLA_FLAGS", f"--{name}=LIBRARY_FUSION_TYPE_DOT")
+  step.compiler_options.cache_clear()
+  assert step.compiler_options() is None
+  step.compiler_options.cache_clear()
+
+
 def test_under_the_transfer_guard_numpy_arguments_are_refused():
   batch = batch_of(packed=False)
   compiled, start, sharded, rng = build(
