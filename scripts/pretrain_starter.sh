@@ -19,7 +19,7 @@ fi
   --gin_file=models/mini_byte.gin --gin.TEXT_FILES="'$folder/text.txt'" \
   --gin.TASK_FEATURE_LENGTHS="{'inputs': 96, 'targets': 32}" \
   --gin.NOISE_DENSITY=0.2 --gin.MEAN_SPAN_LENGTH=4.0 --gin.PACK=False \
-  --gin.TRAIN_STEPS=4000 --gin.BATCH_SIZE=32 --gin.LEARNING_RATE=0.01 \
+  --gin.TRAIN_STEPS=12000 --gin.BATCH_SIZE=32 --gin.LEARNING_RATE=0.01 \
   --gin.DROPOUT_RATE=0.0 --gin.MODEL_DIR="'$folder/model'" "$@"
 rm -rf "$folder/bytes"
 .venv/bin/python -m distill convert --input="$folder/model" \
