@@ -9,6 +9,7 @@ INITIAL_CHECKPOINT_PATH.
 """
 
 import dataclasses
+import functools
 import hashlib
 import json
 import pathlib
@@ -31,6 +32,7 @@ from distill.model import losses
 from distill.model.config import T5Config
 from distill.model.network import Transformer
 from distill.training import optimizers, schedules
+from distill.training.step import compiler_options
 
 _EOS = 1
 _Z_LOSS = 1e-4
@@ -145,7 +147,7 @@ def train(recipe: Recipe, tokens: np.ndarray, folder: pathlib.Path) -> Any:
     )  # fmt: skip
     return losses.token_losses(logits, targets, _Z_LOSS)[0].mean()
 
-  @jax.jit
+  @functools.partial(jax.jit, compiler_options=compiler_options())
   def step_of(state: Any, batch: dict[str, jax.Array]) -> tuple[Any, jax.Array]:
     loss, gradients = jax.value_and_grad(loss_of)(state["params"], batch)
     updates, optimizer_state = optimizer.update(
