@@ -20,6 +20,7 @@ import gin
 
 import distill
 from distill import (
+  compilation_cache,
   console,
   errors,
   flags,
@@ -258,6 +259,8 @@ def configure(command: str, argv: Sequence[str]) -> Callable[..., Any] | None:
   use_data_folders(given.tfds_data_dir, given.seqio_additional_cache_dirs)
   script = importlib.import_module(module)
   load(files_of(command, given.gin_file), bindings, given.search_path)
+  if compilation_cache.__name__ in bound:
+    call(compilation_cache.use)
   return getattr(script, command)
 
 

@@ -12,15 +12,16 @@ from distill.comparison.statistics import Group
 
 TABLE = pathlib.Path(__file__).parent / "claims.toml"
 RESULTS = TABLE.parents[1] / "docs" / "results"
-HOLDS, FAILS, OPEN = "holds", "does not hold", "cannot be told"
+HOLDS, FAILS, OPEN = "Holds", "Does not hold", "Cannot be told"
 _INTRODUCTION = """\
 # The papers' claims, tested here
 
 `python scripts/claims.py` writes this page from the result files in
-[docs/results](results). A test fails if the page and the files differ. Figures
-are test accuracies in percent, mean ± standard error over the seeds. Intervals
-are 95% intervals of a bootstrap over seeds and test examples, paired.
+[docs/results](results). A test fails if the page and the files differ.
 
+- Figures are test accuracies in percent, mean ± standard error over the seeds.
+  Intervals are 95% intervals of a bootstrap over seeds and test examples,
+  paired.
 - A *difference* holds if its whole interval is above the bar, and does not hold
   if the whole interval is below. Otherwise it cannot be told. The bar is 0 if
   none is named. If the results of single examples were not kept, only seeds are
@@ -37,8 +38,7 @@ are 95% intervals of a bootstrap over seeds and test examples, paired.
 - One seed cannot decide a claim. Neither can a comparison in which the task is
   not learned: the better student, or the one that sets the bar, is less than
   ten points above always giving the most frequent answer of the test split.
-- The results of `last_letters` and `controls` are by the grids of version
-  0.2.0. The present grids train to convergence and were not run yet.
+- [methods.md](methods.md) defines the methods and the comparisons.
 """
 
 
@@ -69,14 +69,21 @@ class Claim:
 
 def page(folder: pathlib.Path = RESULTS, table: pathlib.Path = TABLE) -> str:
   """Returns docs/claims.md by the result files of a folder."""
-  lines = []
+  overview, sections = [], []
   for row in tomllib.loads(table.read_text("utf-8"))["claim"]:
     claim = Claim(**row)
-    for figure, verdict, grid in _judge(claim, folder):
-      command = f"`distill compare --gin_file=grids/{grid}.gin`" if grid else ""
-      lines.append([claim.claim, claim.paper, figure, verdict, command])
-  header = ["claim", "paper", "here", "verdict", "command"]
-  return f"{_INTRODUCTION}\n{tables.markdown(header, lines)}\n"
+    sections.append(f"## {claim.claim}\n\n*{claim.paper}*\n")
+    for sentence, verdict, grid in _judge(claim, folder):
+      overview.append([claim.claim, grid, verdict])
+      source = ""
+      if grid:
+        source = f" [All results](results/{grid}.md):"
+        source += f" `distill compare --gin_file=grids/{grid}.gin`"
+      sections.append(f"- **{verdict}**: {sentence}{source}\n")
+  header = ["claim", "grid", "verdict"]
+  return "\n".join(
+    [_INTRODUCTION, tables.markdown(header, overview), "", *sections]
+  )
 
 
 def _judge(
@@ -85,15 +92,15 @@ def _judge(
   """Yields what was found, what follows, and the grid, for each dataset."""
   rules = {"difference": _differences, "share": _smallest, "teacher": _smallest}
   if claim.why:
-    yield "", f"cannot be tested here: {claim.why}", ""
+    yield f"{claim.why}.", "Cannot be tested here", ""
     return
   paths = {grid: folder / f"{grid}.json" for grid in claim.grids}
   run = {grid: path for grid, path in paths.items() if path.exists()}
   for grid, path in run.items():
     for text, verdict in rules[claim.rule](claim, results.read_results(path)):
-      yield f"{text} ([{grid}](results/{path.name}))", verdict, grid
+      yield text, verdict, grid
   if not run:
-    yield "", f"{OPEN}: not run yet", claim.grids[0]
+    yield "the grid was not run yet.", OPEN, claim.grids[0]
 
 
 def _differences(claim: Claim, found: Results) -> list[tuple[str, str]]:
@@ -110,15 +117,45 @@ def _differences(claim: Claim, found: Results) -> list[tuple[str, str]]:
       for some in (one, other)
     )
     step = statistics.difference(one, other)
-    _, *place = _place(one)
-    where = ", ".join(filter(None, [*place, one.first.teacher]))
-    text = f"{where}: {one} against {other}, seeds {sorted(seeds)}: {step}"
-    text += f", bar {claim.bar:+g}" if claim.bar else ""
+    best = max(one.mean, other.mean)
+    why = _untold(len(seeds), best, one.first)
     verdict = HOLDS if step.low > claim.bar else OPEN
     verdict = FAILS if step.high < claim.bar else verdict
-    best = max(one.mean, other.mean)
-    lines.append((text, _untold(len(seeds), best, one.first) or verdict))
+    text = _difference(claim, one, other, step) + why
+    lines.append((text, OPEN if why else verdict))
   return lines
+
+
+def _difference(
+  claim: Claim, one: Group, other: Group, step: statistics.Difference
+) -> str:
+  """Returns a difference as a sentence."""
+  first = one.first
+  where = first.task
+  if first.evaluated != first.task:
+    where = f"{first.task}, tested on {first.evaluated}"
+  text = (
+    f"with {first.train_examples} examples of {where},"
+    f" {_student(one, claim.one)} has {one} and {_student(other, claim.other)}"
+    f" {other}, a difference of {step.mean:+.1f} points"
+  )
+  if step.low == step.low:
+    text += f" (95% interval {step.low:+.1f} to {step.high:+.1f})"
+  if claim.bar:
+    text += f", where the bar is {claim.bar:+g}"
+  seeds = len(one.rows)
+  return f"{text}; {seeds} seed{'s' if seeds > 1 else ''}."
+
+
+def _student(one: Group, chosen: Mapping[str, Any]) -> str:
+  """Returns a student by its method and by what the claim chooses it for."""
+  kinds = {
+    "teacher": lambda value: f"with the rationales of {value}",
+    "coverage": lambda value: f"with rationales for {value:.0%}",
+    "comparison": lambda value: f"at {value.replace('_', ' ')}",
+  }
+  named = [say(chosen[key]) for key, say in kinds.items() if key in chosen]
+  return " ".join([f"`{one.first.method}`", *named])
 
 
 def _select(found: Results, fields: Mapping[str, Any]) -> list[Group]:
@@ -157,19 +194,24 @@ def _smallest(claim: Claim, found: Results) -> list[tuple[str, str]]:
       late = {statistics.NONE, *(one.choices[-1:] if share else ())}
       verdict = HOLDS if one.high not in late else OPEN
       verdict = FAILS if one.low in late else verdict
-      where = ", ".join(filter(None, (one.student.task, one.student.teacher)))
-      text = f"{where}: {one.found} ({one.low} to {one.high})"
-      verdict = _untold(one.seeds, one.level, one.student) or verdict
-      lines.append((f"{text} reaches {one.bar}", verdict))
+      why = _untold(one.seeds, one.level, one.student)
+      kind = "share of the data" if share else "student"
+      text = (
+        f"on {one.student.task}, the smallest {kind} with which"
+        f" `{one.student.method}` reaches {one.bar} is {one.found}"
+        f" (95% interval {one.low} to {one.high}); {one.seeds}"
+        f" seed{'s' if one.seeds > 1 else ''}."
+      )
+      lines.append((text + why, OPEN if why else verdict))
   return lines
 
 
 def _untold(seeds: int, accuracy: float, row: Result) -> str:
   """Returns why an accuracy in a row's test tells nothing, '' if it does."""
   if seeds < 2:
-    return f"{OPEN}: one seed"
+    return " One seed decides nothing."
   if accuracy < row.majority + results.LEARNED_POINTS:
-    return f"{OPEN}: the task is not learnt"
+    return " The task is not learned."
   return ""
 
 

@@ -122,8 +122,9 @@ def judged(tmp_path, toml, rights, teachers=(), seeds=(0, 1, 2), **fields):
   ]
   found = results.Results(grid="mine", command="", rows=rows, teachers=teachers)
   results.write_results(found, tmp_path / "mine.json")
-  page = claims.page(tmp_path, table)
-  return cells_of(page.splitlines()[-1])[2:4]
+  last = claims.page(tmp_path, table).splitlines()[-1]
+  verdict, _, sentence = last.removeprefix("- **").partition("**: ")
+  return sentence, verdict
 
 
 DIFFERENCE = """
@@ -135,50 +136,55 @@ other = { method = "finetune" }
 
 @pytest.mark.parametrize(
   ("right", "verdict"),
-  [(80, "holds"), (20, "does not hold"), (51, "cannot be told")],
+  [(80, "Holds"), (20, "Does not hold"), (51, "Cannot be told")],
 )
 def test_a_difference_is_judged_by_its_interval(tmp_path, right, verdict):
   rights = {("finetune", 1.0): 50, ("cot", 1.0): right}
   figure, found = judged(tmp_path, DIFFERENCE, rights)
   assert found == verdict
-  assert f"{right:.1f} ± 0.0 against 50.0 ± 0.0, seeds [0, 1, 2]" in figure
-  assert "(results/mine.json)" in figure
+  assert f"`cot` has {right:.1f} ± 0.0 and `finetune` 50.0 ± 0.0" in figure
+  assert f"difference of {right - 50:+.1f} points (95% interval" in figure
+  assert "; 3 seeds. [All results](results/mine.md)" in figure
+  assert "`distill compare --gin_file=grids/mine.gin`" in figure
 
 
 def test_a_bar_below_zero_lets_little_be_lost(tmp_path):
   rights = {("finetune", 1.0): 50, ("cot", 1.0): 50}
   toml = DIFFERENCE + "bar = -2.0\n"
-  assert judged(tmp_path, toml, rights)[1] == "holds"
+  assert judged(tmp_path, toml, rights)[1] == "Holds"
 
 
 @pytest.mark.parametrize(
   ("seeds", "right", "why"),
   [
-    ([0], 80, "one seed"),
+    ([0], 80, "One seed decides nothing."),
     ([0, 1], 80, ""),
-    ([0, 1], 9, "the task is not learnt"),
+    ([0, 1], 9, "The task is not learned."),
   ],
 )
 def test_what_tells_nothing_is_no_verdict(tmp_path, seeds, right, why):
   rights = {("finetune", 1.0): 0, ("cot", 1.0): right}
-  _, found = judged(tmp_path, DIFFERENCE, rights, seeds=seeds)
-  assert found == (f"cannot be told: {why}" if why else "holds")
+  figure, found = judged(tmp_path, DIFFERENCE, rights, seeds=seeds)
+  assert found == ("Cannot be told" if why else "Holds")
+  assert why in figure
 
 
 def test_chance_is_not_learning(tmp_path):
   rights = {("finetune", 1.0): 5, ("cot", 1.0): 59}
-  _, found = judged(tmp_path, DIFFERENCE, rights, majority=50.0)
-  assert found == "cannot be told: the task is not learnt"
+  figure, found = judged(tmp_path, DIFFERENCE, rights, majority=50.0)
+  assert found == "Cannot be told"
+  assert "The task is not learned." in figure
   _, found = judged(
     tmp_path, DIFFERENCE, {**rights, ("cot", 1.0): 60}, majority=50.0
   )
-  assert found == "holds"
+  assert found == "Holds"
 
 
 def test_a_share_that_reaches_what_was_not_learnt_is_no_feat(tmp_path):
   rights = {("cot", 0.5): 30, ("cot", 1.0): 40, ("finetune", 1.0): 9}
-  _, found = judged(tmp_path, SHARE, rights)
-  assert found == "cannot be told: the task is not learnt"
+  figure, found = judged(tmp_path, SHARE, rights)
+  assert found == "Cannot be told"
+  assert "The task is not learned." in figure
 
 
 SHARE = DIFFERENCE.replace("difference", "share")
@@ -186,7 +192,7 @@ SHARE = DIFFERENCE.replace("difference", "share")
 
 @pytest.mark.parametrize(
   ("half", "whole", "verdict"),
-  [(90, 95, "holds"), (5, 95, "does not hold"), (50, 95, "cannot be told")],
+  [(90, 95, "Holds"), (5, 95, "Does not hold"), (50, 95, "Cannot be told")],
 )
 def test_a_share_is_judged_by_its_interval(tmp_path, half, whole, verdict):
   rights = {("cot", 0.5): half, ("cot", 1.0): whole}
@@ -199,16 +205,14 @@ def test_a_share_is_judged_by_its_interval(tmp_path, half, whole, verdict):
 def test_a_teacher_is_passed(tmp_path):
   toml = 'rule = "teacher"\none = { method = "cot" }\n'
   rights = {("cot", 1.0): 90}
-  assert judged(tmp_path, toml, rights, [TEACHER])[1] == "holds"
+  assert judged(tmp_path, toml, rights, [TEACHER])[1] == "Holds"
   rights = {("cot", 1.0): 40}
-  assert judged(tmp_path, toml, rights, [TEACHER])[1] == "does not hold"
+  assert judged(tmp_path, toml, rights, [TEACHER])[1] == "Does not hold"
 
 
 def test_a_grid_that_was_not_run_says_so(tmp_path):
   table = tmp_path / "claims.toml"
   table.write_text(CLAIM + DIFFERENCE)
-  last = cells_of(claims.page(tmp_path, table).splitlines()[-1])
-  assert last[3:] == (
-    "cannot be told: not run yet",
-    "`distill compare --gin_file=grids/mine.gin`",
-  )
+  last = claims.page(tmp_path, table).splitlines()[-1]
+  assert last.startswith("- **Cannot be told**: the grid was not run yet.")
+  assert "`distill compare --gin_file=grids/mine.gin`" in last

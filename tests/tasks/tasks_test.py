@@ -24,7 +24,6 @@ PROCEDURAL = (
   "chained_arithmetic",
   "coin_flip",
   "last_letters",
-  "last_letters_2000",
   "tracking_shuffled_objects",
 )
 PUBLISHED = sorted({*FAMILIES} - {*PROCEDURAL})
@@ -63,17 +62,6 @@ def test_every_family_is_whole(name):
     task = seqio.get_mixture_or_task(name + method.evaluate)
     assert set(task.splits) == {"train", "validation", "test"}
     assert task.metric_fns
-
-
-def test_the_larger_set_of_last_letters_has_the_same_tests():
-  small, large = (
-    family_of(name).dataset for name in ("last_letters", "last_letters_2000")
-  )
-  for split in ("validation", "test"):
-    assert large.examples(split) == small.examples(split)
-  # The smaller set is the first quarter of the larger.
-  train = large.examples("train")
-  assert len(train) == 2000 and train[:500] == small.examples("train")
 
 
 @pytest.mark.parametrize("name", PROCEDURAL)
