@@ -71,6 +71,7 @@ setuptools.setup(
     "orbax-checkpoint>=0.12",
     "rich",
     "safetensors",
+    "scipy",
     # 0.2.3 needs protobuf 7 and does not say so; other packages hold it at 6.
     "sentencepiece<0.2.3",
     "seqio>=0.0.20",

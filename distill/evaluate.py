@@ -85,7 +85,9 @@ def evaluate(
     errors.write_whole(f"{output_dir}/{METRICS_FILE}", text)
     print(f"{checkpoint}, split '{dataset_cfg.split}':")
     for name, value in metrics.items():
-      print(f"  {name}: {value:.2f}")
+      task, _, metric = name.rpartition("/")
+      text = scorer.describe(task) if metric == "accuracy" else ""
+      print(f"  {name}: {value:.2f}" + (f" ({text})" if text else ""))
   return metrics
 
 

@@ -33,7 +33,7 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 # Of distill/ and tasks/, without blank lines, comments and docstrings.
 MOST_FILES = 151
-MOST_CODE_LINES = 18_230
+MOST_CODE_LINES = 18_250
 
 
 def imported_modules(path):

@@ -1,6 +1,7 @@
 """Metrics of a model on a split: `seqio.Evaluator` around its decoder."""
 
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -51,6 +52,7 @@ class Evaluator:
       output_dir: Where predictions are written; None is nowhere.
     """
     self.rows: dict[str, list[dict[str, Any]]] = {}
+    self.judged: dict[str, list[dict[str, Any]]] = {}
     self._config = config
     self._num_examples = num_examples
     self._output_dir = output_dir
@@ -114,12 +116,37 @@ class Evaluator:
       self._write(f"{task}-{step:06d}", rows)
       for metric in seqio.TaskRegistry.get(task).metric_fns:
         if isinstance(metric, Accuracy):
-          self._write(f"{task}-right", (_judged(metric, row) for row in rows))
+          self.judged[task] = [_judged(metric, row) for row in rows]
+          self._write(f"{task}-right", self.judged[task])
     return {
       f"{task}/{name}": float(value)
       for task, metrics in future.result().items()
       for name, value in metrics.items()
     }
+
+  def describe(self, task: str) -> str:
+    """Returns what to hold a task's accuracy against, '' if it has none.
+
+    It names the number of examples, the 95% interval of the accuracy that this
+    number allows (Wilson's), and the accuracy of the most frequent target.
+    """
+    from scipy import stats
+
+    if task not in self.judged:
+      return ""
+    rights = [line["right"] for line in self.judged[task]]
+    count = len(rights)
+    interval = stats.binomtest(sum(rights), count).proportion_ci(
+      method="wilson"
+    )
+    [(answer, most)] = Counter(
+      str(row["target"]) for row in self.rows[task]
+    ).most_common(1)
+    return (
+      f"{count:,} examples, 95% interval {100 * interval.low:.1f} to"
+      f" {100 * interval.high:.1f}; always {answer!r} has"
+      f" {100 * most / count:.1f}"
+    )
 
   def ask(self, params: Any, task: seqio.Task) -> dict[str | int, str]:
     """Returns the best prediction for each example of any task, by its id."""

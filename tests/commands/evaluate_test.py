@@ -1,6 +1,7 @@
 """`distill evaluate`: the test split's score of a checkpoint."""
 
 import json
+import math
 
 import pytest
 
@@ -60,7 +61,7 @@ def test_the_rationales_are_asked_for_too(scored):
   assert right == 100 or metrics["last_letters_rationale/first_wrong_step"] >= 0
 
 
-def test_rationales_are_left_out_where_that_is_said(scored, tmp_path):
+def test_rationales_are_left_out_where_that_is_said(scored, tmp_path, capsys):
   flags = [
     *scored[1],
     f"--gin.EVAL_OUTPUT_DIR={tmp_path}",
@@ -73,6 +74,22 @@ def test_rationales_are_left_out_where_that_is_said(scored, tmp_path):
   assert metrics[label] == both[label]
   rationales = ("last_letters_rationale/", "last_letters/")
   assert not [name for name in metrics if name.startswith(rationales)]
+  # What to hold the accuracy against: Wilson's interval, by its formula, and
+  # the most frequent target.
+  z, n, p = 1.959964, 40, metrics[label] / 100
+  middle = (p + z**2 / (2 * n)) / (1 + z**2 / n)
+  half = z / (1 + z**2 / n) * math.sqrt(p * (1 - p) / n + (z / n / 2) ** 2)
+  low, high = 100 * abs(middle - half), 100 * (middle + half)
+  [file] = tmp_path.glob("last_letters_label-0*.jsonl")
+  targets = [
+    json.loads(line)["target"] for line in file.read_text().split("\n")[:40]
+  ]
+  answer = max(dict.fromkeys(targets), key=targets.count)
+  share = 100 * targets.count(answer) / 40
+  text = f"40 examples, 95% interval {low:.1f} to {high:.1f};"
+  assert (
+    f"({text} always '{answer}' has {share:.1f})" in capsys.readouterr().out
+  )
 
 
 def test_samples_are_voted_on(scored, tmp_path):
