@@ -30,6 +30,7 @@ def evaluate(
   output_dir: str,
   num_examples: PositiveInt | None = None,
   decode_rationales: bool = True,
+  against: str | None = None,
 ) -> dict[str, float]:
   """Prints a checkpoint's metrics and writes them with its predictions.
 
@@ -43,6 +44,8 @@ def evaluate(
     num_examples: Examples per task, from the first; None is all.
     decode_rationales: Whether the rationale task of a mixture is decoded too
       (`evaluation.rationales`), which takes a multiple of the labels' time.
+    against: The EVAL_OUTPUT_DIR of another evaluation of the same examples,
+      which is compared example by example.
 
   Returns:
     Each metric as `task/metric`.
@@ -52,7 +55,7 @@ def evaluate(
   """
   import jax
 
-  from distill.evaluation import evaluator, predictions, rationales
+  from distill.evaluation import evaluator, pairing, predictions, rationales
   from distill.training import checkpoints
 
   checkpoints.check_writable(output_dir, "EVAL_OUTPUT_DIR")
@@ -74,6 +77,9 @@ def evaluate(
       expected="a task with metric functions",
       remedy="name another MIXTURE_OR_TASK_NAME, or use `distill infer`",
     )
+  others = {}
+  if against:
+    others = {task: pairing.read_judged(against, task) for task in scorer.tasks}
   console.say(f"evaluating {', '.join(scorer.tasks)}, compiling first")
   # A checkpoint of another make may have no step in its name.
   number = checkpoint.rpartition("_")[2]
@@ -88,6 +94,9 @@ def evaluate(
       task, _, metric = name.rpartition("/")
       text = scorer.describe(task) if metric == "accuracy" else ""
       print(f"  {name}: {value:.2f}" + (f" ({text})" if text else ""))
+    for task, other in others.items():
+      text = pairing.compare(scorer.judged[task], other)
+      print(f"{task}, against {against}: {text}")
   return metrics
 
 

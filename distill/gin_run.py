@@ -61,6 +61,8 @@ class RunFlags:
     process_count: Several hosts: how many.
     process_index: Several hosts: which one.
     interactive: Answer typed inputs with label and rationale; writes no file.
+    against: EVAL_OUTPUT_DIR of another evaluation: prints the paired difference
+      and the examples on which both differ.
   """
 
   help: bool = False
@@ -74,6 +76,7 @@ class RunFlags:
   process_count: int | None = None
   process_index: int | None = None
   interactive: bool = False
+  against: str = ""
 
   @property
   def search_path(self) -> list[str]:
@@ -83,7 +86,8 @@ class RunFlags:
 
 def _flag_names(command: str) -> dict[str, str]:
   """Returns field → flag where they differ."""
-  return {} if command == "infer" else {"interactive": ""}
+  own = {"infer": "interactive", "evaluate": "against"}
+  return {name: "" for name in own.values() if name != own.get(command)}
 
 
 def _parser(command: str) -> flags.Parser:
@@ -132,6 +136,8 @@ def parse_flags(
   errors.require("--gin_file", "", "" not in values.gin_file, "a file")
   if getattr(values, "interactive", False):
     values.gin_bindings += _INTERACTIVE
+  if folder := getattr(values, "against", ""):
+    values.gin_bindings += (f"evaluate.against={folder!r}",)
   return flags.from_flags(values, RunFlags, _flag_names(command))
 
 

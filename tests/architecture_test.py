@@ -32,8 +32,8 @@ SOURCES = sorted(
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 # Of distill/ and tasks/, without blank lines, comments and docstrings.
-MOST_FILES = 151
-MOST_CODE_LINES = 18_250
+MOST_FILES = 152
+MOST_CODE_LINES = 18_330
 
 
 def imported_modules(path):

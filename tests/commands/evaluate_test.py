@@ -92,6 +92,29 @@ def test_rationales_are_left_out_where_that_is_said(scored, tmp_path, capsys):
   )
 
 
+def test_another_evaluation_is_compared_example_by_example(
+  scored, tmp_path, capsys
+):
+  flags = [*scored[1], "--gin.EVAL_RATIONALES=False"]
+  flags += ["--gin.EVALUATOR_NUM_EXAMPLES=8", f"--against={tmp_path / 'other'}"]
+  flags += [f"--gin.EVAL_OUTPUT_DIR={tmp_path}"]
+  assert errors.run_command(evaluate.main, flags) == 2
+  assert (
+    "--against has no result of last_letters_label" in capsys.readouterr()[1]
+  )
+  lines = (scored[0] / "last_letters_label-right.jsonl").read_text().split("\n")
+  judged = [json.loads(line) for line in lines[:8]]
+  judged[3]["right"] = 1 - judged[3]["right"]
+  (tmp_path / "other").mkdir()
+  (tmp_path / "other" / "last_letters_label-right.jsonl").write_text(
+    "\n".join(map(json.dumps, judged))
+  )
+  assert errors.run_command(evaluate.main, flags) == 0
+  out = capsys.readouterr().out
+  assert "12.5 points on 8 common examples" in out
+  assert f": 1 ({judged[3]['id']})" in out
+
+
 def test_samples_are_voted_on(scored, tmp_path):
   flags = [
     *scored[1],
