@@ -33,7 +33,7 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 # Of distill/ and tasks/, without blank lines, comments and docstrings.
 MOST_FILES = 152
-MOST_CODE_LINES = 18_330
+MOST_CODE_LINES = 18_320
 
 
 def imported_modules(path):
