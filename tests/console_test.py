@@ -102,6 +102,8 @@ def stopped_by(number, program):
     stdout=subprocess.PIPE,
     stderr=subprocess.PIPE,
     text=True,
+    # A shell's background jobs ignore Ctrl-C, and would pass that on.
+    preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
   )
   assert process.stdout.readline() == "ready\n"
   begun = time.monotonic()
