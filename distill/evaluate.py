@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from distill import console, errors, gin_run
@@ -15,6 +15,7 @@ from distill.errors import PositiveInt
 
 if TYPE_CHECKING:
   from distill.data.pipeline import DatasetConfig
+  from distill.evaluation.evaluator import Evaluator
   from distill.model.encoder_decoder import EncoderDecoderModel
   from distill.training.mesh import Partitioner
 
@@ -90,14 +91,19 @@ def evaluate(
     text = json.dumps({**metrics, **source}, indent=2) + "\n"
     errors.write_whole(f"{output_dir}/{METRICS_FILE}", text)
     print(f"{checkpoint}, split '{dataset_cfg.split}':")
-    for name, value in metrics.items():
-      task, _, metric = name.rpartition("/")
-      text = scorer.describe(task) if metric == "accuracy" else ""
-      print(f"  {name}: {value:.2f}" + (f" ({text})" if text else ""))
+    _print_metrics(metrics, scorer)
     for task, other in others.items():
       text = pairing.compare(scorer.judged[task], other)
       print(f"{task}, against {against}: {text}")
   return metrics
+
+
+def _print_metrics(metrics: Mapping[str, float], scorer: Evaluator) -> None:
+  """Prints a metric a line, and beside an accuracy what to hold it against."""
+  for name, value in metrics.items():
+    task, _, metric = name.rpartition("/")
+    text = scorer.describe(task) if metric == "accuracy" else ""
+    print(f"  {name}: {value:.2f}" + (f" ({text})" if text else ""))
 
 
 def main(argv: Sequence[str]) -> None:

@@ -132,9 +132,9 @@ class Evaluator:
     """
     from scipy import stats
 
-    if task not in self.judged:
+    rights = [line["right"] for line in self.judged.get(task, ())]
+    if not rights:
       return ""
-    rights = [line["right"] for line in self.judged[task]]
     count = len(rights)
     interval = stats.binomtest(sum(rights), count).proportion_ci(
       method="wilson"

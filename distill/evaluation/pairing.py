@@ -68,7 +68,8 @@ def compare(
   )
   count, differ = len(common), len(won) + len(lost)
   mean = (len(won) - len(lost)) / count
-  half = 1.959964 * math.sqrt(max(differ / count - mean**2, 0) / count)
+  error = math.sqrt(max(differ / count - mean**2, 0) / count)
+  half = stats.norm.ppf(0.975) * error
   p = stats.binomtest(len(won), differ).pvalue if differ else 1.0
   return "\n".join(
     [

@@ -78,7 +78,7 @@ def batch(case, step):
 
 
 def _row(random, examples):
-  """Returns a row of so many examples, and padding behind them."""
+  """Returns a row of `examples` examples, padded at its end."""
   row = {
     f"{side}_{name}": np.zeros(length, np.int32)
     for side, length, names in (
