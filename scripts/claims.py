@@ -1,6 +1,7 @@
 """Prints docs/claims.md: the papers' claims, and what our results say."""
 
 import dataclasses
+import math
 import pathlib
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -72,7 +73,7 @@ def page(folder: pathlib.Path = RESULTS, table: pathlib.Path = TABLE) -> str:
   overview, sections = [], []
   for row in tomllib.loads(table.read_text("utf-8"))["claim"]:
     claim = Claim(**row)
-    sections.append(f"## {claim.claim}\n\n*{claim.paper}*\n")
+    sections.append(f"## {claim.claim.rstrip('.')}\n\n*{claim.paper}*\n")
     for sentence, verdict, grid in _judge(claim, folder):
       overview.append([claim.claim, grid, verdict])
       source = ""
@@ -131,15 +132,12 @@ def _difference(
 ) -> str:
   """Returns a difference as a sentence."""
   first = one.first
-  where = first.task
-  if first.evaluated != first.task:
-    where = f"{first.task}, tested on {first.evaluated}"
   text = (
-    f"with {first.train_examples} examples of {where},"
+    f"with {first.train_examples} examples of {first.task},"
     f" {_student(one, claim.one)} has {one} and {_student(other, claim.other)}"
     f" {other}, a difference of {step.mean:+.1f} points"
   )
-  if step.low == step.low:
+  if not math.isnan(step.low):
     text += f" (95% interval {step.low:+.1f} to {step.high:+.1f})"
   if claim.bar:
     text += f", where the bar is {claim.bar:+g}"
@@ -162,22 +160,19 @@ def _select(found: Results, fields: Mapping[str, Any]) -> list[Group]:
   """Returns the students with these fields, at full coverage and data.
 
   Unless `comparison` is named, they are those of equal examples.
-  `evaluated = 'others'` are their tests on other families than their own.
   """
   wanted = {"coverage": 1.0, "comparison": results.EQUAL_EXAMPLES, **fields}
-  away = wanted.pop("evaluated", "") == "others"
   groups = [
     one
-    for one in statistics.group(found.rows)
+    for one in statistics.at_home(found.rows)
     if all(getattr(one.first, name) == wanted[name] for name in wanted)
-    and (one.first.evaluated != one.first.task) == away
   ]
   most = max((one.first.fraction for one in groups), default=0.0)
   return [one for one in groups if one.first.fraction == most]
 
 
 def _place(one: Group) -> tuple[str, ...]:
-  return one.first.task, one.first.evaluated, one.first.model
+  return one.first.task, one.first.model
 
 
 def _smallest(claim: Claim, found: Results) -> list[tuple[str, str]]:
