@@ -91,6 +91,9 @@ setuptools.setup(
     # below 13, pyarrow below 26 and python-dateutil below 3. It reads and
     # writes TFRecords with google-crc32c, and does not say so.
     "beam": ["apache-beam>=2.77", "google-crc32c"],
+    # The TPU compiler, for `distill plan` (docs/scaling.md); `jax[tpu]` brings
+    # it too. It has 700 MB.
+    "plan": ["libtpu"],
     # For the documentation as a static site: scripts/docs.sh.
     "docs": ["mkdocs-material"],
     # For datasets of Hugging Face and Parquet files: docs/datasets.md.

@@ -22,6 +22,7 @@ COMMANDS = {
   "evaluate": "evaluate a checkpoint on the test split",
   "infer": "write predictions or log-likelihoods, or answer typed inputs",
   "convert": "convert a checkpoint to T5X's or Hugging Face's format",
+  "plan": "print what a run needs of a TPU slice or a GPU node",
   "compare": "train and test a grid of students and compare the results",
 }
 # Commands that `python -m distill.<command>` runs too: modules of `distill`.

@@ -21,6 +21,7 @@ ORDER = [
   "checkpoint_formats",
   "training",
   "evaluation",
+  "planning",
   "comparison",
 ]
 HEAVY = {"jax", "flax", "optax", "orbax", "tensorflow", "seqio", "matplotlib"}
@@ -32,8 +33,8 @@ SOURCES = sorted(
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 # Of distill/ and tasks/, without blank lines, comments and docstrings.
-MOST_FILES = 152
-MOST_CODE_LINES = 18_320
+MOST_FILES = 162
+MOST_CODE_LINES = 19_290
 
 
 def imported_modules(path):

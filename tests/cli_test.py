@@ -97,9 +97,10 @@ def test_every_command_is_a_module(command):
   assert importlib.util.find_spec(cli.module_of(command))
 
 
-def test_the_console_has_seven_commands():
+def test_the_console_has_eight_commands():
   assert {command.split()[0] for command in cli.COMMANDS} == {
-    *("list", "cache", "train", "evaluate", "infer", "convert", "compare")
+    *("list", "cache", "train", "evaluate", "infer", "convert", "plan"),
+    "compare",
   }
 
 

@@ -10,46 +10,10 @@ from distill.comparison.cell import Cell
 from distill.comparison.results import Results
 from distill.comparison.statistics import Group
 from distill.data.methods import METHODS
+from distill.model import costs as formulas
 from distill.model.config import T5Config
 
 _TIMED_BATCHES = 4
-
-
-def parameters(config: T5Config) -> int:
-  """Returns the number of parameters."""
-  import jax
-
-  from distill.model import network
-
-  tokens = jax.ShapeDtypeStruct((1, 1), "int32")
-  init = network.Transformer(config).init
-  made = jax.eval_shape(init, jax.random.key(0), tokens, tokens, tokens)
-  return sum(leaf.size for leaf in jax.tree.leaves(made))
-
-
-def forward_flops(config: T5Config, inputs: int, targets: int) -> float:
-  """Returns FLOPs of one sequence through encoder and decoder.
-
-  It is twice the number of weights that each token is multiplied with, and the
-  products of attention (Kaplan et al. 2020, 2.1, for each stack; the keys and
-  values of the inputs count once for each input token). Training takes three
-  times as many.
-
-  Args:
-    config: The network.
-    inputs: Input tokens.
-    targets: Target tokens.
-  """
-  width, attended = config.emb_dim, config.num_heads * config.head_dim
-  mlp = width * config.mlp_dim * (len(config.mlp_activations) + 1)
-  layers, projected = config.num_decoder_layers, width * attended
-  encoder = config.num_encoder_layers * (4 * projected + mlp)
-  decoder = layers * (6 * projected + mlp) + width * config.vocab_size
-  seen = 4 * attended
-  return inputs * (
-    2 * (encoder + layers * 2 * projected)
-    + seen * config.num_encoder_layers * inputs
-  ) + targets * (2 * decoder + seen * layers * (inputs + targets))
 
 
 def memory_bytes(config: T5Config, inputs: int, targets: int) -> int:
@@ -57,7 +21,7 @@ def memory_bytes(config: T5Config, inputs: int, targets: int) -> int:
   attended = config.num_heads * config.head_dim
   number = 4 if config.dtype == "float32" else 2
   cached = config.num_decoder_layers * 2 * attended * (inputs + targets)
-  return 4 * parameters(config) + number * cached
+  return 4 * formulas.parameters(config) + number * cached
 
 
 def balance(results: Results, student: Group) -> dict[str, float | None]:
@@ -138,8 +102,8 @@ def costs(cell: Cell, steps: int, checkpoint: str) -> dict[str, float]:
   dataset = bound["dataset_cfg"]
   lengths = [dataset.task_feature_lengths[key] for key in ("inputs", "targets")]
   found = {
-    "parameters": parameters(config),
-    "prediction_flops": forward_flops(config, *lengths),
+    "parameters": formulas.parameters(config),
+    "prediction_flops": formulas.forward_flops(config, *lengths),
     "memory_bytes": memory_bytes(config, *lengths),
     "training_flops": 0.0,
   }
@@ -149,7 +113,7 @@ def costs(cell: Cell, steps: int, checkpoint: str) -> dict[str, float]:
     flags = [*cell.flags("train"), "--gin.MODEL_DIR=''"]
     bound = gin.get_bindings(gin_run.configure("train", flags))
     rows = steps * bound["train_dataset_cfg"].batch_size
-    forward = forward_flops(config, *lengths)
+    forward = formulas.forward_flops(config, *lengths)
     found["training_flops"] = 3.0 * rows * forward
     if not bound["train_dataset_cfg"].pack:
       found["label_rows"] = rows * METHODS[cell.method].label_share

@@ -116,6 +116,26 @@ class Predictor:
     """Yields the log-likelihood of each example's targets, and their tokens."""
     return self._run(self._score, _INPUTS + _TARGETS, params, examples)
 
+  def compile(
+    self, program: str, params: Any, shapes: Mapping[str, tuple[int, ...]]
+  ) -> Any:
+    """Returns JAX's compiled program, which is not run.
+
+    Args:
+      program: 'decoding' or 'scoring'.
+      params: The parameters' shapes and shardings.
+      shapes: The shape of each model feature, [batch, length].
+    """
+    function, features = {
+      "decoding": (self._decode, _INPUTS),
+      "scoring": (self._score, _INPUTS + _TARGETS),
+    }[program]
+    batch = {name: shapes[name] for name in features}
+    batch["example_index"] = (self._batch_size,)
+    with self._partitioner.context():
+      abstract = self._partitioner.abstract_batch(batch)
+      return function.lower(params, abstract).compile()
+
   def _run(
     self,
     function: Callable[..., tuple[jax.Array, jax.Array]],

@@ -124,7 +124,7 @@ class Embed(nn.Module):
   def __call__(self, tokens_BxL: jax.Array) -> jax.Array:
     """Returns [batch, length, embed] in `config.dtype`."""
     table_VxE = self.embedding.astype(self.config.dtype)
-    if jax.default_backend() == "tpu":
+    if _platform() == "tpu":
       # A matrix product splits over a sharded vocabulary; a gather does not.
       one_hot = jax.nn.one_hot(
         tokens_BxL, self.config.vocab_size, dtype=table_VxE.dtype
@@ -138,6 +138,12 @@ class Embed(nn.Module):
     """Returns float32 logits [batch, length, vocab]."""
     logits = jnp.dot(x_BxLxE.astype(jnp.float32), self.embedding.T)
     return logits / jnp.sqrt(self.config.emb_dim)
+
+
+def _platform() -> str:
+  """Returns the platform of the mesh in use, or without one of all devices."""
+  device = jax.sharding.get_abstract_mesh().abstract_device
+  return device.platform if device else jax.default_backend()
 
 
 class KeysValues(NamedTuple):

@@ -75,6 +75,11 @@ class Partitioner:
     # Not jax.make_mesh: its axes are Explicit, and linen wants them Auto.
     return Mesh(_arranged(devices, shape), AXES)
 
+  @property
+  def platform(self) -> str:
+    """The devices' platform: 'cpu', 'gpu' or 'tpu'."""
+    return str(self.mesh.devices.flat[0].platform)
+
   @contextlib.contextmanager
   def context(self) -> Iterator[None]:
     """Within it, traced functions see the mesh and the logical axis rules."""
@@ -187,8 +192,9 @@ def _arranged(devices: list[Any], shape: tuple[int, int, int]) -> np.ndarray:
   Raises:
     UserError: The data axis does not divide by the slices.
   """
-  tpu = devices[0].platform == "tpu"
-  slices = len({device.slice_index for device in devices}) if tpu else 1
+  # The devices of a topology of one slice have no such attribute.
+  indices = {getattr(device, "slice_index", 0) for device in devices}
+  slices = len(indices) if devices[0].platform == "tpu" else 1
   data, *rest = shape
   if data % slices:
     raise errors.UserError(

@@ -125,7 +125,7 @@ def compile_step(
     train_step,
     donate_argnums=0,
     out_shardings=(shardings_of(state), partitioner.replicated),
-    compiler_options=compiler_options(),
+    compiler_options=compiler_options(partitioner.platform),
   )
   with partitioner.context():
     compiled = jitted.lower(state, batch, rng).compile()
@@ -133,14 +133,18 @@ def compile_step(
 
 
 @functools.cache
-def compiler_options() -> dict[str, str] | None:
-  """Returns XLA's options for this backend, which XLA_FLAGS overrides.
+def compiler_options(platform: str = "") -> dict[str, str] | None:
+  """Returns XLA's options for a platform, by default that of this backend.
+
+  XLA_FLAGS overrides them.
 
   On a CPU they turn YNNPACK's fusions off. With them, training a network of 32
   features takes 1.12 times as long (`bench/train.py`); one of 512, no longer.
   """
   name = "xla_cpu_experimental_ynn_fusion_type"
-  if jax.default_backend() != "cpu" or name in os.environ.get("XLA_FLAGS", ""):
+  if (platform or jax.default_backend()) != "cpu":
+    return None
+  if name in os.environ.get("XLA_FLAGS", ""):
     return None
   try:
     jax.jit(lambda: 0, compiler_options={name: ""})()
