@@ -25,6 +25,7 @@ from distill.data import (
   feature_converters,
   registration,
   sources,
+  token_table,
 )
 from distill.data.selection import current_selection
 from distill.data.vocabulary import identity as vocabulary_identity
@@ -154,22 +155,35 @@ class TrainBatches(Iterator[Mapping[str, np.ndarray]]):
 
   def _build(self) -> tf.data.Dataset:
     config = self._config
-    dataset = self._provider.get_dataset(
-      config.task_feature_lengths,
-      split=config.split,
-      use_cached=config.use_cached,
-      shuffle=config.shuffle,
-      seed=self._seed,
-      num_epochs=None,
-      # The cache would be saved with each position.
-      try_in_mem_cache=False,
-    )
+    lengths, split = config.task_feature_lengths, config.split
+    order = config.shuffle, self._seed
     converter = feature_converters.LossGroupFeatureConverter(pack=config.pack)
-    dataset = converter(dataset, config.task_feature_lengths)
-    dataset = dataset.batch(config.batch_size, drop_remainder=True)
+    table = batches = None
+    if not config.use_cached:
+      table = token_table.read(self._provider, split, lengths, config.shuffle)
+    self._from_table = table is not None
+    if table and not config.pack:
+      batches = table.batches(converter, config.batch_size, *order)
+    if batches is None:
+      examples = (
+        table.examples(*order)
+        if table
+        else self._provider.get_dataset(
+          lengths,
+          split=split,
+          use_cached=config.use_cached,
+          shuffle=config.shuffle,
+          seed=self._seed,
+          num_epochs=None,
+          # The cache would be saved with each position.
+          try_in_mem_cache=False,
+        )
+      )
+      rows = converter(examples, lengths)
+      batches = rows.batch(config.batch_size, drop_remainder=True)
     options = tf.data.Options()
     options.deterministic = True
-    return dataset.prefetch(_PREFETCHED_BATCHES).with_options(options)
+    return batches.prefetch(_PREFETCHED_BATCHES).with_options(options)
 
   @property
   def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -188,6 +202,7 @@ class TrainBatches(Iterator[Mapping[str, np.ndarray]]):
     return {
       "batches": self._batches,
       "dataset": self._identity(),
+      "from_table": self._from_table,
       "iterator": pack_iterator(self._iterator),
     }
 
@@ -200,7 +215,12 @@ class TrainBatches(Iterator[Mapping[str, np.ndarray]]):
     if self._batches:
       self._rewind()
     changed = self._changes(position["dataset"])
-    if not changed and unpack_iterator(position["iterator"], self._iterator):
+    same_form = position.get("from_table", False) == self._from_table
+    if (
+      not changed
+      and same_form
+      and unpack_iterator(position["iterator"], self._iterator)
+    ):
       self._batches = position["batches"]
       return
     logging.warning(

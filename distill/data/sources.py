@@ -84,6 +84,13 @@ class DatasetSource(seqio.DataSource):
     """Returns one shard, so that SeqIO never asks for a part."""
     return [split]
 
+  def has_fixed_order(self, split: str, shuffle: bool) -> bool:
+    """Returns whether the examples come in the same order in every epoch.
+
+    Files of a cache are shuffled.
+    """
+    return not shuffle or len(self.list_shards(split)) == 1
+
   def num_input_examples(self, split: str) -> int:
     """Returns the split's size, which was counted when it was last read."""
     if split not in self._counts:

@@ -291,6 +291,21 @@ def in_tokens(
   return (*to_text, tokenize, *tokens, append_eos, AddLossGroup(group))
 
 
+def is_fixed(step: Preprocessor) -> bool:
+  """Returns whether a preprocessor of this project goes by single examples.
+
+  It then makes the same of an example at every visit, whatever is around it.
+  """
+  functions = tokenize, without_end, filler_tokens
+  return step in (*functions, seqio.preprocessors.append_eos) or type(step) in (
+    ToText,
+    InPrompt,
+    ToPairs,
+    PermutedTokens,
+    AddLossGroup,
+  )
+
+
 def input_forms(provider: seqio.Task | seqio.Mixture) -> dict[str, str]:
   """Returns what each task makes of an input, which `…` stands for.
 

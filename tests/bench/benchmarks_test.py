@@ -16,7 +16,12 @@ SMALL = [
 
 
 @pytest.mark.parametrize(
-  ("name", "flag"), [("decode", "--batches=1"), ("train", "--steps=1")]
+  ("name", "flag"),
+  [
+    ("decode", "--batches=1"),
+    ("read_batches", "--batches=1"),
+    ("train", "--steps=1"),
+  ],
 )
 def test_a_benchmark_reports_its_speed(name, flag, monkeypatch, capsys):
   monkeypatch.syspath_prepend(str(BENCH))
