@@ -33,8 +33,8 @@ SOURCES = sorted(
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 # Of distill/ and tasks/, without blank lines, comments and docstrings.
-MOST_FILES = 163
-MOST_CODE_LINES = 19_422
+MOST_FILES = 164
+MOST_CODE_LINES = 19_543
 
 
 def imported_modules(path):

@@ -23,6 +23,7 @@ from distill import errors
 from distill.data import (
   dataset_checks,
   feature_converters,
+  packing,
   registration,
   sources,
   token_table,
@@ -48,7 +49,8 @@ class DatasetConfig:
     batch_size: Rows of the global batch.
     shuffle: Whether to shuffle the examples.
     seed: Of shuffling and mixing; None is `DEFAULT_SEED`.
-    pack: Whether several examples share a row.
+    pack: Whether several examples share a row: in the order of the stream, as
+      T5X packs them, or by 'best_fit', with less padding.
     use_cached: Whether to read SeqIO's offline cache.
     module: A module to import first, which registers the task.
     truncate: Whether targets longer than their length may be cut.
@@ -60,7 +62,7 @@ class DatasetConfig:
   batch_size: PositiveInt
   shuffle: bool
   seed: int | None = None
-  pack: bool = False
+  pack: bool | str = False
   use_cached: bool = False
   module: str | None = None
   truncate: bool = False
@@ -81,6 +83,10 @@ class DatasetConfig:
     errors.require(
       *("TASK_FEATURE_LENGTHS", lengths, set(lengths) == {"inputs", "targets"}),
       expected="{'inputs': …, 'targets': …}",
+    )
+    errors.require(
+      *("PACK", self.pack, self.pack in (False, True, packing.BEST_FIT)),
+      expected=f"True, False or '{packing.BEST_FIT}'",
     )
     return provider
 
@@ -150,10 +156,19 @@ class TrainBatches(Iterator[Mapping[str, np.ndarray]]):
     self._batches = 0
     # A second iterator over one dataset object would shuffle otherwise.
     with quiet_seqio():
-      self._dataset = self._build()
-    self._iterator = iter(self._dataset)
+      dataset = self._build()
+    options = tf.data.Options()
+    options.deterministic = True
+    self._iterator = iter(
+      dataset.prefetch(_PREFETCHED_BATCHES).with_options(options)
+    )
+    self._packer = None
+    if self._config.pack == packing.BEST_FIT:
+      lengths = self._config.task_feature_lengths
+      self._packer = packing.BestFit(lengths, self._iterator)
 
   def _build(self) -> tf.data.Dataset:
+    """Returns batches, or the blocks of examples that are to be packed."""
     config = self._config
     lengths, split = config.task_feature_lengths, config.split
     order = config.shuffle, self._seed
@@ -181,30 +196,38 @@ class TrainBatches(Iterator[Mapping[str, np.ndarray]]):
       )
       rows = converter(examples, lengths)
       batches = rows.batch(config.batch_size, drop_remainder=True)
-    options = tf.data.Options()
-    options.deterministic = True
-    return batches.prefetch(_PREFETCHED_BATCHES).with_options(options)
+    spec = batches.element_spec
+    self._shapes = {name: tuple(spec[name].shape) for name in spec}
+    if config.pack == packing.BEST_FIT:
+      return packing.blocks(examples)
+    return batches
 
   @property
   def shapes(self) -> dict[str, tuple[int, ...]]:
     """The shape of each array of a batch, by name."""
-    spec = self._dataset.element_spec
-    return {name: tuple(spec[name].shape) for name in spec}
+    return self._shapes
 
   def __next__(self) -> Mapping[str, np.ndarray]:
     with reading(self._config):
-      batch = next(self._iterator)
+      if self._packer:
+        batch = self._packer.batch(self._config.batch_size)
+      else:
+        tensors = next(self._iterator)
+        batch = {name: tensor.numpy() for name, tensor in tensors.items()}
     self._batches += 1
-    return {name: tensor.numpy() for name, tensor in batch.items()}
+    return batch
 
   def position(self) -> dict[str, Any]:
     """Returns, as a JSON value, the place after the last batch returned."""
-    return {
+    position = {
       "batches": self._batches,
       "dataset": self._identity(),
       "from_table": self._from_table,
       "iterator": pack_iterator(self._iterator),
     }
+    return position | (
+      {"waiting": self._packer.waiting} if self._packer else {}
+    )
 
   def restore(self, position: Mapping[str, Any]) -> None:
     """Goes to a position, so that the next batch is the one after it.
@@ -222,6 +245,8 @@ class TrainBatches(Iterator[Mapping[str, np.ndarray]]):
       and unpack_iterator(position["iterator"], self._iterator)
     ):
       self._batches = position["batches"]
+      if self._packer:
+        self._packer.waiting = position["waiting"]
       return
     logging.warning(
       "The saved data iterator %s: reading past %d batches from the start.",
