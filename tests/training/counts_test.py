@@ -94,9 +94,7 @@ def padding():
   stream = tf.data.Dataset.from_generator(
     lambda: iter(examples), output_signature=spec
   )
-  in_order = seqio_utils.trim_and_pack_dataset(
-    stream, LENGTHS
-  ).as_numpy_iterator()
+  packed = seqio_utils.trim_and_pack_dataset(stream, LENGTHS)
   best = packing.BestFit(LENGTHS, iter(packing.blocks(stream)))
   names = "encoder_input_tokens", "decoder_target_tokens"
   found = {
