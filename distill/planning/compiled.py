@@ -19,6 +19,7 @@ INFERENCE = ("decoding", "scoring")
 # Without these, libtpu looks for the TPU of this machine, and complains.
 _ENVIRONMENT = {
   "JAX_PLATFORMS": "cpu",
+  "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",
   "TPU_SKIP_MDS_QUERY": "1",
   "TPU_WORKER_HOSTNAMES": "localhost",
   "TPU_ACCELERATOR_TYPE": "v5litepod-1",

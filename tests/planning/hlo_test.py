@@ -62,9 +62,6 @@ def test_products_of_a_training_step_are_those_of_the_formula(
   forward = costs.forward_flops(CONFIG, INPUTS, TARGETS)
   assert found.flops == 3 * ROWS * forward / 8
   assert not found.unknown_loops
-  xla = compiled.cost_analysis()["flops"]
-  if microbatches > 1:  # XLA counts one of them, with other FLOPs.
-    assert xla < found.flops
   # Gradients are summed over the eight devices.
   assert found.sent["all-reduce"] > 0
 
