@@ -34,7 +34,7 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 # Of distill/ and tasks/, without blank lines, comments and docstrings.
 MOST_FILES = 164
-MOST_CODE_LINES = 19_543
+MOST_CODE_LINES = 19_550
 
 
 def imported_modules(path):

@@ -246,7 +246,7 @@ def _convolution_flops(
     def field(key: str, default: str, place: int = place) -> str:
       return fields[key].split("x")[place] if key in fields else default
 
-    pairs *= _meeting(
+    pairs *= meeting_pairs(
       left[labels[1].index(name)],
       right[labels[2].index(name)],
       out[labels[3].index(name)],
@@ -262,13 +262,23 @@ def _convolution_flops(
 
 
 @functools.cache
-def _meeting(
+def meeting_pairs(
   left: int, right: int, out: int, stride: int, pad: int, dilate: int, gap: int
 ) -> int:
-  """Returns the pairs of kernel and output position that meet an input."""
-  reached = (
-    place * stride - pad + at * gap
-    for place in range(out)
-    for at in range(right)
-  )
-  return sum(not n % dilate and 0 <= n <= (left - 1) * dilate for n in reached)
+  """Returns the pairs of kernel and output position that meet an input.
+
+  Kernel position k and output position o meet the dilated input at
+  n = o · stride + k · gap - pad, which has to be a multiple of `dilate`.
+  """
+  common = math.gcd(stride, dilate)
+  period = dilate // common
+  inverse = pow(stride // common, -1, period)
+  pairs = 0
+  for at in range(right):
+    offset = at * gap - pad
+    if offset % common == 0:
+      least = max(0, -(offset // stride))
+      most = min(out - 1, ((left - 1) * dilate - offset) // stride)
+      first = least + (-(offset // common) * inverse - least) % period
+      pairs += max(0, (most - first) // period + 1)
+  return pairs

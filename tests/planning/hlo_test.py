@@ -2,11 +2,13 @@
 
 import re
 
+import hypothesis
 import jax
 import jax.numpy as jnp
 import optax
 import pytest
 from flax import linen as nn
+from hypothesis import strategies as st
 from jax.sharding import NamedSharding, PartitionSpec
 
 from distill.model import costs, encoder_decoder, network
@@ -198,3 +200,20 @@ def test_an_unknown_limit_counts_once_and_is_told():
   found = hlo.work(re.sub(r"constant\(5\)", "parameter(3)", TPU), 8)
   assert found.unknown_loops == 1
   assert found.flops == hlo.work(TPU, 8).flops / 5
+
+
+SIDE = st.integers(1, 7)
+
+
+@hypothesis.given(SIDE, SIDE, SIDE, SIDE, st.integers(-5, 7), SIDE, SIDE)
+def test_positions_of_a_window_that_meet_an_input(
+  left, right, out, stride, pad, dilate, gap
+):
+  inputs = {place * dilate for place in range(left)}
+  pairs = sum(
+    o * stride + k * gap - pad in inputs
+    for o in range(out)
+    for k in range(right)
+  )
+  found = hlo.meeting_pairs(left, right, out, stride, pad, dilate, gap)
+  assert found == pairs
