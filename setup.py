@@ -54,6 +54,7 @@ setuptools.setup(
   ),
   package_data={
     "": ["*.gin", "*.txt", "*.toml", "py.typed"],
+    "distill.reporting": ["*.html", "*.css", "*.js"],
     "distill.starters.bytes": ["*"],
   },
   install_requires=[
@@ -65,6 +66,7 @@ setuptools.setup(
     # tensorflow-datasets imports it to prepare a dataset, and does not say so.
     "importlib_resources",
     "jax>=0.10",
+    "jinja2",
     "matplotlib",
     "numpy",
     "optax",
@@ -119,6 +121,8 @@ setuptools.setup(
       "build",
       "hypothesis",
       "mypy",
+      # With Debian's chromium; the tests of the report page skip without it.
+      "playwright",
       "pytest",
       "pytest-xdist",
       "ruff",

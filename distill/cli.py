@@ -24,6 +24,7 @@ COMMANDS = {
   "convert": "convert a checkpoint to T5X's or Hugging Face's format",
   "plan": "print what a run needs of a TPU slice or a GPU node",
   "compare": "train and test a grid of students and compare the results",
+  "report": "write a page of answers, figures and examples to look at",
 }
 # Commands that `python -m distill.<command>` runs too: modules of `distill`.
 _TOP_LEVEL = ("train", "evaluate", "infer")

@@ -34,6 +34,21 @@ def say(stage: str) -> None:
   print(f"{stage}{_STAGE_END}", file=sys.stderr, flush=True)
 
 
+def print_table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
+  """Prints a table as wide as the terminal; a file gets 80 columns."""
+  import rich.box
+  import rich.console
+  import rich.table
+  import rich.text
+
+  table = rich.table.Table(box=rich.box.SIMPLE_HEAD, pad_edge=False)
+  for name in header:
+    table.add_column(rich.text.Text(name), overflow="fold")
+  for line in lines:
+    table.add_row(*map(rich.text.Text, line))
+  rich.console.Console(highlight=False).print(table)
+
+
 def last_stage(log: str) -> str:
   """Returns the stage that `say` wrote last in a log, '' if none."""
   stages = [line for line in log.splitlines() if line.endswith(_STAGE_END)]

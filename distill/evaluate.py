@@ -92,6 +92,7 @@ def evaluate(
     errors.write_whole(f"{output_dir}/{METRICS_FILE}", text)
     print(f"{checkpoint}, split '{dataset_cfg.split}':")
     _print_metrics(metrics, scorer)
+    _print_classes(scorer)
     for task, other in others.items():
       text = pairing.compare(scorer.judged[task], other)
       print(f"{task}, against {against}: {text}")
@@ -104,6 +105,17 @@ def _print_metrics(metrics: Mapping[str, float], scorer: Evaluator) -> None:
     task, _, metric = name.rpartition("/")
     text = scorer.describe(task) if metric == "accuracy" else ""
     print(f"  {name}: {value:.2f}" + (f" ({text})" if text else ""))
+
+
+def _print_classes(scorer: Evaluator) -> None:
+  """Prints recall and precision of tasks whose answers are a few classes."""
+  from distill.evaluation import classes
+
+  for task, judged in scorer.judged.items():
+    header, lines = classes.confusion(scorer.rows[task], judged)
+    if lines:
+      print(f"  classes of {task}:")
+      console.print_table(header, lines)
 
 
 def main(argv: Sequence[str]) -> None:

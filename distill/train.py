@@ -19,9 +19,10 @@ from distill.errors import NonNegativeInt, PositiveInt
 
 if TYPE_CHECKING:
   from distill.data.pipeline import DatasetConfig
+  from distill.evaluation.evaluator import Evaluator
   from distill.model.encoder_decoder import EncoderDecoderModel
   from distill.training.checkpoints import CheckpointConfig
-  from distill.training.loop import Evaluate, MetricWriterFactory
+  from distill.training.loop import MetricWriterFactory
   from distill.training.mesh import Partitioner
   from distill.training.optimizers import OptimizerFactory
   from distill.training.schedules import Schedule
@@ -111,11 +112,15 @@ def train(
   console.say(f"reading the data of {train_dataset_cfg.mixture_or_task_name}")
   pipeline.check_model(train_dataset_cfg, model)
   batches = pipeline.TrainBatches(train_dataset_cfg)
-  evaluate = None
+  scorer = None
   if infer_eval_dataset_cfg and eval_period:
-    evaluate = _evaluation(
+    scorer = _scorer(
       model, infer_eval_dataset_cfg, partitioner, eval_num_examples, model_dir
     )
+
+  def evaluate(state: TrainState, step: int) -> dict[str, float]:
+    return scorer.evaluate(state.params, step) if scorer else {}
+
   # T5X takes a list of one path, too.
   paths = initial_checkpoint_path or ()
   initial = paths if isinstance(paths, str) else next(iter(paths), None)
@@ -129,7 +134,8 @@ def train(
       model_dir=model_dir,
       total_steps=total_steps,
       checkpoint_cfg=checkpoint_cfg,
-      evaluate=evaluate,
+      evaluate=evaluate if scorer else None,
+      decoded=scorer.samples if scorer else None,
       eval_period=eval_period,
       patience=patience,
       min_steps=min_steps,
@@ -157,14 +163,14 @@ def _writer_factories(given: Any) -> list[MetricWriterFactory]:
   return factories
 
 
-def _evaluation(
+def _scorer(
   model: EncoderDecoderModel,
   config: DatasetConfig,
   partitioner: Partitioner,
   num_examples: int | None,
   model_dir: str,
-) -> Evaluate | None:
-  """Returns the loop's evaluation; None where no task has a metric."""
+) -> Evaluator | None:
+  """Returns the validation's evaluator; None where no task has a metric."""
   from distill.data import pipeline
   from distill.evaluation import evaluator
 
@@ -183,9 +189,7 @@ def _evaluation(
     num_examples=num_examples,
     output_dir=f"{model_dir}/inference_eval",
   )
-  if not scorer.tasks:
-    return None
-  return lambda state, step: scorer.evaluate(state.params, step)
+  return scorer if scorer.tasks else None
 
 
 def main(argv: Sequence[str]) -> None:

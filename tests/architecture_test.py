@@ -23,6 +23,7 @@ ORDER = [
   "evaluation",
   "planning",
   "comparison",
+  "reporting",
 ]
 HEAVY = {"jax", "flax", "optax", "orbax", "tensorflow", "seqio", "matplotlib"}
 SOURCES = sorted(
@@ -33,8 +34,8 @@ SOURCES = sorted(
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 # Of distill/ and tasks/, without blank lines, comments and docstrings.
-MOST_FILES = 164
-MOST_CODE_LINES = 19_550
+MOST_FILES = 174
+MOST_CODE_LINES = 20_500
 
 
 def imported_modules(path):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
+import pathlib
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -43,6 +45,17 @@ def make_parser() -> Parser:
     help="keep answers of these teachers, A,B",
   )
   add(
+    "--review",
+    type=pathlib.Path,
+    help="drop answers that this file marks bad; the page of `distill report`"
+    " exports it",
+  )
+  add(
+    "--only_reviewed",
+    action="store_true",
+    help="keep only answers that --review marks good",
+  )
+  add(
     "--expand",
     action="store_true",
     help="write one record per answer, so that training uses all answers",
@@ -68,7 +81,7 @@ def main(argv: Sequence[str]) -> None:
   from distill.data.cache import files
 
   source = files.find_entry(options.input_dir, options.task, options.split)
-  steps = wanted.steps(family.answer_rule)
+  steps = [*_review_steps(options), *wanted.steps(family.answer_rule)]
   rows = files.read(options.input_dir, options.task, options.split)
   content, taken = selection.choose(rows, steps, options.expand)
   if not content:
@@ -80,7 +93,7 @@ def main(argv: Sequence[str]) -> None:
   if options.output_jsonl or options.output_parquet:
     _write_file(options, content)
   else:
-    names = ("input_dir", *flags.names(Filters), "expand", "num_shards")
+    names = ("input_dir", *flags.names(Filters), "review", "only_reviewed")
     shards = ",".join(shard.sha256 for shard in source.shards)
     files.write_records(
       options.output_dir,
@@ -88,8 +101,11 @@ def main(argv: Sequence[str]) -> None:
       options.split,
       content,
       command="filter_rationales",
-      source=f"{options.input_dir}, of {source.command} (sha256 {shards})",
-      flags=flags.changed(parser, options, [*names, "module"]),
+      source=f"{options.input_dir}, of {source.command} (sha256 {shards})"
+      + _review_source(options.review),
+      flags=flags.changed(
+        parser, options, [*names, "expand", "num_shards", "module"]
+      ),
       overwrite=options.overwrite,
       num_shards=options.num_shards,
       origin=source,
@@ -98,6 +114,29 @@ def main(argv: Sequence[str]) -> None:
   [place] = filter(None, outputs)
   print(f"{place}: {options.split}")
   _print_counts(content, source, {name: taken[name] for name, _ in steps})
+
+
+def _review_steps(
+  options: argparse.Namespace,
+) -> list[tuple[str, selection.Keep]]:
+  """Returns the filter by a reader's marks, if there is one."""
+  from distill.data import review
+
+  if options.review is None:
+    if options.only_reviewed:
+      raise errors.UserError(
+        "--only_reviewed has no marks.", expected="--review=FILE beside it"
+      )
+    return []
+  marks = review.read_marks(options.review, options.task, options.split)
+  return [("review", review.filter_by(marks, options.only_reviewed))]
+
+
+def _review_source(review: pathlib.Path | None) -> str:
+  """Returns what the manifest says of the marks: other marks, other cache."""
+  if review is None:
+    return ""
+  return f", marks of sha256 {hashlib.sha256(review.read_bytes()).hexdigest()}"
 
 
 def _print_counts(

@@ -87,6 +87,7 @@ def after_run(directory: str, family: Family, split: str, answers: int) -> None:
   with tf.io.gfile.GFile(path) as file:
     report = json.load(file)
   print(hygiene.as_text({**report, "samples": []}))
+  print(hygiene.in_a_sentence(report))
   print(f"{path} has this, and {len(report['samples'])} answers to read")
 
 
@@ -100,6 +101,7 @@ def main(argv: Sequence[str]) -> None:
 
   report = survey(directory, family, flags.split, flags.samples, flags.seed)
   print(hygiene.as_text(report))
+  print(f"\n{hygiene.in_a_sentence(report)}")
   if flags.json:
     text = json.dumps(report, indent=2, ensure_ascii=False)
     pathlib.Path(flags.json).write_text(text + "\n", encoding="utf-8")

@@ -41,14 +41,16 @@ def main(argv: Sequence[str]) -> None:
   begun = time.monotonic()
   with console.watch_signals(console.end_process):
     grid, folder, command = _read(options, rest)
-    from distill.comparison import figures, running, tables
+    from distill.comparison import figures, running, tables, verdicts
   results = running.run(grid, folder, options.jobs, command)
   figures.draw(results, folder / "results.png")
   report = tables.report(results)
   (folder / "results.md").write_text(report, encoding="utf-8")
-  print(f"\n{report}")
+  print("\n" + "\n".join(verdicts.sentences(results)))
+  console.print_table(*verdicts.narrow_table(results))
   minutes = (time.monotonic() - begun) / 60
   print(f"{folder}/results.json, .md, .png: {minutes:.1f} minutes")
+  print(f"a page of all of it: distill report {folder}")
 
 
 def _read(

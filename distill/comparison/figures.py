@@ -155,6 +155,9 @@ def _levels(panel: Any, results: Results, groups: Sequence[Group]) -> None:
 
 def _bars(panel: Any, groups: Sequence[Group]) -> None:
   """Draws the methods of one task, the first on top; each seed is a dot."""
+  from matplotlib import rcParams
+
+  ink = rcParams["text.color"]
   for place, one in enumerate(groups):
     panel.barh(
       place,
@@ -163,10 +166,11 @@ def _bars(panel: Any, groups: Sequence[Group]) -> None:
       color=f"C{place}",
       alpha=0.6,
       xerr=one.standard_error,
+      ecolor=ink,
       capsize=4,
     )
     values = [row.accuracy for row in one.rows]
-    panel.plot(values, [place] * len(values), "o", color="black", ms=3)
+    panel.plot(values, [place] * len(values), "o", color=ink, ms=3)
     panel.annotate(
       f"  {one.mean:.1f}", (100, place), va="center", annotation_clip=False
     )

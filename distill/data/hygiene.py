@@ -230,6 +230,18 @@ def _samples(
   ]
 
 
+def in_a_sentence(report: Mapping[str, Any]) -> str:
+  """Returns how many answers are wrong, unread, cut short or repeated."""
+  judged, total = report["judged"], report["answers"]
+  wrong = judged - report["agreeing"]
+  said = f"{_share(wrong, judged)} do not give the gold label. " * bool(judged)
+  return (
+    f"{said}{_share(report['without_a_label'], total)} could not be read,"
+    f" {report['problems']['truncated']:,} were cut short,"
+    f" {report['duplicates']:,} repeat another rationale."
+  )
+
+
 def as_text(report: Mapping[str, Any]) -> str:
   """Returns a report for a terminal; control characters are escaped."""
   total = report["answers"]

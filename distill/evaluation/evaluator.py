@@ -1,5 +1,6 @@
 """Metrics of a model on a split: `seqio.Evaluator` around its decoder."""
 
+import html
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,8 +13,12 @@ from etils import epath
 
 from distill.data import feature_converters, pipeline
 from distill.data.metrics import Accuracy
+from distill.errors import printable
 from distill.evaluation import predictions
 from distill.training.mesh import Partitioner
+
+# Predictions of each task that TensorBoard shows.
+_SHOWN = 8
 
 
 class Evaluator:
@@ -53,6 +58,7 @@ class Evaluator:
     """
     self.rows: dict[str, list[dict[str, Any]]] = {}
     self.judged: dict[str, list[dict[str, Any]]] = {}
+    self._step = 0
     self._config = config
     self._num_examples = num_examples
     self._output_dir = output_dir
@@ -98,6 +104,7 @@ class Evaluator:
       params: The model's parameters, on the mesh.
       step: Names the file of predictions.
     """
+    self._step = step
     if not self.tasks:
       return {}
 
@@ -148,15 +155,30 @@ class Evaluator:
       f" {100 * most / count:.1f}"
     )
 
+  def samples(self) -> dict[str, str]:
+    """Returns a table in Markdown of some predictions of each task."""
+    return {
+      task: "\n".join(
+        [
+          "| input | target | prediction |",
+          "|---|---|---|",
+          *(_table_line(row) for row in rows[:_SHOWN]),
+        ]
+      )
+      for task, rows in self.rows.items()
+    }
+
   def ask(self, params: Any, task: seqio.Task) -> dict[str | int, str]:
-    """Returns the best prediction for each example of any task, by its id."""
-    lines = predictions.lines(
+    """Returns the best prediction for each example of any task, by its id.
+
+    It writes `<task>-<step>.jsonl`, after the step of the last evaluation.
+    """
+    found = predictions.lines(
       self._predictor, params, task, self._config, "predict"
     )
-    return {
-      line["id"]: line["prediction"]
-      for line in itertools.islice(lines, self._num_examples)
-    }
+    lines = list(itertools.islice(found, self._num_examples))
+    self._write(f"{task.name}-{self._step:06d}", lines)
+    return {line["id"]: line["prediction"] for line in lines}
 
   def _keep(
     self,
@@ -190,6 +212,14 @@ class Evaluator:
       folder = epath.Path(self._output_dir)
       folder.mkdir(parents=True, exist_ok=True)
       predictions.write_lines(folder / f"{name}.jsonl", lines)
+
+
+def _table_line(row: Mapping[str, Any]) -> str:
+  """Returns a line of a Markdown table; the texts cannot end a cell or line."""
+  said = row.get("output", row["prediction"])
+  texts = (row["inputs"], row["target"], said)
+  cells = [printable(str(text)).replace("|", "\\|") for text in texts]
+  return f"| {' | '.join(html.escape(cell) for cell in cells)} |"
 
 
 def _judged(metric: Accuracy, row: Mapping[str, Any]) -> dict[str, Any]:

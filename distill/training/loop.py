@@ -52,6 +52,8 @@ class TrainConfig:
     batches: The training data, not yet read.
     evaluate: Returns metrics named `task/metric` of a state and its step; None
       does not evaluate.
+    decoded: Returns some predictions of the last evaluation as Markdown, by
+      task, for TensorBoard.
     initial_checkpoint_path: The checkpoint that a new run starts from; None
       starts from random parameters.
     metric_writers: Factories of more writers. Each gets MODEL_DIR.
@@ -69,6 +71,7 @@ class TrainConfig:
   total_steps: int
   checkpoint_cfg: CheckpointConfig
   evaluate: Evaluate | None = None
+  decoded: Callable[[], Mapping[str, str]] | None = None
   eval_period: int = 1000
   patience: int | None = None
   min_steps: int = 0
@@ -324,6 +327,8 @@ class _TrainingRun:
     listed = "  ".join(f"{name} {scores[name]:.4g}" for name in sorted(scores))
     self._progress.say(f"step {self.step}  validation  {listed}")
     self._validation_log.write(self.step, scores)
+    if self._config.decoded:
+      self._validation_log.write_texts(self.step, self._config.decoded())
     chosen = self._config.checkpoint_cfg
     self.best = self.best.after(
       self.step, scores, chosen.best_metric, chosen.best_mode

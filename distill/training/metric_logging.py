@@ -148,6 +148,13 @@ class MetricLogger:
       named = {f"{self._prefix}/{name}": x for name, x in scalars.items()}
       self._shared.write_scalars(step, named)
 
+  def write_texts(self, step: int, texts: Mapping[str, str]) -> None:
+    """Writes texts in Markdown, which TensorBoard shows under "Text"."""
+    self._files.write_texts(step, texts)
+    if self._shared is not None:
+      named = {f"{self._prefix}/{name}": x for name, x in texts.items()}
+      self._shared.write_texts(step, named)
+
   def close(self) -> None:
     """Flushes TensorBoard's events and closes both files."""
     self._files.close()

@@ -152,3 +152,16 @@ def test_labels_that_upstream_would_train_on():
   unknown = [a for a in some if a.label not in a.rule.choices]
   assert len(unknown) == 447
   assert all(answer.problem() for answer in unknown)
+
+
+def test_one_sentence_says_what_is_wrong():
+  report = {
+    **{"judged": 50, "agreeing": 40, "answers": 60, "without_a_label": 3},
+    **{"problems": {"truncated": 2}, "duplicates": 1},
+  }
+  assert hygiene.in_a_sentence(report) == (
+    "10 of 50 (20.00%) do not give the gold label. 3 of 60 (5.00%) could not be"
+    " read, 2 were cut short, 1 repeat another rationale."
+  )
+  unlabeled = hygiene.in_a_sentence({**report, "judged": 0, "agreeing": 0})
+  assert unlabeled.startswith("3 of 60")

@@ -1,6 +1,7 @@
 """Metrics of a student whose right answers are known."""
 
 import dataclasses
+import html
 import json
 
 import pytest
@@ -37,6 +38,15 @@ def test_accuracy_predictions_and_a_second_evaluation(
     int(i % 3 > 0) for i in range(11)
   ]
   assert len(list(tmp_path.iterdir())) == 2
+  head, _, first, *others = scorer.samples()["evaluation_test"].splitlines()
+  assert head == "| input | target | prediction |" and len(others) == 7
+  assert [cell.strip() for cell in first.split("|")[1:-1]] == [
+    *(
+      rows[0]["inputs"],
+      rows[0]["targets"],
+      html.escape(errors.printable(answers[0])),
+    )
+  ]
   # Again: nothing is read or compiled anew.
   read.clear()
   assert scorer.evaluate(params, step=40) == expected

@@ -6,6 +6,7 @@ import re
 
 import jax.numpy as jnp
 import pytest
+import tensorflow as tf
 
 from distill.training import metric_logging
 
@@ -22,6 +23,19 @@ def test_lines_are_there_as_soon_as_they_are_written(tmp_path):
   assert json.loads(line) == {"step": 1, "loss": 2.5, "tokens": 7.0}
   logger.close()
   assert list(tmp_path.glob("events.out.tfevents.*"))
+
+
+def test_tensorboard_gets_texts(tmp_path):
+  logger = metric_logging.MetricLogger(str(tmp_path), 0)
+  logger.write_texts(7, {"toy_label": "| input |"})
+  logger.close()
+  [path] = tmp_path.glob("events.out.tfevents.*")
+  found = {
+    value.tag: (event.step, value.tensor.string_val[0].decode())
+    for event in tf.compat.v1.train.summary_iterator(str(path))
+    for value in event.summary.value
+  }
+  assert found == {"toy_label": (7, "| input |")}
 
 
 def test_a_resumed_log_has_no_step_twice_and_no_torn_line(tmp_path):

@@ -1,0 +1,1 @@
+"""One HTML page of grids, runs and caches: answers, figures, a browser."""
