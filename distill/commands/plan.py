@@ -8,7 +8,7 @@ from typing import Any
 
 from distill import console, errors, gin_run
 from distill.flags import Parser, names
-from distill.planning import advice, compiled, hardware, report, roofline
+from distill.planning import advice, compiled, hardware, plan_text, roofline
 from distill.planning.hardware import Topology
 from distill.planning.roofline import Usage
 from distill.planning.workload import Workload, from_survey
@@ -75,7 +75,7 @@ def main(argv: Sequence[str]) -> None:
       _plan(work, topology, options, bound if topology in compiling else {})
       for topology in topologies
     ]
-  print(report.page(plans[0]) if len(plans) == 1 else report.table(plans))
+  print(plan_text.page(plans[0]) if len(plans) == 1 else plan_text.table(plans))
 
 
 def _parsed(
@@ -117,7 +117,7 @@ def _plan(
   topology: Topology,
   options: argparse.Namespace,
   bound: Mapping[str, Any],
-) -> report.Plan:
+) -> plan_text.Plan:
   """Returns the plan of a topology: compiled where gin's objects are given."""
 
   def usage_of(variant: Workload, program: str = "training") -> Usage:
@@ -128,7 +128,7 @@ def _plan(
 
   placed = work.on(topology)
   usage = usage_of(placed)
-  plan = report.Plan(topology, placed, usage, options.efficiency)
+  plan = plan_text.Plan(topology, placed, usage, options.efficiency)
   if not usage.fits:
     found = advice.first_fit(placed, topology, usage, usage_of)
     return dataclasses.replace(plan, advised=found)

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from distill.model.config import T5Config
-from distill.planning import advice, hardware, report, roofline
+from distill.planning import advice, hardware, plan_text, roofline
 from distill.planning.workload import Workload
 
 LARGE = T5Config(
@@ -33,7 +33,7 @@ def plan_of(name, **changes):
   advised = None
   if not usage.fits:
     advised = advice.first_fit(work, topology, usage, by_formula)
-  plan = report.Plan(topology, work, usage, 0.5, advised=advised)
+  plan = plan_text.Plan(topology, work, usage, 0.5, advised=advised)
   return dataclasses.replace(plan, **changes)
 
 
@@ -43,7 +43,7 @@ def narrow(text):
 
 
 def test_a_page_answers_and_says_what_is_assumed():
-  text = narrow(report.page(plan_of("v5e:16x8")))
+  text = narrow(plan_text.page(plan_of("v5e:16x8")))
   assert text.startswith("The run fits on v5e:16x8 (by formula).")
   for fact in FACTS:
     assert fact in text
@@ -51,11 +51,11 @@ def test_a_page_answers_and_says_what_is_assumed():
 
 def test_a_page_of_what_does_not_fit_has_the_lines_that_make_it_fit():
   plan = plan_of("v5e:4x4")
-  text = narrow(report.page(plan))
+  text = narrow(plan_text.page(plan))
   assert "does NOT fit on v5e:4x4" in text and "too large" in text
   for line in advice.gin_lines(plan.advised[0]):
     assert f"\n  {line}\n" in text
-  without = narrow(report.page(plan_of("v5e:4x4", advised=None)))
+  without = narrow(plan_text.page(plan_of("v5e:4x4", advised=None)))
   assert "more chips" in without and "A step takes" not in without
 
 
@@ -64,7 +64,7 @@ def test_a_compiled_page_has_the_formula_for_comparison():
     {"parameters": 2**30, "temporaries": 2**31},
     5e12, 2**32, {"all-gather": 2**20}, fits=True, compiled=True,
   )  # fmt: skip
-  text = narrow(report.page(plan_of("v5e:16x8", usage=usage)))
+  text = narrow(plan_text.page(plan_of("v5e:16x8", usage=usage)))
   assert "(compiled)" in text and "The formulas give" in text
   assert "  memory in all             3.00 GiB of 16.00 GiB: fits" in text
   assert "  all-gather                1.00 MiB sent" in text
@@ -72,7 +72,7 @@ def test_a_compiled_page_has_the_formula_for_comparison():
 
 def test_several_topologies_are_one_narrow_table():
   names = ["v5e:4x4", "v5e:16x8", "v4:4x4x8", "tpu7x:2x2x1", "h200:8"]
-  text = narrow(report.table([plan_of(name) for name in names]))
+  text = narrow(plan_text.table([plan_of(name) for name in names]))
   lines = text.splitlines()
   assert lines[0].split()[:4] == ["topology", "chips", "by", "fits"]
   assert [line.split()[0] for line in lines[1:6]] == names
@@ -84,5 +84,5 @@ def test_several_topologies_are_one_narrow_table():
 @pytest.mark.parametrize("name", ["v5e:1x1"])
 def test_a_line_of_what_never_fits_has_no_time(name):
   plan = plan_of(name, advised=None)
-  row = report.table([plan]).splitlines()[1].split()
+  row = plan_text.table([plan]).splitlines()[1].split()
   assert row[3] == "no" and len(row) == 5
