@@ -100,3 +100,16 @@ def test_a_slice_that_nobody_offers_is_refused():
   found = plan("--topology=v5e:3x3", "--gin.BATCH_SIZE=18")
   assert found.returncode == 2
   assert "libtpu knows no slice v5e:3x3" in found.stderr
+
+
+@needs_libtpu
+@pytest.mark.long
+def test_what_is_too_large_gets_gin_lines_that_a_compilation_has_tried():
+  found = plan(
+    "--topology=v5e:2x2",
+    "--training_only",
+    "--gin.BATCH_SIZE=256",
+    "--gin.TASK_FEATURE_LENGTHS={'inputs': 2048, 'targets': 2048}",
+  )
+  assert "does NOT fit on v5e:2x2 (compiled)" in found.stdout, found.stderr
+  assert "It fits with these gin lines (compiled):" in found.stdout
