@@ -128,7 +128,7 @@ def _prediction_seconds(
   partitioner: Any,
   **unused: Any,
 ) -> float:
-  """Returns the wall time of one prediction, after a batch to warm up."""
+  """Returns the wall time of one prediction, after all of them to warm up."""
   import tensorflow_datasets as tfds
 
   from distill.data import feature_converters
@@ -145,7 +145,7 @@ def _prediction_seconds(
   features = tfds.as_numpy(converter(examples, lengths))
   rows = list(itertools.islice(features, _TIMED_BATCHES * size))
   predictor = predictions.Predictor(model, partitioner, size)
-  list(predictor.decode(params, rows[:size]))
+  list(predictor.decode(params, rows))
   begun = time.perf_counter()
   list(predictor.decode(params, rows))
   return (time.perf_counter() - begun) / len(rows)

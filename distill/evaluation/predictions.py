@@ -29,6 +29,11 @@ from distill.training.mesh import Partitioner
 _INPUTS = ("encoder_input_tokens", "decoder_input_tokens")
 _TARGETS = ("decoder_target_tokens", "decoder_loss_weights")
 
+# The shortest inputs, in tokens, that decoding has a program of its own for.
+SHORTEST = 64
+# Batches whose examples are put together by length; results wait for them.
+_WINDOW = 16
+
 Example = Mapping[str, np.ndarray]
 # Called with the task's name, the examples done, and how many there are.
 OnProgress = Callable[[str, int, int], None]
@@ -145,30 +150,66 @@ class Predictor:
   ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yields each example's two rows of what `function` gives for batches.
 
+    Examples of several batches are put together by the lengths of their inputs.
+    """
+    source = enumerate(examples)
+    size = _WINDOW * self._batch_size
+    while window := list(itertools.islice(source, size)):
+      # Of one length, they keep their order.
+      window.sort(key=lambda numbered: _padded_length(numbered[1]))
+      found = dict(self._run_batches(function, features, params, window))
+      yield from (found[number] for number in sorted(found))
+
+  def _run_batches(
+    self,
+    function: Callable[..., tuple[jax.Array, jax.Array]],
+    features: Sequence[str],
+    params: Any,
+    numbered: Sequence[tuple[int, Example]],
+  ) -> Iterator[tuple[int, tuple[np.ndarray, np.ndarray]]]:
+    """Yields the number of each example and its two rows.
+
     A batch is read from the device after the next one is dispatched.
     """
-    waiting: tuple[Any, int] | None = None
-    source = iter(examples)
-    for start in itertools.count(0, self._batch_size):
-      rows = tuple(itertools.islice(source, self._batch_size))
+    waiting: tuple[Any, Sequence[int]] | None = None
+    for start in range(0, len(numbered) + self._batch_size, self._batch_size):
+      some = numbered[start : start + self._batch_size]
       dispatched = None
-      if rows:
+      if some:
+        numbers, rows = zip(*some, strict=True)
         batch = {name: self._stack(rows, name) for name in features}
-        index = np.arange(start, start + self._batch_size, dtype=np.int32)
+        length = max(map(_padded_length, rows))
+        batch[_INPUTS[0]] = batch[_INPUTS[0]][:, :length]
+        index = np.zeros(self._batch_size, np.int32)
+        index[: len(numbers)] = numbers
         batch["example_index"] = index
         with self._partitioner.context():
           found = function(params, self._partitioner.shard_batch(batch))
-        dispatched = found, len(rows)
+        dispatched = found, numbers
       if waiting:
         first, second = map(np.asarray, waiting[0])
-        yield from itertools.islice(zip(first, second, strict=True), waiting[1])
-      if not dispatched:
-        return
+        yield from zip(
+          waiting[1], zip(first, second, strict=True), strict=False
+        )
       waiting = dispatched
 
-  def _stack(self, rows: tuple[Example, ...], name: str) -> np.ndarray:
+  def _stack(self, rows: Sequence[Example], name: str) -> np.ndarray:
     stacked = np.stack([row[name] for row in rows])
     return np.pad(stacked, ((0, self._batch_size - len(rows)), (0, 0)))
+
+
+def _padded_length(example: Example) -> int:
+  """Returns the length that an example's inputs are padded to.
+
+  It is the whole length of the inputs, or the shortest half, quarter and so on
+  that holds their tokens: each is compiled as a program of its own.
+  """
+  tokens = example[_INPUTS[0]]
+  used = len(np.trim_zeros(tokens, "b"))
+  length = len(tokens)
+  while length % 2 == 0 and length // 2 >= max(used, SHORTEST):
+    length //= 2
+  return length
 
 
 def tasks_to_infer(config: pipeline.DatasetConfig) -> list[seqio.Task]:

@@ -216,3 +216,39 @@ def test_no_examples_give_no_predictions(student, partitioner):
   model, params = student
   predictor = predictions.Predictor(model, partitioner, 8)
   assert list(predictor.decode(params, [])) == []
+
+
+def test_short_inputs_are_decoded_in_shorter_programs(
+  student, partitioner, monkeypatch
+):
+  """Decodes, their scores and their order are those of the whole length."""
+  model, params = student
+  model = dataclasses.replace(
+    model, decoding=decoding.Decoding("sample", num_decodes=2)
+  )
+  rng = np.random.default_rng(0)
+  lengths = [30, 3, 9, 16, 2, 12, 5, 8, 17, 1, 31, 4, 11, 7, 10, 0] * 3
+  examples = [
+    {
+      "encoder_input_tokens": np.pad(
+        rng.integers(3, 90, size, np.int32), (0, 32 - size)
+      ),
+      "decoder_input_tokens": np.zeros(6, np.int32),
+    }
+    for size in lengths
+  ]
+  monkeypatch.setattr(predictions, "_WINDOW", 4)
+
+  def decode(shortest):
+    monkeypatch.setattr(predictions, "SHORTEST", shortest)
+    predictor = predictions.Predictor(model, partitioner, 8)
+    found = list(predictor.decode(params, iter(examples)))
+    return found, predictor._decode._cache_size()
+
+  short, programs = decode(8)
+  assert programs == 3, "of 8, 16 and 32 tokens"
+  whole, programs = decode(32)
+  assert programs == 1
+  for (tokens, scores), (others, expected) in zip(short, whole, strict=True):
+    np.testing.assert_array_equal(tokens, others)
+    np.testing.assert_allclose(scores, expected, rtol=1e-5, atol=1e-5)
