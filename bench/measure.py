@@ -11,8 +11,8 @@ Batch = Mapping[str, np.ndarray]
 
 
 def count_examples(batch: Batch) -> int:
-  """Returns how many examples a batch holds, packed or not."""
-  ids = batch.get("decoder_segment_ids")
+  """Returns how many inputs a batch holds, packed or not."""
+  ids = batch.get("encoder_segment_ids")
   if ids is None:
     return len(batch["encoder_input_tokens"])
   return int(ids.max(axis=1).sum())

@@ -32,6 +32,8 @@ GROUPS = {
   UNLIKELIHOOD: LossGroup("unlikelihood", explains=True, weight=0.5),
 }
 COUNT = 1 + len(GROUPS)
+# Tokens that are given to the decoder: a task's prefix. They have no loss.
+PREFIX = COUNT
 # The weights of a plain mean over the tokens.
 PLAIN = (1.0, *(float(group.weight is None) for group in GROUPS.values()))
 

@@ -139,10 +139,10 @@ def _origin(record: "TrainingRecord", license_id: str) -> "model_card.Origin":
   dataset, method = methods.split_name(task)
   try:
     # Imports TensorFlow, to find out what stands in front of an input.
-    from distill.data import registration, views
+    from distill.data import prefixes, registration
 
     provider = registration.get_mixture_or_task(task, record.module() or None)
-    forms = views.input_forms(provider)
+    forms = prefixes.input_forms(provider)
   except (errors.UserError, ImportError):
     forms = {}  # The module of the task is not on this machine.
   return model_card.Origin(dataset, method, forms, license_id)

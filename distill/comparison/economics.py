@@ -95,6 +95,8 @@ def costs(cell: Cell, steps: int, checkpoint: str) -> dict[str, float]:
   """
   import gin
 
+  from distill.data import prefixes
+
   flags = cell.flags("evaluate")
   flags += [f"--gin.CHECKPOINT_PATH='{checkpoint}'", "--gin.EVAL_OUTPUT_DIR=''"]
   bound = gin.get_bindings(gin_run.configure("evaluate", flags))
@@ -116,7 +118,9 @@ def costs(cell: Cell, steps: int, checkpoint: str) -> dict[str, float]:
     forward = formulas.forward_flops(config, *lengths)
     found["training_flops"] = 3.0 * rows * forward
     if not bound["train_dataset_cfg"].pack:
-      found["label_rows"] = rows * METHODS[cell.method].label_share
+      method = METHODS[cell.method]
+      both = method.train.endswith("_paired") and prefixes.on_decoder()
+      found["label_rows"] = rows * (1.0 if both else method.label_share)
   return found
 
 

@@ -10,9 +10,9 @@ import gin
 import seqio
 import tensorflow as tf
 
-from distill.data import registration
+from distill.data import prefixes, registration
 from distill.errors import PositiveInt, UserError
-from distill.loss_groups import FEATURE, MODEL_FEATURE, SECOND
+from distill.loss_groups import FEATURE, MODEL_FEATURE, PREFIX, SECOND
 
 
 class LossGroupFeatureConverter(seqio.EncDecFeatureConverter):
@@ -20,7 +20,8 @@ class LossGroupFeatureConverter(seqio.EncDecFeatureConverter):
 
   Its arguments are those of `seqio.EncDecFeatureConverter`. Tasks without the
   feature have group 0 throughout. An example with a second view becomes two
-  rows, one after the other.
+  rows, one after the other; with PREFIX_SIDE = 'decoder' one row, in which each
+  target is a segment.
   """
 
   TASK_FEATURES = {
@@ -41,20 +42,28 @@ class LossGroupFeatureConverter(seqio.EncDecFeatureConverter):
     T5X none) is replaced: they are as long as the features of the first view,
     which may have been trimmed.
 
+    With PREFIX_SIDE = 'decoder', rows that are not packed have
+    `decoder_prefix_tokens` (the prefix that their target begins with, then 0),
+    and rows of both views have `decoder_segment_ids` of their targets and, if
+    packed, `decoder_example_ids`, by which targets find the encoder's segment.
+
     Raises:
-      UserError: Examples with a second view are to be packed.
+      UserError: Examples with a second view are to be packed, and their
+        prefixes stand in the inputs.
     """
     lengths = {
       name: length
       for name, length in task_feature_lengths.items()
       if not name.startswith(SECOND)
     } | {FEATURE: task_feature_lengths["targets"]}
-    if f"{SECOND}inputs" in ds.element_spec:
+    paired = f"{SECOND}inputs" in ds.element_spec
+    on_decoder = prefixes.on_decoder()
+    if paired and not on_decoder:
       if self.pack:
         raise UserError(
           "The two views of an example cannot be packed.",
           expected="PACK = False, for a task <data>_step_by_step_paired",
-          remedy="set --gin.PACK=False",
+          remedy="set --gin.PACK=False, or --gin.PREFIX_SIDE=decoder",
         )
       rows = ds.flat_map(lambda example: _both_rows(example, lengths))
       if ds.cardinality() >= 0:  # T5X asks what it evaluates for its length.
@@ -62,13 +71,46 @@ class LossGroupFeatureConverter(seqio.EncDecFeatureConverter):
         rows = rows.apply(tf.data.experimental.assert_cardinality(count))
       ds = rows
     ds = ds.map(_align_groups, num_parallel_calls=tf.data.AUTOTUNE)
-    return super().__call__(ds, lengths)
+    rows = super().__call__(ds, lengths)
+    if on_decoder and not self.pack:
+      rows = rows.map(_with_prefix, num_parallel_calls=tf.data.AUTOTUNE)
+    if on_decoder and paired:
+      rows = rows.map(self._with_segments, num_parallel_calls=tf.data.AUTOTUNE)
+    return rows
 
   def _convert_example(
     self, features: Mapping[str, tf.Tensor]
   ) -> Mapping[str, tf.Tensor]:
+    row = super()._convert_example(features)
     groups = tf.maximum(features[FEATURE] - 1, 0)
-    return {**super()._convert_example(features), MODEL_FEATURE: groups}
+    counts = groups % prefixes.STRIDE != PREFIX
+    weights = tf.where(counts, row["decoder_loss_weights"], 0)
+    return {**row, "decoder_loss_weights": weights, MODEL_FEATURE: groups}
+
+  def _with_segments(
+    self, row: Mapping[str, tf.Tensor]
+  ) -> dict[str, tf.Tensor]:
+    """Returns a row in which each target of an example is a segment.
+
+    `decoder_positions`, which T5 does not use, are left out.
+    """
+    row, targets = dict(row), row["decoder_target_tokens"]
+    numbers = row[MODEL_FEATURE] // prefixes.STRIDE
+    row[MODEL_FEATURE] %= prefixes.STRIDE
+    there = tf.cast(targets > 0, tf.int32)
+    examples = row.get("decoder_segment_ids", there)
+    # A target begins where the example or the number is not the one before.
+    both = tf.stack([examples, numbers])
+    begins = tf.reduce_any(both[:, 1:] != both[:, :-1], axis=0)
+    before = tf.cumsum(tf.pad(tf.cast(begins, tf.int32), [[1, 0]]))
+    row["decoder_segment_ids"] = there * (1 + before)
+    row["decoder_input_tokens"] = seqio.utils.make_autoregressive_inputs(
+      targets, row["decoder_segment_ids"], bos_id=self.bos_id
+    )
+    if self.pack:
+      row["decoder_example_ids"] = examples
+      del row["decoder_positions"]
+    return row
 
   def get_model_feature_lengths(
     self, task_feature_lengths: Mapping[str, int]
@@ -87,6 +129,13 @@ def _align_groups(example: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
   targets = example["targets"]
   groups = example.get(FEATURE, tf.zeros_like(targets))
   return {**example, FEATURE: groups[: tf.shape(targets)[0]] + 1}
+
+
+def _with_prefix(row: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+  """Returns an unpacked row with the given tokens that begin its target."""
+  given = tf.cast(row[MODEL_FEATURE] == PREFIX, tf.int32)
+  tokens = row["decoder_target_tokens"] * tf.math.cumprod(given)
+  return {**row, "decoder_prefix_tokens": tokens}
 
 
 def _both_rows(
@@ -119,9 +168,11 @@ def rows_of_batch(
 ) -> int:
   """Returns the rows of a batch of examples: two each if they are pairs.
 
+  A pair whose prefixes the decoder reads is one row.
+
   Raises:
     UserError: Nobody registered the name.
   """
   provider = registration.get_mixture_or_task(mixture_or_task_name, module)
   paired = f"{SECOND}inputs" in provider.output_features
-  return batch_size * (2 if paired else 1)
+  return batch_size * (2 if paired and not prefixes.on_decoder() else 1)

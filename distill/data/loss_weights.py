@@ -7,7 +7,7 @@ import gin
 import seqio
 
 from distill import loss_groups
-from distill.data import registration, views
+from distill.data import prefixes, registration, views
 from distill.errors import UserError, require, unknown
 
 _OF_ALPHA = {loss_groups.LABEL, loss_groups.RATIONALE}
@@ -80,7 +80,7 @@ def alpha_per_example(
   """Returns whether each example has its own α: never where α is not used.
 
   Raises:
-    UserError: Label and rationale of an example do not come as a pair.
+    UserError: Label and rationale of an example do not come as a pair of rows.
   """
   meet = wanted and _loss_groups(mixture_or_task_name, module) >= _OF_ALPHA
   provider = registration.get_mixture_or_task(mixture_or_task_name, module)
@@ -90,6 +90,13 @@ def alpha_per_example(
       "ALPHA_PER_EXAMPLE needs both views of an example in one batch.",
       expected="MIXTURE_OR_TASK_NAME = '<data>_step_by_step_paired'",
       found=mixture_or_task_name,
+    )
+  if meet and prefixes.on_decoder():
+    raise UserError(
+      "ALPHA_PER_EXAMPLE needs label and rationale in two rows.",
+      expected="PREFIX_SIDE = 'input'",
+      found="PREFIX_SIDE = 'decoder', which puts both into one row",
+      remedy="set one of the two macros to its default",
     )
   return meet
 

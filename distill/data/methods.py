@@ -166,7 +166,8 @@ class Family:
     answer_rule: Judges the teacher's answers and the student's.
     prompt: Name or path of the teacher's prompt template.
     label: Which one label views learn: 'gold' or 'teacher'.
-    label_prefix: Stands in front of the input where a label is asked for.
+    label_prefix: Stands in front of the input (or of the target, see
+      `prefixes`) where a label is asked for.
     rationale_prefix: The same for a rationale.
     rules: More answer rules that judge the student, by name.
   """
@@ -235,36 +236,41 @@ def _label_views(family: Family) -> dict[str, View]:
 
 def _prefix_views(family: Family) -> dict[str, View]:
   """Returns the tasks of step-by-step (Hsieh et al. 2023, 3.2)."""
-  from distill.data import views
+  from distill.data import prefixes, views
 
   gold = family.label == "gold"
   label = views.gold_label if gold else views.teacher_label
   ask, explain = family.label_prefix, family.rationale_prefix
 
   def labels(targets: views.Targets, source: str = "answers") -> View:
-    to_text = views.ToText(targets, ask)
-    return View(views.in_tokens(loss_groups.LABEL, to_text), source)
+    to_text = views.ToText(targets, task_prefix=ask)
+    steps = views.in_tokens(loss_groups.LABEL, to_text, prefix=ask)
+    return View(steps, source)
 
   def rationales(
     *others: views.Preprocessor,
     targets: views.Targets = views.rationale,
     tokens: Sequence[views.Preprocessor] = (),
   ) -> View:
-    to_text = views.ToText(targets, explain, ask=True)
+    to_text = views.ToText(targets, task_prefix=explain, ask=True)
     steps = views.in_tokens(
-      loss_groups.RATIONALE, to_text, *others, tokens=tokens
+      loss_groups.RATIONALE, to_text, *others, tokens=tokens, prefix=explain
     )
     return View(steps, scored=False)
 
   paired = views.in_tokens(
-    loss_groups.LABEL, views.ToPairs(label, ask, explain)
+    loss_groups.LABEL, views.ToPairs(label, ask, explain), prefix=ask
   )
-  second = views.AddLossGroup(loss_groups.RATIONALE, loss_groups.SECOND)
+  second = views.AddLossGroup(
+    loss_groups.RATIONALE, loss_groups.SECOND, explain
+  )
   return {
     "_label": labels(label, "rows" if gold else "answers"),
     "_label_teacher": labels(views.teacher_label),
     "_rationale": rationales(),
-    "_step_by_step_paired": View((*paired, second), "all", paired=True),
+    "_step_by_step_paired": View(
+      (*paired, second, prefixes.join_targets), "all", paired=True
+    ),
     "_rationale_shuffled": rationales(views.TargetsOfOthers()),
     "_rationale_permuted": rationales(tokens=[views.PermutedTokens()]),
     "_rationale_filler": rationales(tokens=[views.filler_tokens]),

@@ -24,6 +24,7 @@ from distill.data import (
   dataset_checks,
   feature_converters,
   packing,
+  prefixes,
   registration,
   sources,
   token_table,
@@ -88,6 +89,12 @@ class DatasetConfig:
       *("PACK", self.pack, self.pack in (False, True, packing.BEST_FIT)),
       expected=f"True, False or '{packing.BEST_FIT}'",
     )
+    if self.pack == packing.BEST_FIT and prefixes.on_decoder():
+      raise errors.UserError(
+        f"PACK = '{packing.BEST_FIT}' cannot pack prefixes in the decoder.",
+        expected="PACK = True, with PREFIX_SIDE = 'decoder'",
+        remedy="set --gin.PACK=True",
+      )
     return provider
 
   def check_examples(self, provider: seqio.Task | seqio.Mixture) -> str:

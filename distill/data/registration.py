@@ -48,7 +48,8 @@ def register_family(
     answer_rule: Judges the teacher's answers and the student's.
     prompt: Name or path of the teacher's prompt template.
     label: Which one `<data>_label` learns: 'gold' or 'teacher'.
-    label_prefix: Stands in front of the input of `<data>_label`.
+    label_prefix: Stands in front of the input of `<data>_label`, or, with
+      PREFIX_SIDE = 'decoder', in front of its target.
     rationale_prefix: The same for `<data>_rationale`.
     rules: More answer rules that judge the student, each under the metric
       `<name>_accuracy`.
@@ -132,7 +133,7 @@ def output_features(paired: bool = False) -> dict[str, seqio.Feature]:
   """Returns the features of a task, in the model's own vocabulary."""
   text = seqio.Feature(vocabulary.ModelVocabulary())
   groups = seqio.Feature(
-    seqio.PassThroughVocabulary(loss_groups.COUNT), add_eos=False
+    seqio.PassThroughVocabulary(loss_groups.PREFIX + 1), add_eos=False
   )
   second = loss_groups.SECOND
   names = ("inputs", "targets")

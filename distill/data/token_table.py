@@ -16,7 +16,7 @@ import numpy as np
 import seqio
 import tensorflow as tf
 
-from distill.data import dataset_checks, sources, views
+from distill.data import dataset_checks, prefixes, sources, views
 from distill.loss_groups import SECOND
 
 # An example takes about 0.6 ms of CPU time to read, before the first step.
@@ -80,7 +80,8 @@ class TokenTable:
       A dataset of [batch_size, length] features; None if batches do not hold
       whole examples.
     """
-    each = 2 if f"{SECOND}inputs" in self._tokens else 1
+    paired = f"{SECOND}inputs" in self._tokens
+    each = 2 if paired and not prefixes.on_decoder() else 1
     order = tf.data.Dataset.range(self.size)
     examples = tf.data.Dataset.zip({"inputs": order, "targets": order})
     rows = converter(examples.map(self._look_up), self._lengths)

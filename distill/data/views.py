@@ -14,6 +14,7 @@ import seqio
 import tensorflow as tf
 
 from distill import loss_groups
+from distill.data import prefixes
 from distill.data.cache import records
 from distill.teacher import prompts
 
@@ -105,6 +106,8 @@ class ToText:
     targets: Gives a record's targets; empty ones are left out.
     prefix: Stands in front of the input.
     suffix: Stands behind it.
+    task_prefix: Stands in front of all of it, unless `prefixes` says that the
+      decoder reads it.
     ask: Whether rows that no teacher was asked about have an empty target, to
       be decoded, and not their label, to be scored.
   """
@@ -112,14 +115,21 @@ class ToText:
   targets: Targets
   prefix: str = ""
   suffix: str = ""
+  task_prefix: str = ""
   ask: bool = False
+
+  @property
+  def before(self) -> str:
+    """What stands in front of the input."""
+    return prefixes.before_input(self.task_prefix) + self.prefix
 
   def forms(self) -> dict[str, str]:
     """Returns what it makes of an input, for `input_forms`."""
-    return {"": f"{self.prefix}…{self.suffix}"}
+    return {"": f"{self.before}…{self.suffix}"}
 
   def __call__(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
     """Returns examples of `id`, `inputs` and `targets`."""
+    before = self.before
 
     def convert(record: Row) -> Row:
       scored = gold_label(record)
@@ -130,7 +140,7 @@ class ToText:
       )
       keep = tf.not_equal(targets, "") | (unasked(record) & self.ask)
       targets = tf.boolean_mask(targets, keep)
-      inputs = tf.strings.join([self.prefix, record["input"], self.suffix])
+      inputs = tf.strings.join([before, record["input"], self.suffix])
       return {
         "id": tf.fill(tf.shape(targets), record["id"]),
         "inputs": tf.fill(tf.shape(targets), inputs),
@@ -194,7 +204,7 @@ class ToPairs:
 
   Attributes:
     label: Gives the label, which becomes `targets`.
-    label_prefix: Stands in front of `inputs`.
+    label_prefix: Stands in front of `inputs`, as a `task_prefix`.
     rationale_prefix: Stands in front of `rationale_inputs`, whose target is
       `rationale_targets`. Rows that no teacher was asked about have neither.
   """
@@ -203,23 +213,30 @@ class ToPairs:
   label_prefix: str
   rationale_prefix: str
 
+  @property
+  def before(self) -> list[str]:
+    """What stands in front of the input of each view."""
+    both = self.label_prefix, self.rationale_prefix
+    return [prefixes.before_input(prefix) for prefix in both]
+
   def forms(self) -> dict[str, str]:
     """Returns what each view makes of an input, for `input_forms`."""
-    prefixes = {"label": self.label_prefix, "rationale": self.rationale_prefix}
-    return {view: f"{prefix}…" for view, prefix in prefixes.items()}
+    label, rationale = self.before
+    return {"label": f"{label}…", "rationale": f"{rationale}…"}
 
   def __call__(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
     """Returns the examples that have a label or a rationale."""
+    ask, explain = self.before
 
     def convert(record: Row) -> Row:
       alone = unasked(record)
       label = tf.cond(
         alone, lambda: gold_label(record), lambda: self.label(record)
       )
-      asked = tf.strings.join([self.rationale_prefix, record["input"]])
+      asked = tf.strings.join([explain, record["input"]])
       return {
         "id": record["id"],
-        "inputs": tf.strings.join([self.label_prefix, record["input"]]),
+        "inputs": tf.strings.join([ask, record["input"]]),
         "targets": tf.strings.reduce_join(label),
         "rationale_inputs": tf.where(alone, "", asked),
         "rationale_targets": tf.strings.reduce_join(rationale(record)),
@@ -262,23 +279,38 @@ class AddLossGroup:
   Attributes:
     group: The group.
     view: In front of the features' names: '', or `loss_groups.SECOND`.
+    prefix: The task's prefix, whose tokens begin the target, in the group
+      `loss_groups.PREFIX`, where `prefixes` says that the decoder reads it.
   """
 
   group: int
   view: str = ""
+  prefix: str = ""
 
   def __call__(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
     """Returns the examples with `loss_groups`, int32 of targets' shape."""
+    given = prefixes.before_target(self.prefix)
 
     def mark(example: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-      groups = tf.fill(tf.shape(example[f"{self.view}targets"]), self.group)
-      return {**example, self.view + loss_groups.FEATURE: groups}
+      targets = example[f"{self.view}targets"]
+      groups = tf.fill(tf.shape(targets), self.group)
+      if given:
+        targets = tf.concat([given, targets], 0)
+        groups = tf.concat([[loss_groups.PREFIX] * len(given), groups], 0)
+      return {
+        **example,
+        f"{self.view}targets": targets,
+        self.view + loss_groups.FEATURE: groups,
+      }
 
     return dataset.map(mark, num_parallel_calls=tf.data.AUTOTUNE)
 
 
 def in_tokens(
-  group: int, *to_text: Preprocessor, tokens: Sequence[Preprocessor] = ()
+  group: int,
+  *to_text: Preprocessor,
+  tokens: Sequence[Preprocessor] = (),
+  prefix: str = "",
 ) -> Sequence[Preprocessor]:
   """Returns a view's preprocessors, up to tokens with their loss group.
 
@@ -286,9 +318,10 @@ def in_tokens(
     group: The group of all target tokens.
     *to_text: From records to `inputs` and `targets`.
     tokens: What is done to the tokens before their end is appended.
+    prefix: The task's prefix, for `AddLossGroup`.
   """
-  append_eos = seqio.preprocessors.append_eos
-  return (*to_text, tokenize, *tokens, append_eos, AddLossGroup(group))
+  end, mark = seqio.preprocessors.append_eos, AddLossGroup(group, prefix=prefix)
+  return (*to_text, tokenize, *tokens, end, mark)
 
 
 def is_fixed(step: Preprocessor) -> bool:
@@ -296,29 +329,12 @@ def is_fixed(step: Preprocessor) -> bool:
 
   It then makes the same of an example at every visit, whatever is around it.
   """
-  functions = tokenize, without_end, filler_tokens
-  return step in (*functions, seqio.preprocessors.append_eos) or type(step) in (
-    ToText,
-    InPrompt,
-    ToPairs,
-    PermutedTokens,
-    AddLossGroup,
+  functions = tokenize, without_end, filler_tokens, prefixes.join_targets
+  classes = ToText, InPrompt, ToPairs, PermutedTokens, AddLossGroup
+  return (
+    step in (*functions, seqio.preprocessors.append_eos)
+    or type(step) in classes
   )
-
-
-def input_forms(provider: seqio.Task | seqio.Mixture) -> dict[str, str]:
-  """Returns what each task makes of an input, which `…` stands for.
-
-  A paired task has its two views under two names. Tasks without a preprocessor
-  that has the method `forms` are left out.
-  """
-  return {
-    ", ".join(filter(None, (task.name, view))): form
-    for task in seqio.get_subtasks(provider)
-    for step in task.preprocessors
-    if hasattr(step, "forms")
-    for view, form in step.forms().items()
-  }
 
 
 @dataclass(frozen=True)

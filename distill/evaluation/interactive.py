@@ -1,35 +1,47 @@
 """Labels and rationales of inputs that a user types on the terminal."""
 
 from collections.abc import Iterable
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 import jax
 import numpy as np
 import seqio
 
 from distill import errors, loss_groups
-from distill.data import pipeline, views
+from distill.data import pipeline, prefixes, views
 from distill.evaluation import predictions
 from distill.training.mesh import Partitioner
 
 
-def outputs(provider: seqio.Task | seqio.Mixture) -> list[tuple[str, str]]:
-  """Returns the name of each output of a task or mixture, and its prefix.
+class Output(NamedTuple):
+  """What is decoded for each input.
 
-  Of a step-by-step mixture 'label' and 'rationale', with the prefixes of its
-  family; of any other task 'output', its input taken as it is typed.
+  Attributes:
+    name: Of a step-by-step mixture 'label' or 'rationale', of any other task
+      'output'.
+    before: The text in front of the input.
+    given: The tokens that the decode begins with.
   """
+
+  name: str
+  before: str
+  given: list[int]
+
+
+def outputs(provider: seqio.Task | seqio.Mixture) -> list[Output]:
+  """Returns the outputs of a task or mixture, with its family's prefixes."""
   found = []
   for task in seqio.get_subtasks(provider):
-    name, prefix = "output", ""
+    name, before, given = "output", "", list[int]()
     for step in task.preprocessors:
       if isinstance(step, views.ToText):
-        prefix = step.prefix
-      elif isinstance(step, views.AddLossGroup):
+        before = step.before
+      elif isinstance(step, views.AddLossGroup) and not step.view:
+        given = prefixes.before_target(step.prefix)
         group = loss_groups.GROUPS.get(step.group)
         if group and group.weight is None:
           name = group.name
-    found.append((name, prefix))
+    found.append(Output(name, before, given))
   return found
 
 
@@ -76,8 +88,9 @@ def converse(
     if not (text := line.strip()):
       return
     examples = []
-    for _, prefix in names:
-      ids = [*reader.encode(prefix + text), reader.eos_id][: lengths["inputs"]]
+    for output in names:
+      whole = output.before + text
+      ids = [*reader.encode(whole), reader.eos_id][: lengths["inputs"]]
       if ids[-1] != reader.eos_id:
         print(f"  (cut to {len(ids)} tokens)", file=screen)
       examples.append(
@@ -86,10 +99,14 @@ def converse(
             np.array(ids, np.int32), (0, lengths["inputs"] - len(ids))
           ),
           "decoder_input_tokens": np.zeros(lengths["targets"], np.int32),
+          "decoder_prefix_tokens": np.pad(
+            np.array(output.given, np.int32),
+            (0, lengths["targets"] - len(output.given)),
+          ),
         }
       )
     answers = predictor.decode(params, examples)
-    for (name, _), (tokens, _) in zip(names, answers, strict=True):
+    for (name, *_), (tokens, _) in zip(names, answers, strict=True):
       answer = errors.printable(writer.decode(tokens[0].tolist()), None)
       print(f"  {name}: {answer}", file=screen)
     print("input> ", end="", file=screen, flush=True)

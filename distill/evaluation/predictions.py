@@ -28,6 +28,8 @@ from distill.training.mesh import Partitioner
 # The features that decoding reads; of the second one only its shape.
 _INPUTS = ("encoder_input_tokens", "decoder_input_tokens")
 _TARGETS = ("decoder_target_tokens", "decoder_loss_weights")
+# Of those that some examples have, see `feature_converters`.
+_PREFIX, _SEGMENTS = "decoder_prefix_tokens", "decoder_segment_ids"
 
 # The shortest inputs, in tokens, that decoding has a program of its own for.
 SHORTEST = 64
@@ -113,13 +115,14 @@ class Predictor:
     Returns:
       An iterator of tokens [num_decodes, targets length] and [num_decodes].
     """
-    return self._run(self._decode, _INPUTS, params, examples)
+    return self._run(self._decode, (*_INPUTS, _PREFIX), params, examples)
 
   def score(
     self, params: Any, examples: Iterable[Example]
   ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yields the log-likelihood of each example's targets, and their tokens."""
-    return self._run(self._score, _INPUTS + _TARGETS, params, examples)
+    features = (*_INPUTS, *_TARGETS, _SEGMENTS)
+    return self._run(self._score, features, params, examples)
 
   def compile(
     self, program: str, params: Any, shapes: Mapping[str, tuple[int, ...]]
@@ -177,7 +180,8 @@ class Predictor:
       dispatched = None
       if some:
         numbers, rows = zip(*some, strict=True)
-        batch = {name: self._stack(rows, name) for name in features}
+        there = [name for name in features if name in rows[0]]
+        batch = {name: self._stack(rows, name) for name in there}
         length = max(map(_padded_length, rows))
         batch[_INPUTS[0]] = batch[_INPUTS[0]][:, :length]
         index = np.zeros(self._batch_size, np.int32)

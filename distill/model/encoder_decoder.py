@@ -10,10 +10,17 @@ import jax.numpy as jnp
 from distill import errors
 from distill.model import losses
 from distill.model.decoding import Decodes, Decoding, reorder_rows
+from distill.model.decoding.forcing import force_prefix, without_prefix
 from distill.model.network import DecodingCache, Transformer
 from distill.model.objective import Objective
 
 Params = Any
+# Features of rows with several segments.
+_SEGMENTS = (
+  "encoder_segment_ids",
+  "decoder_segment_ids",
+  "decoder_example_ids",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,8 +119,10 @@ class EncoderDecoderModel:
       params: The network's parameters.
       batch: `encoder_input_tokens` [batch, length], in which rows of padding
         are not decoded; `decoder_input_tokens`, of which only the length is
-        used; and optionally `example_index` [batch], which seeds the samples.
-        The default index is the row.
+        used; and optionally `example_index` [batch], which seeds the samples
+        (the default index is the row), and `decoder_prefix_tokens` [batch,
+        length], with which every decode begins. The length includes them, the
+        decodes are returned without them.
     """
     variables = {"params": params}
     inputs = batch["encoder_input_tokens"]
@@ -130,14 +139,16 @@ class EncoderDecoderModel:
       )
 
     index = batch.get("example_index")
-    return self.decoding(
-      decode_step,
+    prefix = batch.get("decoder_prefix_tokens")
+    decodes = self.decoding(
+      decode_step if prefix is None else force_prefix(decode_step, prefix),
       cache,
       ~jnp.any(inputs > 0, axis=1),
       length,
       example_index=jnp.arange(len(inputs)) if index is None else index,
       reorder=_reorder,
     )
+    return decodes if prefix is None else without_prefix(decodes, prefix)
 
   def score_batch(
     self, params: Params, batch: losses.Batch
@@ -169,8 +180,7 @@ class EncoderDecoderModel:
       batch["encoder_input_tokens"],
       batch["decoder_input_tokens"],
       batch["decoder_target_tokens"],
-      encoder_segment_ids=batch.get("encoder_segment_ids"),
-      decoder_segment_ids=batch.get("decoder_segment_ids"),
+      **{name: batch[name] for name in _SEGMENTS if name in batch},
       enable_dropout=dropout_rng is not None,
       rngs=None if dropout_rng is None else {"dropout": dropout_rng},
     )

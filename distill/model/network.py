@@ -237,6 +237,7 @@ class Transformer(nn.Module):
     encoder_positions: jax.Array | None = None,
     decoder_positions: jax.Array | None = None,
     *,
+    decoder_example_ids: jax.Array | None = None,
     enable_dropout: bool = True,
   ) -> jax.Array:
     """Returns float32 logits [batch, targets length, vocab].
@@ -244,6 +245,11 @@ class Transformer(nn.Module):
     All arguments are [batch, length] of the inputs or the targets; 0 is
     padding. The targets are used only to mask padding. The positions are not
     used; they are arguments of T5X's signature.
+
+    Targets attend to each other by `decoder_segment_ids`. They attend to the
+    encoder's segment of the id in `decoder_example_ids` (by default
+    `decoder_segment_ids`), or to the whole row of an encoder without segments.
+    Several targets of one input thus share its encoder pass.
     """
     del encoder_positions, decoder_positions
     encoded = self.encode(
@@ -252,12 +258,15 @@ class Transformer(nn.Module):
     inputs_mask = layers.key_mask(encoder_input_tokens)
     mask = layers.causal_mask(decoder_input_tokens.shape[1])
     mask = mask & layers.key_mask(decoder_target_tokens)
-    if encoder_segment_ids is not None and decoder_segment_ids is not None:
+    if decoder_segment_ids is not None:
       mask = mask & layers.segment_mask(
         decoder_segment_ids, decoder_segment_ids
       )
+      if decoder_example_ids is None:
+        decoder_example_ids = decoder_segment_ids
+    if encoder_segment_ids is not None and decoder_example_ids is not None:
       inputs_mask = inputs_mask & layers.segment_mask(
-        decoder_segment_ids, encoder_segment_ids
+        decoder_example_ids, encoder_segment_ids
       )
     hidden = self.decoder(
       self.token_embedder(decoder_input_tokens),

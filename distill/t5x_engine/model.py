@@ -16,7 +16,7 @@ import t5x.decoding
 from t5x import models, optimizers, trainer
 
 from distill import errors
-from distill.data import feature_converters
+from distill.data import feature_converters, prefixes
 from distill.model import losses
 from distill.model.decoding import Decoding
 from distill.model.objective import Objective
@@ -37,7 +37,8 @@ class EncoderDecoderModel(models.EncoderDecoderModel):
     decoding: How predictions are decoded; T5X chooses the seed of samples.
 
   Raises:
-    UserError: The objective depends on the step, which T5X's models never see.
+    UserError: The objective depends on the step, which T5X's models never see,
+      or PREFIX_SIDE = 'decoder', since T5X's decoder cannot be given tokens.
   """
 
   FEATURE_CONVERTER_CLS = feature_converters.LossGroupFeatureConverter
@@ -60,6 +61,13 @@ class EncoderDecoderModel(models.EncoderDecoderModel):
         expected="ALPHA_END = None",
         found=f"ALPHA_STEPS = {objective.steps}",
         remedy="train with `distill.train`, whose steps know their number",
+      )
+    if prefixes.on_decoder():
+      raise errors.UserError(
+        "T5X cannot begin a decode with the prefix of a task.",
+        expected="PREFIX_SIDE = 'input'",
+        found="'decoder'",
+        remedy="use `distill.train`, `distill.evaluate` and `distill.infer`",
       )
     decoding = decoding or Decoding()
     super().__init__(

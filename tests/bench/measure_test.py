@@ -29,7 +29,7 @@ def test_a_packed_row_holds_as_many_as_its_last_segment(measure):
   ids = np.array([[1, 1, 2, 2, 3, 0], [1, 1, 1, 0, 0, 0]], np.int32)
   batch = {
     "encoder_input_tokens": np.ones((2, 6), np.int32),
-    "decoder_segment_ids": ids,
+    "encoder_segment_ids": ids,
   }
   assert measure.count_examples(batch) == 4
 
