@@ -1,11 +1,38 @@
 #!/usr/bin/env bash
-# Makes the byte-level starter again, from procedural text: docs/pretraining.md.
+# Makes the byte-level starter again, from procedural text, or an English one,
+# from WordNet's glosses and e-SNLI's training inputs: docs/pretraining.md.
 # A run that was stopped resumes.
 # Usage: scripts/pretrain_starter.sh [FOLDER [FLAGS of distill train]]
+#        scripts/pretrain_starter.sh english [FOLDER [FLAGS of pretrain_tokens]]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 scripts/setup_env.sh
+
+make_english() {
+  local folder=${1:-english}
+  shift || true
+  mkdir -p "$folder"
+  if [ ! -f "$folder/wn.dict.dz" ]; then
+    (cd "$folder" && apt-get download dict-wn && dpkg -x dict-wn_*.deb package)
+    mv "$folder/package/usr/share/dictd/wn.dict.dz" "$folder/"
+  fi
+  if [ ! -f "$folder/tokens.npy" ]; then
+    .venv/bin/python scripts/english_tokens.py --output="$folder" \
+      --task=esnli --dictionary="$folder/wn.dict.dz" --size=2900
+  fi
+  PYTHONPATH=. .venv/bin/python scripts/pretrain_tokens.py \
+    --tokens="$folder/tokens.npy" --output="$folder-starter" \
+    --vocab_size=3000 --embeddings=3072 --emb_dim=64 --num_heads=4 \
+    --head_dim=16 --mlp_dim=128 --density=0.15 --mean_span=3 --inputs=64 \
+    --targets=20 --steps=7000 --batch_size=32 "$@"
+}
+
+if [ "${1:-}" = english ]; then
+  shift
+  make_english "$@"
+  exit
+fi
 folder=${1:-starter}
 shift || true
 mkdir -p "$folder"
