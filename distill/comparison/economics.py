@@ -48,7 +48,8 @@ def balance(results: Results, student: Group) -> dict[str, float | None]:
   if asked:
     dollars, answers = asked[0].cost, max(1, asked[0].answers)
     tokens = asked[0].prompt_tokens + asked[0].completion_tokens
-    flops = _times(2.0 * tokens, asked[0].parameters)
+    # An imported cache does not know its tokens.
+    flops = _times(2.0 * tokens or None, asked[0].parameters)
   return {
     "teacher $": dollars,
     "training FLOPs": training,
