@@ -108,7 +108,7 @@ def _cache_sentence(
     cost = f"for ${sum(filter(None, costs)):,.2f}"
   parts = [
     f"{name}: {entry.answers:,} answers to {entry.examples:,} examples, {cost}"
-    f" ({tokens:,} tokens)."
+    + (f" ({tokens:,} tokens)." if tokens else ".")
   ]
   if report:
     parts.append(hygiene.in_a_sentence(report))
