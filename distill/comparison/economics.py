@@ -7,7 +7,7 @@ from typing import Any
 
 from distill import gin_run
 from distill.comparison.cell import Cell
-from distill.comparison.results import Results
+from distill.comparison.results import Results, Teacher
 from distill.comparison.statistics import Group
 from distill.data.methods import METHODS
 from distill.model import costs as formulas
@@ -24,6 +24,14 @@ def memory_bytes(config: T5Config, inputs: int, targets: int) -> int:
   return 4 * formulas.parameters(config) + number * cached
 
 
+def asked_teacher(results: Results, student: Group) -> Teacher | None:
+  """Returns the teacher of a student's training split; None without one."""
+  wanted = student.first.teacher, student.first.task, "train"
+  return next(
+    (t for t in results.teachers if (t.name, t.task, t.split) == wanted), None
+  )
+
+
 def balance(results: Results, student: Group) -> dict[str, float | None]:
   """Returns the costs of a student and of its teacher; None is unknown.
 
@@ -33,11 +41,7 @@ def balance(results: Results, student: Group) -> dict[str, float | None]:
   cost less than the same queries to the teacher.
   """
   first = student.first
-  asked = [
-    row
-    for row in results.teachers
-    if (row.name, row.task, row.split) == (first.teacher, first.task, "train")
-  ]
+  asked = asked_teacher(results, student)
   spent = [row.cpu_seconds for row in student.rows if row.cpu_seconds]
   hour = results.cpu_hour_price
   cpu_seconds = sum(spent) / len(spent) if spent else None
@@ -46,10 +50,10 @@ def balance(results: Results, student: Group) -> dict[str, float | None]:
   query = first.student.get("prediction_flops")
   dollars, flops, answers = None, None, 1
   if asked:
-    dollars, answers = asked[0].cost, max(1, asked[0].answers)
-    tokens = asked[0].prompt_tokens + asked[0].completion_tokens
+    dollars, answers = asked.cost, max(1, asked.answers)
+    tokens = asked.prompt_tokens + asked.completion_tokens
     # An imported cache does not know its tokens.
-    flops = _times(2.0 * tokens or None, asked[0].parameters)
+    flops = _times(2.0 * tokens or None, asked.parameters)
   return {
     "teacher $": dollars,
     "training FLOPs": training,

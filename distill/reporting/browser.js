@@ -35,7 +35,6 @@ const state = {
   rows: [],
   shown: [],
   current: -1,
-  answer: 0,
   active: new Set(),
   marks: readMarks(),
 };
@@ -281,7 +280,6 @@ function summary(row, marks) {
 
 function select(place, center) {
   state.current = place;
-  state.answer = 0;
   const list = byId("list");
   const top = place * ROW_HEIGHT;
   if (center) list.scrollTop = top - list.clientHeight / 2;
@@ -292,6 +290,12 @@ function select(place, center) {
   drawDetail();
 }
 
+// Whether the teacher's answers are wanted.
+function isShown(answer) {
+  const wanted = byId("teacher").value;
+  return !wanted || answer.teacher === wanted;
+}
+
 function drawDetail() {
   const detail = byId("detail");
   const row = state.shown[state.current];
@@ -300,7 +304,6 @@ function drawDetail() {
     return;
   }
   const link = `#example=${encodeURIComponent(exampleKey(row))}`;
-  const wanted = byId("teacher").value;
   detail.replaceChildren(
     element(
       "h3",
@@ -315,7 +318,7 @@ function drawDetail() {
       { class: "answer-grid" },
       ...row.teachers
         .map((answer, i) => [answer, i])
-        .filter(([answer]) => !wanted || answer.teacher === wanted)
+        .filter(([answer]) => isShown(answer))
         .map(([answer, i]) => teacherCard(row, answer, i)),
       ...row.students.map((one, i) => studentCard(one, row.students[0], i)),
     ),
@@ -454,7 +457,7 @@ function onKey(event) {
     const next = state.current + move[event.key];
     if (next >= 0 && next < state.shown.length) select(next);
   } else if (event.key in mark && row) {
-    setMark(row, state.answer, mark[event.key]);
+    setMark(row, row.teachers.findIndex(isShown), mark[event.key]);
   } else if (event.key === "n") {
     const note = document.querySelector(".marking input");
     if (note) note.focus();

@@ -1,9 +1,11 @@
 // The table of costs, from the page's figures and what is typed in.
 "use strict";
 
-const money = (value) =>
+const money = (value, counted = true) =>
   value === null
-    ? "fill in above"
+    ? counted
+      ? "fill in above"
+      : "tokens not known"
     : `$${value.toLocaleString("en", { maximumSignificantDigits: 3 })}`;
 
 // The product, null if a factor is not known.
@@ -17,8 +19,9 @@ function typed(form, name) {
 
 function costLine(one, fields) {
   const hour = times(fields.hour, 1 / 3600);
+  const counted = one.prompt_tokens !== null && one.completion_tokens !== null;
   const priced =
-    fields.priceIn === null || fields.priceOut === null
+    !counted || fields.priceIn === null || fields.priceOut === null
       ? one.cost
       : (one.prompt_tokens * fields.priceIn +
           one.completion_tokens * fields.priceOut) /
@@ -32,6 +35,7 @@ function costLine(one, fields) {
     student === null || teacher === null ? null : teacher - student;
   let after = "fill in above";
   if (!asked) after = "no teacher";
+  else if (priced === null && !counted) after = "tokens not known";
   else if (saved !== null && !spent.includes(null)) {
     const queries = Math.ceil((spent[0] + spent[1]) / saved);
     const days = fields.queries ? queries / fields.queries : null;
@@ -46,12 +50,12 @@ function costLine(one, fields) {
   return [
     one.name,
     one.accuracy.toFixed(1),
-    asked ? money(priced) : "none",
+    asked ? money(priced, counted) : "none",
     money(training),
     money(many(student)),
-    asked ? money(many(teacher)) : "none",
+    asked ? money(many(teacher), counted) : "none",
     money(daily(student)),
-    asked ? money(daily(teacher)) : "none",
+    asked ? money(daily(teacher), counted) : "none",
     after,
   ];
 }

@@ -157,7 +157,7 @@ def _add_student(
     answer = {
       "student": first.name,
       "label": _text(line["prediction"]),
-      "rationale": first.rationales.get(key, output),
+      "rationale": _text(first.rationales.get(key, output)),
       "right": known[0] if known else None,
     }
     if len(seeds) > 1 and known:

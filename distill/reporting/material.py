@@ -16,6 +16,7 @@ from distill.comparison.results import Results
 
 _TRAIN_STEPS = re.compile(r"^TRAIN_STEPS = (\d+)", re.MULTILINE)
 _PREDICTIONS = re.compile(r"(?P<task>.+)-(?P<step>\d{6,})")
+_NAMED = 5
 _KINDS = (
   "the folder of a grid (`distill compare`) or its results.json, a MODEL_DIR,"
   " an EVAL_OUTPUT_DIR, or a cache"
@@ -111,7 +112,9 @@ def _add(found: Material, path: pathlib.Path) -> None:
 def _add_grid(found: Material, path: pathlib.Path) -> None:
   """Adds a grid's finished students, its caches, and what is not finished."""
   cells = sorted(p for p in path.glob("cells/*") if p.is_dir())
-  rows = {cell: _cell_rows(cell) for cell in cells}
+  found_rows = {cell: _cell_rows(cell) for cell in cells}
+  # The repetition of a student by OTHER_XLA is no further seed.
+  rows = {c: some for c, some in found_rows.items() if not _is_repetition(c)}
   if (path / "results.json").exists():
     found.grids[str(path)] = results.read_results(path / "results.json")
   else:
@@ -120,15 +123,15 @@ def _add_grid(found: Material, path: pathlib.Path) -> None:
       found.grids[str(path)] = Results(
         grid=path.name, command="(not finished)", rows=done
       )
-  left = [cell.name for cell in cells if not rows[cell]]
-  if left or not cells:
+  left = [cell.name for cell in cells if not found_rows[cell]]
+  if left:
+    named = ", ".join([*left[:_NAMED], *(["…"] if left[_NAMED:] else [])])
     found.missing.append(
       f"{path}: {len(left)} of {len(cells)} students are not finished"
-      + (
-        f" ({', '.join(left[:5])}{', …' if len(left) > 5 else ''})."
-        * bool(left)
-      )
+      f" ({named})."
     )
+  elif not cells:
+    found.missing.append(f"{path} has no cells, so that no example is shown.")
   found.caches += sorted(p.parent for p in path.glob("data/**/manifest.json"))
   students = statistics.at_home([row for some in rows.values() for row in some])
   for cell, some in rows.items():
@@ -139,11 +142,23 @@ def _add_grid(found: Material, path: pathlib.Path) -> None:
         found.evaluations += _evaluations(test, name, row.seed)
 
 
+def _is_repetition(cell: pathlib.Path) -> bool:
+  return cell.name.endswith("-xla")
+
+
 def _cell_rows(cell: pathlib.Path) -> list[results.Result]:
   path = cell / "rows.json"
   if not path.exists():
     return []
-  return [results.read_row(row) for row in json.loads(path.read_text())]
+  try:
+    return [results.read_row(row) for row in json.loads(path.read_text())]
+  except (ValueError, TypeError, KeyError) as error:
+    raise errors.UserError(
+      f"{path} cannot be read.",
+      expected="rows of a student, as `distill compare` writes them",
+      found=repr(error),
+      remedy="remove the cell and run the grid again",
+    ) from error
 
 
 def _add_run(found: Material, path: pathlib.Path) -> None:

@@ -15,8 +15,7 @@ from distill.reporting.example_rows import Row
 from distill.reporting.material import Material
 from distill.reporting.summaries import Table
 
-# The page itself holds so many examples; files beside it hold the rest, each of
-# so many.
+# Number of examples in the page itself, and in each file beside it.
 ROWS_A_FILE = 2_000
 
 

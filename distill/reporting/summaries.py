@@ -163,22 +163,18 @@ def costs(results: Results) -> list[dict[str, Any]]:
   found = []
   for one in students:
     balance = economics.balance(results, one)
-    asked = [
-      t
-      for t in results.teachers
-      if (t.name, t.task, t.split)
-      == (one.first.teacher, one.first.task, "train")
-    ]
+    asked = economics.asked_teacher(results, one)
     ms = balance["ms a query"]
     found.append(
       {
         "name": f"{one.first.task}: {verdicts.name(one, students)},"
         f" {one.first.train_examples:,} examples",
         "accuracy": round(one.mean, 1),
-        "answers": sum(t.answers for t in asked) or None,
-        "prompt_tokens": sum(t.prompt_tokens for t in asked),
-        "completion_tokens": sum(t.completion_tokens for t in asked),
-        "cost": asked[0].cost if asked else None,
+        "answers": asked.answers if asked else None,
+        # An imported cache does not know its tokens: 0 of both.
+        "prompt_tokens": (asked and asked.prompt_tokens) or None,
+        "completion_tokens": (asked and asked.completion_tokens) or None,
+        "cost": asked.cost if asked else None,
         "cpu_seconds": balance["CPU s"],
         "seconds": None if ms is None else ms / 1e3,
       }

@@ -32,6 +32,33 @@ def test_a_grid_in_progress_says_what_is_not_finished(grid_folder, tmp_path):
   assert "1 of 4 students are not finished (step_by_step-s1)" in said
 
 
+def test_a_repetition_with_other_xla_settings_is_no_seed(grid_folder, tmp_path):
+  folder = tmp_path / "grid"
+  shutil.copytree(grid_folder / "cells", folder / "cells")
+  cells = folder / "cells"
+  shutil.copytree(cells / "finetune-s0", cells / "finetune-s0-xla")
+  found = material.read([folder])
+  [results] = found.grids.values()
+  assert len(results.rows) == len(found.evaluations) == 4
+  assert not found.missing
+
+
+def test_a_file_of_results_alone_has_no_examples(grid_folder, tmp_path):
+  shutil.copy(grid_folder / "results.json", tmp_path)
+  found = material.read([tmp_path])
+  assert found.missing == [
+    f"{tmp_path} has no cells, so that no example is shown."
+  ]
+
+
+def test_a_damaged_cell_names_its_file(tmp_path):
+  path = tmp_path / "cells" / "a-s0" / "rows.json"
+  path.parent.mkdir(parents=True)
+  path.write_text('[{"task": ')
+  with pytest.raises(errors.UserError, match="rows.json cannot be read"):
+    material.read([tmp_path])
+
+
 def test_a_run_in_progress_shows_how_far_it_is(tmp_path):
   (tmp_path / "config.gin").write_text("TRAIN_STEPS = 40\n")
   log = tmp_path / "train" / "metrics.jsonl"

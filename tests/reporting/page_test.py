@@ -238,17 +238,51 @@ def many_rows(number):
   ]
 
 
+def page_of(rows, **fields):
+  """Returns a page of examples alone."""
+  names = ["sentences", "missing", "grids", "runs", "classes", "caches"]
+  content = {**dict.fromkeys(names, ()), "costs": (), "cpu_hour": None}
+  return page.Page(**{**content, "title": "mine", "rows": rows, **fields})
+
+
+@needs_browser
+def test_a_key_marks_the_answer_that_is_shown(chromium, tmp_path):
+  [row] = many_rows(1)
+  answer = {"label": "x", "rationale": "r", "agrees": 1, "finish": "stop"}
+  row["teachers"] = [
+    {**answer, "teacher": name, "place": place, "marks": []}
+    for place, name in enumerate(("first", "second"))
+  ]
+  path = tmp_path / "two.html"
+  page.write(page_of([row]), path)
+  with opened(chromium, path, accept_downloads=True) as tab:
+    tab.select_option("#teacher", "second")
+    tab.locator("#list").focus()
+    tab.keyboard.press("b")
+    with tab.expect_download() as download:
+      tab.click("#export")
+    download.value.save_as(tmp_path / "review.jsonl")
+  mark = json.loads((tmp_path / "review.jsonl").read_text())
+  assert (mark["teacher"], mark["place"], mark["mark"]) == ("second", 1, "bad")
+
+
+@needs_browser
+def test_prices_are_no_cost_where_tokens_were_not_counted(chromium, tmp_path):
+  known = {"accuracy": 50.0, "answers": 10, "cost": None}
+  known |= {"cpu_seconds": 10.0, "seconds": 0.1, "name": "imported"}
+  tokens = {"prompt_tokens": None, "completion_tokens": None}
+  path = tmp_path / "costs.html"
+  page.write(page_of([], costs=[known | tokens]), path)
+  with opened(chromium, path) as tab:
+    for name in ("priceIn", "priceOut", "hour"):
+      tab.fill(f"#cost-fields input[name={name}]", "1")
+    said = tab.locator("#cost-table tbody").inner_text()
+    assert "tokens not known" in said and "queries" not in said
+
+
 @needs_browser
 def test_examples_beside_the_page_are_loaded_and_found(chromium, tmp_path):
-  content = page.Page(
-    **dict.fromkeys(
-      ["sentences", "missing", "grids", "runs", "classes", "caches", "costs"],
-      (),
-    ),
-    title="many",
-    cpu_hour=None,
-    rows=many_rows(5_000),
-  )
+  content = page_of(many_rows(5_000))
   path = tmp_path / "many.html"
   assert page.write(content, path) == tmp_path / "many-examples"
   with opened(chromium, path) as tab:
@@ -270,15 +304,7 @@ def test_a_smaller_page_removes_no_file_of_others(tmp_path):
   folder.mkdir()
   (folder / "rows-0001.js").write_text("addRows([])")
   (folder / "mine.txt").write_text("kept")
-  content = page.Page(
-    **dict.fromkeys(
-      ["sentences", "missing", "grids", "runs", "classes", "caches", "costs"],
-      (),
-    ),
-    title="few",
-    cpu_hour=None,
-    rows=many_rows(3),
-  )
+  content = page_of(many_rows(3))
   assert page.write(content, tmp_path / "a.html") is None
   assert [path.name for path in folder.iterdir()] == ["mine.txt"]
   assert example_rows.as_script([]) == "[]"
