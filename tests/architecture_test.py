@@ -34,8 +34,8 @@ SOURCES = sorted(
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 # Of distill/ and tasks/, without blank lines, comments and docstrings.
-MOST_FILES = 176
-MOST_CODE_LINES = 20_718
+MOST_FILES = 177
+MOST_CODE_LINES = 20_752
 
 
 def imported_modules(path):

@@ -36,6 +36,8 @@ class T5Config:
       T5.1.0.
     float32_attention_logits: Whether attention logits and their softmax are
       float32 under bfloat16. T5X's default is False.
+    scan_layers: Whether training and scoring run the layers as one scan, see
+      `layer_stack`. Parameters and checkpoints do not depend on it.
 
   Raises:
     UserError: A field has an invalid value.
@@ -53,6 +55,12 @@ class T5Config:
   dropout_rate: float = 0.1
   logits_via_embedding: bool = False
   float32_attention_logits: bool = True
+  scan_layers: bool = False
+
+  @property
+  def scan_dtype(self) -> str | None:
+    """The type in which a scan stacks parameters; None without a scan."""
+    return self.dtype if self.scan_layers else None
 
   def __post_init__(self) -> None:
     names = self.mlp_activations

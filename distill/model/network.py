@@ -13,6 +13,7 @@ from flax import linen as nn
 
 from distill.model import layers
 from distill.model.config import T5Config
+from distill.model.layer_stack import run_layers
 from distill.model.layers import KeysValues
 
 
@@ -60,9 +61,15 @@ class Encoder(nn.Module):
       cfg.num_heads, bidirectional=True, name="relpos_bias"
     )(x.shape[1])
     x = layers.dropout(cfg)(x, deterministic=deterministic)
-    for i in range(cfg.num_encoder_layers):
-      layer = EncoderLayer(cfg, name=f"layers_{i}")
-      x = layer(x, mask, bias, deterministic=deterministic)
+    x = run_layers(
+      [
+        EncoderLayer(cfg, name=f"layers_{i}")
+        for i in range(cfg.num_encoder_layers)
+      ],
+      lambda layer, x: layer(x, mask, bias, deterministic=deterministic),
+      x,
+      cfg.scan_dtype,
+    )
     x = layers.RMSNorm(cfg.dtype, name="encoder_norm")(x)
     # Only this dropout of T5X does not share its mask along the length.
     return nn.Dropout(cfg.dropout_rate)(x, deterministic=deterministic)
@@ -180,15 +187,14 @@ class Decoder(nn.Module):
     """Returns the final hidden states, [batch, length, embed]."""
     bias = self.relpos_bias(x.shape[1])
     x = self.dropout(x, deterministic=deterministic)
-    for layer in self.layers:
-      x, _ = layer(
-        x,
-        mask,
-        bias,
-        layer.inputs_keys_values(encoded),
-        inputs_mask,
-        deterministic=deterministic,
-      )
+
+    def block(layer: DecoderLayer, x: jax.Array) -> jax.Array:
+      inputs = layer.inputs_keys_values(encoded)
+      return layer(
+        x, mask, bias, inputs, inputs_mask, deterministic=deterministic
+      )[0]
+
+    x = run_layers(self.layers, block, x, self.config.scan_dtype)
     return self.dropout(self.decoder_norm(x), deterministic=deterministic)
 
   def step(
