@@ -1,9 +1,12 @@
 """What a benchmark counts, and how it prints it."""
 
 import dataclasses
+import json
 import resource
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +25,41 @@ def cpu_seconds() -> float:
   """Returns the CPU seconds of this process so far, all threads."""
   usage = resource.getrusage(resource.RUSAGE_SELF)
   return usage.ru_utime + usage.ru_stime
+
+
+def peak_gib() -> float:
+  """Returns the most memory that this process had, in GiB."""
+  return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def serve(run: Callable[[int], object]) -> None:
+  """Calls `run` with each number on stdin, and prints what the call took.
+
+  The first line is `{}`: the process is ready. The others are JSON objects of
+  the CPU seconds of the call (`cpu`) and the peak memory so far (`peak`, GiB).
+  `bench/compare.py` lets several such processes run in turn.
+  """
+  print("{}", flush=True)
+  for line in sys.stdin:
+    begun = cpu_seconds()
+    run(int(line))
+    taken = {"cpu": cpu_seconds() - begun, "peak": peak_gib()}
+    print(json.dumps(taken), flush=True)
+
+
+def save(
+  path: str, batches: Iterator[Batch], network: Any, count: int = 4
+) -> None:
+  """Writes the next batches and the sizes of a `T5Config` into an .npz file.
+
+  An array of the file is [count, batch, length]; `sizes` is JSON.
+  """
+  kept = [next(batches) for _ in range(count)]
+  arrays: dict[str, Any] = {
+    name: np.stack([batch[name] for batch in kept]) for name in kept[0]
+  }
+  sizes = json.dumps(dataclasses.asdict(network), default=str)
+  np.savez(path, sizes=sizes, **arrays)
 
 
 @dataclasses.dataclass
@@ -47,13 +85,12 @@ class Meter:
     """Returns the figures, one a line, since `start`."""
     wall = time.perf_counter() - self._wall
     cpu = cpu_seconds() - self._cpu
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     rows = {
       "examples/s": f"{self.examples / wall:.1f}",
       "non-padding tokens/s": f"{self.tokens / wall:,.0f}",
       "padding fraction": f"{1 - self.tokens / self.positions:.3f}",
       "compile seconds": f"{self.compile_seconds:.1f}",
-      "peak memory, GiB": f"{peak:.2f}",
+      "peak memory, GiB": f"{peak_gib():.2f}",
       "CPU s per 1,000 examples": f"{1000 * cpu / self.examples:.2f}",
     }
     lines = [f"  {name:<26}{value:>12}" for name, value in rows.items()]
