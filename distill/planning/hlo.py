@@ -66,6 +66,8 @@ class _Instruction:
 
 
 _Computations = dict[str, dict[str, _Instruction]]
+# The instructions that have a value as an operand, with their names.
+_Users = dict[str, list[tuple[str, _Instruction]]]
 
 
 def work(text: str, devices: int) -> Work:
@@ -84,7 +86,7 @@ def work(text: str, devices: int) -> Work:
     for one in inside.values():
       sums["flops"] += times * _flops(one, inside)
       if not fused:
-        sums["traffic"] += times * _traffic(one, inside)
+        sums["traffic"] += times * _traffic(one, inside, computations)
       kind = one.opcode.removesuffix("-start")
       if kind in COLLECTIVES:
         sent[kind] += times * _sent(kind, one, inside, devices)
@@ -127,8 +129,8 @@ def _parse(text: str) -> tuple[_Computations, str]:
       entry = name if found[1] else entry
     elif name and (found := _INSTRUCTION.match(line)):
       inner, attributes = _split_operands(found[4])
-      constant = found[3] == "constant"
-      pattern = r"(-?\d+)" if constant else r"%([\w.-]+)"
+      numbered = found[3] in ("constant", "parameter")
+      pattern = r"(-?\d+)" if numbered else r"%([\w.-]+)"
       operands = tuple(re.findall(pattern, inner))
       computations[name][found[1]] = _Instruction(
         found[2], found[3], operands, attributes
@@ -168,9 +170,16 @@ def _bytes(text: str, main_memory: bool = False) -> int:
   return total
 
 
-def _traffic(one: _Instruction, inside: Mapping[str, _Instruction]) -> int:
+def _traffic(
+  one: _Instruction,
+  inside: Mapping[str, _Instruction],
+  computations: _Computations,
+) -> int:
   if one.opcode in _FREE or one.opcode.endswith("-done"):
     return 0
+  if one.opcode == "fusion":
+    [name] = _called(one)
+    return _fusion_traffic(one, inside, computations[name])
   written = one.type
   if one.opcode.endswith("-start"):  # A tuple of source, result and a context.
     written = ""
@@ -180,6 +189,56 @@ def _traffic(one: _Instruction, inside: Mapping[str, _Instruction]) -> int:
   if one.opcode in ("dynamic-slice", "gather", "slice"):
     return 2 * _bytes(written, True)
   return sum(_bytes(part, True) for part in [written, *read])
+
+
+def _fusion_traffic(
+  one: _Instruction,
+  inside: Mapping[str, _Instruction],
+  fused: Mapping[str, _Instruction],
+) -> int:
+  """Returns the traffic of a fusion.
+
+  An operand that is only sliced is read in part. A result that is an update of
+  an operand is written in part, in place. Loops slice and update what they
+  stack, such as the parameters and activations of scanned layers.
+  """
+  users: _Users = collections.defaultdict(list)
+  for user, inner in fused.items():
+    for name in inner.operands:
+      users[name].append((user, inner))
+  total = 0
+  for name, inner in fused.items():
+    if inner.opcode == "parameter":
+      operand = inside[one.operands[int(inner.operands[0])]].type
+      total += min(_bytes(operand, True), _read(name, fused, users))
+  root = list(fused.values())[-1]
+  results = root.operands if root.opcode == "tuple" else ()
+  outputs = [fused[name] for name in results] or [root]
+  written = sum(_written(output, fused) for output in outputs)
+  return total + min(_bytes(one.type, True), written)
+
+
+def _read(name: str, fused: Mapping[str, _Instruction], users: _Users) -> int:
+  """Returns the bytes that a fusion reads of a value."""
+  total = 0
+  for user, inner in users[name]:
+    sliced = inner.operands[0] == name
+    if inner.opcode == "bitcast":
+      total += _read(user, fused, users)
+    elif inner.opcode == "dynamic-slice" and sliced:
+      total += _bytes(inner.type)
+    elif not (inner.opcode == "dynamic-update-slice" and sliced):
+      return _bytes(fused[name].type)
+  return total
+
+
+def _written(one: _Instruction, fused: Mapping[str, _Instruction]) -> int:
+  """Returns the bytes that a result of a fusion writes."""
+  while one.opcode == "bitcast":
+    one = fused[one.operands[0]]
+  if one.opcode == "dynamic-update-slice":
+    one = fused[one.operands[1]]
+  return _bytes(one.type)
 
 
 def _sent(

@@ -95,6 +95,43 @@ def test_scanned_layers_count_each_time():
   assert found.flops == 5 * 3 * (2 * 4 * 8 * 8)
 
 
+def test_a_fusion_in_a_loop_moves_what_it_slices_and_updates():
+  # Each of 5 rounds reads a row of `rows` and writes its double to a row of
+  # `out`, in place. A row is f32[8], 32 bytes.
+  text = """
+%fused (rows: f32[5,8], out: f32[5,8], i: s32[]) -> f32[5,8] {
+  %rows = f32[5,8]{1,0} parameter(0)
+  %out = f32[5,8]{1,0} parameter(1)
+  %i = s32[] parameter(2)
+  %zero = s32[] constant(0)
+  %row = f32[1,8]{1,0} dynamic-slice(%rows, %i, %zero), dynamic_slice_sizes={1,8}
+  %twice = f32[1,8]{1,0} add(%row, %row)
+  ROOT %new = f32[5,8]{1,0} dynamic-update-slice(%out, %twice, %i, %zero)
+}
+%round (carry: (s32[], f32[5,8], f32[5,8])) -> (s32[], f32[5,8], f32[5,8]) {
+  %carry = (s32[], f32[5,8]{1,0}, f32[5,8]{1,0}) parameter(0)
+  %n = s32[] get-tuple-element(%carry), index=0
+  %a = f32[5,8]{1,0} get-tuple-element(%carry), index=1
+  %b = f32[5,8]{1,0} get-tuple-element(%carry), index=2
+  %c = f32[5,8]{1,0} fusion(%a, %b, %n), kind=kLoop, calls=%fused
+  ROOT %next = (s32[], f32[5,8]{1,0}, f32[5,8]{1,0}) tuple(%n, %a, %c)
+}
+%more (carry: (s32[], f32[5,8], f32[5,8])) -> pred[] {
+  %state = (s32[], f32[5,8]{1,0}, f32[5,8]{1,0}) parameter(0)
+  %count = s32[] get-tuple-element(%state), index=0
+  %limit = s32[] constant(5)
+  ROOT %less = pred[] compare(%count, %limit), direction=LT
+}
+ENTRY %main (start: (s32[], f32[5,8], f32[5,8])) -> (s32[], f32[5,8], f32[5,8]) {
+  %start = (s32[], f32[5,8]{1,0}, f32[5,8]{1,0}) parameter(0)
+  ROOT %all = (s32[], f32[5,8]{1,0}, f32[5,8]{1,0}) while(%start), condition=%more, body=%round
+}
+"""  # noqa: E501
+  # A round reads the counter (4 bytes) and a row, and writes a row; the
+  # condition reads the counter, the limit and writes a truth value.
+  assert hlo.work(text, 1).traffic == 5 * (4 + 32 + 32 + 4 + 4 + 1)
+
+
 def test_a_loop_that_may_end_early_counts_to_its_limit():
   def decode(x):
     def go_on(carry):
