@@ -287,9 +287,9 @@ class Progress:
 
 
 def _hours_minutes(seconds: float) -> str:
-  """Returns hours:minutes, rounded up."""
-  minutes = int(-(-seconds // 60))
-  return f"{minutes // 60}:{minutes % 60:02d}"
+  """Returns '5h03m', or '18m' below an hour, rounded up."""
+  hours, minutes = divmod(int(-(-seconds // 60)), 60)
+  return f"{hours}h{minutes:02d}m" if hours else f"{minutes}m"
 
 
 class StepMetrics:
