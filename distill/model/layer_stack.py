@@ -1,7 +1,7 @@
 """A stack of equal layers, unrolled or as one scan.
 
 Unrolled, the program has the code of every layer. As a scan it has the code of
-one, so that a deep network compiles in the time of a shallow one. Parameters,
+one, so that it is smaller and compiles faster. Parameters,
 checkpoints and the optimizer's state are the same in both forms: they keep one
 entry for each layer, and a scan stacks them inside the step.
 """
