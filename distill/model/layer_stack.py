@@ -1,9 +1,9 @@
 """A stack of equal layers, unrolled or as one scan.
 
 Unrolled, the program has the code of every layer. As a scan it has the code of
-one, so that it is smaller and compiles faster. Parameters,
-checkpoints and the optimizer's state are the same in both forms: they keep one
-entry for each layer, and a scan stacks them inside the step.
+one, so that it is smaller and compiles faster. Parameters, checkpoints and the
+optimizer's state are the same in both forms: they keep one entry for each layer,
+and a scan stacks them inside the step.
 """
 
 from collections.abc import Callable, Sequence
