@@ -10,7 +10,7 @@ import gin
 import seqio
 import tensorflow as tf
 
-from distill.data import prefixes, registration
+from distill.data import joined_targets, prefixes, registration
 from distill.errors import PositiveInt, UserError
 from distill.loss_groups import FEATURE, MODEL_FEATURE, PREFIX, SECOND
 
@@ -20,8 +20,8 @@ class LossGroupFeatureConverter(seqio.EncDecFeatureConverter):
 
   Its arguments are those of `seqio.EncDecFeatureConverter`. Tasks without the
   feature have group 0 throughout. An example with a second view becomes two
-  rows, one after the other; with PREFIX_SIDE = 'decoder' one row, in which each
-  target is a segment.
+  rows, one after the other; with PREFIX_SIDE = 'decoder' one row. In this row,
+  and with SHARE_INPUTS, each target is a segment.
   """
 
   TASK_FEATURES = {
@@ -43,9 +43,10 @@ class LossGroupFeatureConverter(seqio.EncDecFeatureConverter):
     which may have been trimmed.
 
     With PREFIX_SIDE = 'decoder', rows that are not packed have
-    `decoder_prefix_tokens` (the prefix that their target begins with, then 0),
-    and rows of both views have `decoder_segment_ids` of their targets and, if
-    packed, `decoder_example_ids`, by which targets find the encoder's segment.
+    `decoder_prefix_tokens` (the prefix that their target begins with, then 0).
+    Rows with joined targets (`joined_targets`) have `decoder_segment_ids` of
+    their targets and, if packed, `decoder_example_ids`, by which targets find
+    the encoder's segment.
 
     Raises:
       UserError: Examples with a second view are to be packed, and their
@@ -74,7 +75,8 @@ class LossGroupFeatureConverter(seqio.EncDecFeatureConverter):
     rows = super().__call__(ds, lengths)
     if on_decoder and not self.pack:
       rows = rows.map(_with_prefix, num_parallel_calls=tf.data.AUTOTUNE)
-    if on_decoder and paired:
+    joined = on_decoder if paired else joined_targets.shares_inputs()
+    if joined:
       rows = rows.map(self._with_segments, num_parallel_calls=tf.data.AUTOTUNE)
     return rows
 
@@ -83,7 +85,7 @@ class LossGroupFeatureConverter(seqio.EncDecFeatureConverter):
   ) -> Mapping[str, tf.Tensor]:
     row = super()._convert_example(features)
     groups = tf.maximum(features[FEATURE] - 1, 0)
-    counts = groups % prefixes.STRIDE != PREFIX
+    counts = groups % joined_targets.STRIDE != PREFIX
     weights = tf.where(counts, row["decoder_loss_weights"], 0)
     return {**row, "decoder_loss_weights": weights, MODEL_FEATURE: groups}
 
@@ -95,8 +97,8 @@ class LossGroupFeatureConverter(seqio.EncDecFeatureConverter):
     `decoder_positions`, which T5 does not use, are left out.
     """
     row, targets = dict(row), row["decoder_target_tokens"]
-    numbers = row[MODEL_FEATURE] // prefixes.STRIDE
-    row[MODEL_FEATURE] %= prefixes.STRIDE
+    numbers = row[MODEL_FEATURE] // joined_targets.STRIDE
+    row[MODEL_FEATURE] %= joined_targets.STRIDE
     there = tf.cast(targets > 0, tf.int32)
     examples = row.get("decoder_segment_ids", there)
     # A target begins where the example or the number is not the one before.

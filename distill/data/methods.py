@@ -236,7 +236,7 @@ def _label_views(family: Family) -> dict[str, View]:
 
 def _prefix_views(family: Family) -> dict[str, View]:
   """Returns the tasks of step-by-step (Hsieh et al. 2023, 3.2)."""
-  from distill.data import prefixes, views
+  from distill.data import controls, joined_targets, views
 
   gold = family.label == "gold"
   label = views.gold_label if gold else views.teacher_label
@@ -269,12 +269,12 @@ def _prefix_views(family: Family) -> dict[str, View]:
     "_label_teacher": labels(views.teacher_label),
     "_rationale": rationales(),
     "_step_by_step_paired": View(
-      (*paired, second, prefixes.join_targets), "all", paired=True
+      (*paired, second, joined_targets.join_pairs), "all", paired=True
     ),
-    "_rationale_shuffled": rationales(views.TargetsOfOthers()),
-    "_rationale_permuted": rationales(tokens=[views.PermutedTokens()]),
-    "_rationale_filler": rationales(tokens=[views.filler_tokens]),
-    "_rationale_repeated": rationales(targets=views.RepeatedLabel(label)),
+    "_rationale_shuffled": rationales(controls.TargetsOfOthers()),
+    "_rationale_permuted": rationales(tokens=[controls.PermutedTokens()]),
+    "_rationale_filler": rationales(tokens=[controls.filler_tokens]),
+    "_rationale_repeated": rationales(targets=controls.RepeatedLabel(label)),
   }
 
 
@@ -293,7 +293,7 @@ def _chain_views() -> dict[str, View]:
     return plain(metrics.answer_after_so, *before, to_text)
 
   natural = "Q: ", "\n\nA: Let's think step by step.\n\n"
-  *tokens, mark = views.in_tokens(
+  *tokens, mark, join = views.in_tokens(
     loss_groups.UNLIKELIHOOD, ToText(views.wrong_rationales)
   )
   return {
@@ -309,7 +309,9 @@ def _chain_views() -> dict[str, View]:
       ToText(Chains(metrics.EXPLANATION, answer_first=True)),
     ),
     # The end of a rationale is never unlearnt.
-    "_rationale_wrong": View((*tokens, views.without_end, mark), scored=False),
+    "_rationale_wrong": View(
+      (*tokens, views.without_end, mark, join), scored=False
+    ),
     "_scotd": scotd(views.right, views.OneRight()),
     "_scotd_all": scotd(views.right),
     "_scotd_wrong": scotd(views.wrong),

@@ -23,6 +23,7 @@ from distill import errors
 from distill.data import (
   dataset_checks,
   feature_converters,
+  joined_targets,
   packing,
   prefixes,
   registration,
@@ -89,12 +90,20 @@ class DatasetConfig:
       *("PACK", self.pack, self.pack in (False, True, packing.BEST_FIT)),
       expected=f"True, False or '{packing.BEST_FIT}'",
     )
-    if self.pack == packing.BEST_FIT and prefixes.on_decoder():
-      raise errors.UserError(
-        f"PACK = '{packing.BEST_FIT}' cannot pack prefixes in the decoder.",
-        expected="PACK = True, with PREFIX_SIDE = 'decoder'",
-        remedy="set --gin.PACK=True",
-      )
+    for cannot, setting, is_set in (
+      (
+        "prefixes in the decoder",
+        "PREFIX_SIDE = 'decoder'",
+        prefixes.on_decoder,
+      ),
+      ("shared inputs", "SHARE_INPUTS = True", joined_targets.shares_inputs),
+    ):
+      if self.pack == packing.BEST_FIT and is_set():
+        raise errors.UserError(
+          f"PACK = '{packing.BEST_FIT}' cannot pack {cannot}.",
+          expected=f"PACK = True, with {setting}",
+          remedy="set --gin.PACK=True",
+        )
     return provider
 
   def check_examples(self, provider: seqio.Task | seqio.Mixture) -> str:

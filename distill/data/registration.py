@@ -120,8 +120,9 @@ def _add_mixture(
   """Registers a mixture at equal rates, or at those of the tasks' sizes."""
 
   def rate(task: seqio.Task) -> float:
-    # Every view ends by marking its loss group.
-    group = loss_groups.GROUPS.get(task.preprocessors[-1].group)
+    # Every view marks its loss group.
+    numbers = (s.group for s in task.preprocessors if hasattr(s, "group"))
+    group = loss_groups.GROUPS.get(next(numbers))
     if group and group.explains and not current_selection().coverage:
       return 0.0  # No rationales are left; only labels are learnt.
     return float(task.num_input_examples("train")) if by_size else 1.0

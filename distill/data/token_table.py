@@ -16,7 +16,14 @@ import numpy as np
 import seqio
 import tensorflow as tf
 
-from distill.data import dataset_checks, prefixes, sources, views
+from distill.data import (
+  controls,
+  dataset_checks,
+  joined_targets,
+  prefixes,
+  sources,
+  views,
+)
 from distill.loss_groups import SECOND
 
 # An example takes about 0.6 ms of CPU time to read, before the first step.
@@ -113,7 +120,7 @@ class TokenTable:
       places = tf.data.Dataset.range(first, first + count).repeat()
       places = tf.data.Dataset.zip({"inputs": places, "targets": places})
       for step in task.preprocessors:
-        if not views.is_fixed(step):
+        if not _is_fixed_step(step):
           places = step(places)
       if shuffle:
         places = places.shuffle(task.shuffle_buffer_size, seed=seed)
@@ -167,17 +174,30 @@ def _is_fixed(task: seqio.Task, split: str, shuffle: bool) -> bool:
     isinstance(task.source, sources.DatasetSource)
     and task.source.has_fixed_order(split, shuffle)
     and all(
-      views.is_fixed(step) or isinstance(step, views.TargetsOfOthers)
+      _is_fixed_step(step) or isinstance(step, controls.TargetsOfOthers)
       for step in task.preprocessors
     )
   )
+
+
+def _is_fixed_step(step: views.Preprocessor) -> bool:
+  """Returns whether a preprocessor of this project goes by single examples.
+
+  It then makes the same of an example at every visit, whatever is around it.
+  """
+  functions: list[object] = [views.tokenize, views.without_end]
+  functions += [controls.filler_tokens, seqio.preprocessors.append_eos]
+  functions += [joined_targets.join_pairs, joined_targets.join_rows]
+  classes = [views.ToText, views.InPrompt, views.ToPairs]
+  classes += [controls.PermutedTokens, views.AddLossGroup]
+  return step in functions or type(step) in classes
 
 
 def _read(
   task: seqio.Task, split: str, lengths: Mapping[str, int], limit: int
 ) -> Iterator[Mapping[str, tf.RaggedTensor]]:
   """Yields blocks of a task's examples, each with its own targets."""
-  steps = [step for step in task.preprocessors if views.is_fixed(step)]
+  steps = [step for step in task.preprocessors if _is_fixed_step(step)]
   dataset = task.replace(preprocessors=steps).get_dataset(
     lengths, split=split, shuffle=False, seed=0, try_in_mem_cache=False
   )

@@ -14,7 +14,7 @@ import seqio
 import tensorflow as tf
 
 from distill import loss_groups
-from distill.data import prefixes
+from distill.data import joined_targets, prefixes
 from distill.data.cache import records
 from distill.teacher import prompts
 
@@ -145,6 +145,7 @@ class ToText:
         "id": tf.fill(tf.shape(targets), record["id"]),
         "inputs": tf.fill(tf.shape(targets), inputs),
         "targets": targets,
+        **joined_targets.ends(targets),
       }
 
     rows = dataset.map(convert, num_parallel_calls=tf.data.AUTOTUNE)
@@ -274,7 +275,7 @@ def without_end(dataset: tf.data.Dataset) -> tf.data.Dataset:
 class AddLossGroup:
   """A preprocessor: marks all target tokens as of one group.
 
-  It comes last, so that the end of sequence is marked too.
+  It follows all that changes targets, so that their end is marked too.
 
   Attributes:
     group: The group.
@@ -312,7 +313,7 @@ def in_tokens(
   tokens: Sequence[Preprocessor] = (),
   prefix: str = "",
 ) -> Sequence[Preprocessor]:
-  """Returns a view's preprocessors, up to tokens with their loss group.
+  """Returns a view's preprocessors, up to tokens with their loss groups.
 
   Args:
     group: The group of all target tokens.
@@ -321,80 +322,5 @@ def in_tokens(
     prefix: The task's prefix, for `AddLossGroup`.
   """
   end, mark = seqio.preprocessors.append_eos, AddLossGroup(group, prefix=prefix)
-  return (*to_text, tokenize, *tokens, end, mark)
-
-
-def is_fixed(step: Preprocessor) -> bool:
-  """Returns whether a preprocessor of this project goes by single examples.
-
-  It then makes the same of an example at every visit, whatever is around it.
-  """
-  functions = tokenize, without_end, filler_tokens, prefixes.join_targets
-  classes = ToText, InPrompt, ToPairs, PermutedTokens, AddLossGroup
-  return (
-    step in (*functions, seqio.preprocessors.append_eos)
-    or type(step) in classes
-  )
-
-
-@dataclass(frozen=True)
-class TargetsOfOthers:
-  """A preprocessor: each example gets the target of the one before it.
-
-  The first of every `window` examples gets that of the last.
-  """
-
-  window: int = 1000
-
-  def __call__(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
-    """Returns the examples in their order, with each other's targets."""
-
-    def roll(rows: Row) -> Row:
-      return {**rows, "targets": tf.roll(rows["targets"], shift=1, axis=0)}
-
-    return dataset.batch(self.window).map(roll).unbatch()
-
-
-@dataclass(frozen=True)
-class PermutedTokens:
-  """A preprocessor: target tokens in an order that only the `id` decides."""
-
-  def __call__(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
-    """Returns the examples, each with the tokens that it had."""
-
-    def permute(row: Row) -> Row:
-      number = tf.strings.to_hash_bucket_fast(row["id"], 2**31 - 1)
-      shuffle = tf.random.experimental.stateless_shuffle
-      targets = shuffle(row["targets"], seed=tf.stack([number, 0]))
-      return {**row, "targets": targets}
-
-    return dataset.map(permute, num_parallel_calls=tf.data.AUTOTUNE)
-
-
-def filler_tokens(
-  dataset: tf.data.Dataset, output_features: Mapping[str, seqio.Feature]
-) -> tf.data.Dataset:
-  """Returns the examples, each target token replaced by a full stop's."""
-  filler = output_features["targets"].vocabulary.encode(".")[-1]
-
-  def fill(row: Row) -> Row:
-    return {**row, "targets": tf.fill(tf.shape(row["targets"]), filler)}
-
-  return dataset.map(fill, num_parallel_calls=tf.data.AUTOTUNE)
-
-
-@dataclass(frozen=True)
-class RepeatedLabel:
-  """A view: the label, as often as makes up the rationale's words."""
-
-  label: Targets
-
-  def __call__(self, record: Row) -> tf.Tensor:
-    """Returns [1] target, empty where there is no label or no rationale."""
-    label = tf.strings.reduce_join(self.label(record))
-    text = tf.strings.reduce_join(rationale(record))
-    words, each = (tf.size(tf.strings.split(t)) for t in (text, label))
-    times = tf.maximum(words // tf.maximum(each, 1), 1)
-    repeated = tf.strings.reduce_join(tf.fill([times], label), separator=" ")
-    missing = tf.equal(label, "") | tf.equal(text, "")
-    return tf.where(missing, "", repeated)[tf.newaxis]
+  join = joined_targets.join_rows
+  return (*to_text, tokenize, *tokens, end, mark, join)

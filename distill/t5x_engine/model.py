@@ -16,7 +16,7 @@ import t5x.decoding
 from t5x import models, optimizers, trainer
 
 from distill import errors
-from distill.data import feature_converters, prefixes
+from distill.data import feature_converters, joined_targets, prefixes
 from distill.model import losses
 from distill.model.decoding import Decoding
 from distill.model.objective import Objective
@@ -38,7 +38,8 @@ class EncoderDecoderModel(models.EncoderDecoderModel):
 
   Raises:
     UserError: The objective depends on the step, which T5X's models never see,
-      or PREFIX_SIDE = 'decoder', since T5X's decoder cannot be given tokens.
+      or PREFIX_SIDE = 'decoder', since T5X's decoder cannot be given tokens,
+      or SHARE_INPUTS, since T5X's rows have one target for each input.
   """
 
   FEATURE_CONVERTER_CLS = feature_converters.LossGroupFeatureConverter
@@ -68,6 +69,13 @@ class EncoderDecoderModel(models.EncoderDecoderModel):
         expected="PREFIX_SIDE = 'input'",
         found="'decoder'",
         remedy="use `distill.train`, `distill.evaluate` and `distill.infer`",
+      )
+    if joined_targets.shares_inputs():
+      raise errors.UserError(
+        "T5X cannot train several targets of one input in one row.",
+        expected="SHARE_INPUTS = False",
+        found="True",
+        remedy="train with `distill.train`",
       )
     decoding = decoding or Decoding()
     super().__init__(

@@ -1,6 +1,7 @@
 """The objectives on real T5X against this trainer's; all of it needs T5X."""
 
 import flax
+import gin
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -85,6 +86,22 @@ def test_loss_and_gradients_are_those_of_this_trainer(objective, named):
     (expected[0][0], expected[1]),
   )
   assert {n for n in found[0][1] if n.startswith("loss/")} == named
+
+
+def test_rows_of_several_targets_are_refused():
+  gin.parse_config(
+    """
+    from __gin__ import dynamic_registration
+    from distill.data import joined_targets
+    joined_targets.share_inputs.wanted = True
+    """
+  )
+  try:
+    with pytest.raises(errors.UserError, match="one row") as error:
+      t5x_model(Objective())
+  finally:
+    gin.clear_config()
+  assert error.value.expected == "SHARE_INPUTS = False"
 
 
 def test_a_schedule_of_alpha_is_refused_and_names_who_has_one():

@@ -1,4 +1,6 @@
-"""Label and rationale in one row: the loss and gradients of rows of their own.
+"""Targets of one input in one row: the loss and gradients of rows of their own.
+
+Label and rationale are such targets, and several rationales.
 
 The rows come from the feature converter, and the steps run on eight devices, in
 microbatches, against one device and one row for each target.
@@ -15,38 +17,41 @@ import tensorflow as tf
 from step_test import build
 from tiny_models import devices, t5_model
 
-from distill.data import prefixes
+from distill.data import joined_targets
 from distill.data.feature_converters import LossGroupFeatureConverter
 from distill.loss_groups import LABEL, PREFIX, RATIONALE
 from distill.model import encoder_decoder, objective
 
 EXAMPLES, ROWS = 32, 16
-SIDE = """
+GIN = """
 from __gin__ import dynamic_registration
-from distill.data import prefixes
-prefixes.prefix_side.side = 'decoder'
+from distill.data import {module}
+{module}.{setting}
 """
+SETTINGS = {
+  "pairs": ("prefixes", "prefix_side.side = 'decoder'"),
+  "rationales": ("joined_targets", "share_inputs.wanted = True"),
+}
 
 
 @pytest.fixture(autouse=True)
-def on_decoder():
-  gin.parse_config(SIDE)
+def gin_is_cleared():
   yield
   gin.clear_config()
 
 
-def examples():
+def tokens(rng, least, most):
+  return [*rng.integers(2, 16, rng.integers(least, most + 1)).tolist(), 1]
+
+
+def pairs():
   """Returns inputs, labels and rationales in tokens; one in four lacks one."""
   rng = np.random.default_rng(0)
-
-  def tokens(least, most):
-    return [*rng.integers(2, 16, rng.integers(least, most + 1)).tolist(), 1]
-
   found = []
   for number in range(EXAMPLES):
-    label, rationale = [3, 4, *tokens(1, 3)], [5, *tokens(2, 6)]
+    label, rationale = [3, 4, *tokens(rng, 1, 3)], [5, *tokens(rng, 2, 6)]
     example = {
-      "inputs": tokens(2, 5),
+      "inputs": tokens(rng, 2, 5),
       "targets": label,
       "loss_groups": [PREFIX] * 2 + [LABEL] * (len(label) - 2),
       "rationale_inputs": [],
@@ -64,6 +69,8 @@ def examples():
 
 def dataset(content):
   spec = dict.fromkeys(content[0], tf.TensorSpec([None], tf.int32))
+  if "is_last" in spec:
+    spec["is_last"] = tf.TensorSpec([], tf.bool)
   return tf.data.Dataset.from_generator(lambda: content, output_signature=spec)
 
 
@@ -79,10 +86,10 @@ def batch(rows, lengths, count, pack=False):
   }
 
 
-def apart():
-  """Returns a batch with a row for each target."""
+def pairs_apart():
+  """Returns a row for each target of the pairs."""
   rows = []
-  for example in examples():
+  for example in pairs():
     for view in ("", "rationale_"):
       if len(example[f"{view}targets"]) > 2:
         rows.append(
@@ -92,14 +99,45 @@ def apart():
             "loss_groups": example[f"{view}loss_groups"],
           }
         )
+  return rows
+
+
+def rationales_apart():
+  """Returns a row for each of the one to three targets of an input."""
+  rng = np.random.default_rng(1)
+  rows = []
+  for number in range(EXAMPLES):
+    inputs, group = tokens(rng, 2, 5), (LABEL, RATIONALE)[number % 2]
+    count = 1 + number % 3
+    for place in range(1, count + 1):
+      targets = tokens(rng, 1, 3)
+      groups = [group] * len(targets)
+      row = {"inputs": inputs, "targets": targets, "loss_groups": groups}
+      rows.append(row | {"is_last": place == count})
+  return rows
+
+
+def apart(kind):
+  """Returns a batch with a row for each target."""
+  rows = pairs_apart() if kind == "pairs" else rationales_apart()
+  rows = [
+    {name: row[name] for name in row if name != "is_last"} for row in rows
+  ]
   return batch(dataset(rows), {"inputs": 6, "targets": 8}, 2 * EXAMPLES)
 
 
-def together(pack):
+def together(kind, pack):
   """Returns a batch with a row for each example, or for about two."""
-  joined = prefixes.join_targets(dataset(examples()))
+  module, setting = SETTINGS[kind]
+  gin.parse_config(GIN.format(module=module, setting=setting))
+  joined = (
+    joined_targets.join_pairs(dataset(pairs()))
+    if kind == "pairs"
+    else joined_targets.join_rows(dataset(rationales_apart()))
+  )
   if pack:
-    return batch(joined, {"inputs": 20, "targets": 50}, ROWS, pack=True)
+    lengths = {"inputs": 20, "targets": 50 if kind == "pairs" else 26}
+    return batch(joined, lengths, ROWS, pack=True)
   return batch(joined, {"inputs": 6, "targets": 14}, EXAMPLES)
 
 
@@ -118,20 +156,20 @@ def gradients(rows, count=1, microbatches=1):
 
 
 @functools.cache
-def reference():
-  return gradients(apart())
+def reference(kind):
+  return gradients(apart(kind))
 
 
 @pytest.mark.parametrize("pack", [False, True])
-def test_a_shared_row_has_the_loss_and_gradients_of_rows_apart(pack):
-  rows = together(pack)
+@pytest.mark.parametrize("kind", SETTINGS)
+def test_a_shared_row_has_the_loss_and_gradients_of_rows_apart(kind, pack):
+  expected, before = reference(kind), apart(kind)
+  rows = together(kind, pack)
   found = gradients(rows, count=8, microbatches=2)
   jax.tree.map(
     lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6),
     found,
-    reference(),
+    expected,
   )
   # Fewer inputs are encoded than there are targets.
-  assert (
-    rows["encoder_input_tokens"].size < apart()["encoder_input_tokens"].size
-  )
+  assert rows["encoder_input_tokens"].size < before["encoder_input_tokens"].size
