@@ -28,7 +28,7 @@ from distill import errors, gin_files, gin_run
 
 BENCH = pathlib.Path(__file__).parent
 OURS, SHARED, T5X = "distill", "distill, shared encoder", "T5X"
-HUGGINGFACE = "Hugging Face"
+SCANNED, HUGGINGFACE = "distill, SCAN_LAYERS", "Hugging Face"
 SAMPLES = 8
 # The macro with which rationales of one input share an encoder pass.
 SHARE = "SHARE_INPUTS"
@@ -212,7 +212,8 @@ class Comparison:
   def starts(self) -> dict[str, list[Cost]]:
     """Returns what first and second starts cost, by the row's name."""
     work = works(self._options)[0]
-    names = (OURS, T5X, HUGGINGFACE)
+    scanned = dataclasses.replace(work, macros={"SCAN_LAYERS": "True"})
+    names = (OURS, SCANNED, T5X, HUGGINGFACE)
     found = {
       f"{which} start": [Cost(name) for name in names]
       for which in ("first", "second")
@@ -224,6 +225,9 @@ class Comparison:
         place = self._folder / f"{name}-{repetition}"
         programs = [
           Program(OURS, self._train("distill.train", work, place / "ours")),
+          Program(
+            SCANNED, self._train("distill.train", scanned, place / "scanned")
+          ),
           Program(T5X, self._train("t5x.train", work, place / "t5x")),
           Program(HUGGINGFACE, self._huggingface("train")),
         ]
