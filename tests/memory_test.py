@@ -15,6 +15,8 @@ import jax.numpy as jnp
 import pytest
 
 from distill import gin_files, gin_run
+from distill.model import costs
+from distill.model.config import REMAT_POLICIES, T5Config
 
 ROOT = gin_run.GIN_CONFIGS
 PAGE = (pathlib.Path(__file__).parents[1] / "docs/tpu.md").read_text()
@@ -65,6 +67,30 @@ def test_the_page_has_each_models_parameters_and_weights(model):
   count = parameters_of(file_of(model))
   assert parameters == f"{count:,}"
   assert weights == f"{8 * count / 1e9:.1f} GB"
+
+
+REMAT = table("a, none")
+
+
+@pytest.mark.parametrize("model", REMAT)
+def test_the_page_has_what_rematerialization_keeps_and_adds(model):
+  text = (ROOT / file_of(model)).read_text()
+  sizes = {
+    name: int(size)
+    for name, size in re.findall(r"^  (\w+) = (\d+)$", text, re.M)
+  }
+  kept, times = [], []
+  for policy in REMAT_POLICIES:
+    config = T5Config(
+      vocab_size=32128, dtype="bfloat16", remat_policy=policy,
+      mlp_activations=("gelu", "linear"), **sizes,
+    )  # fmt: skip
+    row = costs.activation_bytes(config, 512, 256)
+    kept.append(f"{row / GIB:.2f} GiB")
+    step = 3 * costs.forward_flops(config, 512, 256)
+    again = costs.recomputed_flops(config, 512, 256)
+    times.append(f"× {1 + again / step:.2f}")
+  assert REMAT[model] == kept + times[1:]
 
 
 @pytest.mark.parametrize("model", SIZES)

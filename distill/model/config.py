@@ -9,6 +9,9 @@ from distill import errors
 from distill.errors import PositiveInt
 
 DTYPES = ("float32", "bfloat16")
+# What the backward pass computes again: nothing, all but the products of the
+# weights, or all of each layer.
+REMAT_POLICIES = ("none", "minimal", "full")
 # Names of functions in flax.linen, and 'linear', the identity.
 ACTIVATIONS = ("linear", "relu", "gelu", "silu", "swish", "tanh", "sigmoid")
 
@@ -38,6 +41,9 @@ class T5Config:
       float32 under bfloat16. T5X's default is False.
     scan_layers: Whether training and scoring run the layers as one scan, see
       `layer_stack`. Parameters and checkpoints do not depend on it.
+    remat_policy: What the gradient keeps of each layer: 'none' keeps all
+      activations; 'minimal' keeps the products with weights, and 'full' the
+      layer's input alone. The backward pass computes the others again.
 
   Raises:
     UserError: A field has an invalid value.
@@ -56,6 +62,7 @@ class T5Config:
   logits_via_embedding: bool = False
   float32_attention_logits: bool = True
   scan_layers: bool = False
+  remat_policy: str = "none"
 
   @property
   def scan_dtype(self) -> str | None:
@@ -74,6 +81,10 @@ class T5Config:
       for name, count in counts.items()
     } | {
       "dtype": (self.dtype in DTYPES, "one of " + ", ".join(DTYPES)),
+      "remat_policy": (
+        self.remat_policy in REMAT_POLICIES,
+        "one of " + ", ".join(REMAT_POLICIES),
+      ),
       "dropout_rate": (0.0 <= self.dropout_rate < 1.0, "at least 0, below 1"),
       "mlp_activations": (
         not isinstance(names, str)

@@ -48,6 +48,32 @@ def forward_flops(config: T5Config, inputs: int, targets: int) -> float:
   ) + targets * (2 * decoder + seen * layers * (inputs + targets))
 
 
+def recomputed_flops(config: T5Config, inputs: int, targets: int) -> float:
+  """Returns FLOPs of one sequence that rematerialization computes again.
+
+  'minimal' repeats the products of attention. 'full' repeats all products of
+  the layers but the last of each, the output of the feed-forward layer.
+
+  Args:
+    config: The network.
+    inputs: Input tokens.
+    targets: Target tokens.
+  """
+  if config.remat_policy == "none":
+    return 0.0
+  width, attended = config.emb_dim, config.num_heads * config.head_dim
+  encoder, decoder = config.num_encoder_layers, config.num_decoder_layers
+  pairs = encoder * inputs**2 + decoder * targets * (inputs + targets)
+  products = 4.0 * attended * pairs
+  if config.remat_policy == "full":
+    projected = width * attended
+    branches = width * config.mlp_dim * len(config.mlp_activations)
+    products += 2 * inputs * encoder * (4 * projected + branches)
+    products += 2 * targets * decoder * (6 * projected + branches)
+    products += 2 * inputs * decoder * 2 * projected
+  return products
+
+
 def activation_bytes(
   config: T5Config, inputs: int, targets: int, split: int = 1
 ) -> float:
@@ -55,7 +81,8 @@ def activation_bytes(
 
   It counts, by shape, the arrays that JAX saves for the backward pass of a
   network with two branches in the feed-forward layer. XLA needs less, because
-  it computes some of them again.
+  it computes some of them again. With rematerialization, the arrays of one
+  layer are added, because the backward pass makes them layer by layer.
 
   Args:
     config: The network.
@@ -65,22 +92,27 @@ def activation_bytes(
   """
   size = 4 if config.dtype == "float32" else 2
   width, heads = config.emb_dim, config.num_heads
-  attended, mlp = heads * config.head_dim, config.mlp_dim
-  encoder, decoder = config.num_encoder_layers, config.num_decoder_layers
-  scores = 5 + 2 * size  # of each query and key: float32 softmax, weights, mask
-  whole = inputs * (
-    width * (10 + 4 * size + encoder * (18 + 6 * size)) + 16 * encoder + 12
-  ) + targets * (
-    width * (14 + 3 * size + decoder * (27 + 9 * size)) + 24 * decoder + 25
+  attended, mlp = heads * config.head_dim / split, config.mlp_dim / split
+  scores = (5 + 2 * size) * heads / split  # float32 softmax, weights, mask
+  dense = 4 * size * attended + (1 + 9 * size) * mlp + 8 * heads / split
+  cross = 2 * size * attended  # query and output, or key and value
+  encoder = inputs * (width * (18 + 6 * size) + 16 + dense + scores * inputs)
+  own = width * (27 + 9 * size) + 24 + dense + scores * targets
+  own += cross + 8 * heads / split + scores * inputs
+  decoder = inputs * cross + targets * own
+  ends = inputs * (width * (10 + 4 * size) + 12) + targets * (
+    width * (14 + 3 * size) + 25 + 8 * config.vocab_size / split
   )
-  parted = (
-    encoder * inputs * (4 * size * attended + (1 + 9 * size) * mlp + 8 * heads)
-    + decoder * inputs * 2 * size * attended
-    + decoder
-    * targets
-    * (6 * size * attended + (1 + 9 * size) * mlp + 16 * heads)
-    + scores * heads * encoder * inputs * inputs
-    + scores * heads * decoder * targets * (inputs + targets)
-    + 8 * targets * config.vocab_size
+  if config.remat_policy != "none":
+    ends += 2 * inputs + targets**2 + max(encoder, decoder)  # masks, one layer
+    kept = 0.0 if config.remat_policy == "full" else 1.0
+    encoder = size * inputs * (width + kept * (width + 3 * attended + 2 * mlp))
+    decoder = (
+      size * targets * (width + kept * (2 * width + 4 * attended + 2 * mlp))
+      + kept * inputs * cross
+    )
+  return (
+    ends
+    + config.num_encoder_layers * encoder
+    + config.num_decoder_layers * decoder
   )
-  return whole + parted / split

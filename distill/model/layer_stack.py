@@ -2,8 +2,11 @@
 
 Unrolled, the program has the code of every layer. As a scan it has the code of
 one, so that it is smaller and compiles faster. Parameters, checkpoints and the
-optimizer's state are the same in both forms: they keep one entry for each layer,
-and a scan stacks them inside the step.
+optimizer's state are the same in both forms: they keep one entry for each
+layer, and a scan stacks them inside the step.
+
+In both forms, a layer may keep fewer activations for the backward pass, which
+then computes them again.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,11 +16,21 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+# What each policy of rematerialization keeps of a layer beside its input.
+_KEPT = {
+  "minimal": jax.checkpoint_policies.dots_with_no_batch_dims_saveable,
+  "full": jax.checkpoint_policies.nothing_saveable,
+}
+
 Block = Callable[[Any, jax.Array], jax.Array]
 
 
 def run_layers(
-  layers: Sequence[nn.Module], block: Block, x: jax.Array, dtype: str | None
+  layers: Sequence[nn.Module],
+  block: Block,
+  x: jax.Array,
+  dtype: str | None,
+  remat_policy: str = "none",
 ) -> jax.Array:
   """Returns x after every layer, of the same shape.
 
@@ -30,7 +43,13 @@ def run_layers(
     x: The input of the first layer.
     dtype: The type of the computation, in which a scan stacks the parameters.
       None unrolls the layers.
+    remat_policy: What the gradient keeps of each layer, as `T5Config` says.
   """
+  if remat_policy != "none":
+    # In a loop, the barriers against merging both computations are not needed.
+    unrolled = dtype is None
+    kept = _KEPT[remat_policy]
+    block = nn.remat(block, policy=kept, prevent_cse=unrolled)
   first = layers[0]
   if dtype is None or first.is_initializing():
     for layer in layers:

@@ -69,6 +69,7 @@ class Encoder(nn.Module):
       lambda layer, x: layer(x, mask, bias, deterministic=deterministic),
       x,
       cfg.scan_dtype,
+      cfg.remat_policy,
     )
     x = layers.RMSNorm(cfg.dtype, name="encoder_norm")(x)
     # Only this dropout of T5X does not share its mask along the length.
@@ -194,7 +195,8 @@ class Decoder(nn.Module):
         x, mask, bias, inputs, inputs_mask, deterministic=deterministic
       )[0]
 
-    x = run_layers(self.layers, block, x, self.config.scan_dtype)
+    cfg = self.config
+    x = run_layers(self.layers, block, x, cfg.scan_dtype, cfg.remat_policy)
     return self.dropout(self.decoder_norm(x), deterministic=deterministic)
 
   def step(

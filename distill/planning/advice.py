@@ -1,8 +1,9 @@
-"""Which mesh and how many microbatches make a run fit a topology."""
+"""Which mesh, microbatches and rematerialization make a run fit."""
 
 import dataclasses
 from collections.abc import Callable, Iterator
 
+from distill.model.config import REMAT_POLICIES
 from distill.planning import roofline
 from distill.planning.hardware import Topology
 from distill.planning.roofline import Usage
@@ -17,8 +18,9 @@ def candidates(
 ) -> list[Workload]:
   """Returns the placed variants that may fit, the fastest first.
 
-  Powers of two of FSDP_PARALLEL, MODEL_PARALLEL and NUM_MICROBATCHES are tried.
-  None changes what is learned: BATCH_SIZE stays.
+  Powers of two of FSDP_PARALLEL, MODEL_PARALLEL and NUM_MICROBATCHES are tried,
+  with the REMAT of the workload and those that save more memory. None changes
+  what is learned: BATCH_SIZE stays.
 
   Args:
     work: The workload that does not fit.
@@ -30,27 +32,35 @@ def candidates(
     usage = roofline.formula(variant, topology.chip)
     if share * usage.total <= roofline.USABLE * topology.chip.memory:
       time = roofline.estimate(variant, usage, topology, 1.0).seconds
+      policy = REMAT_POLICIES.index(variant.config.remat_policy)
       changes = variant.model * variant.microbatches
-      found.append((time, changes, variant.fsdp, variant))
-  found.sort(key=lambda row: row[:3])
+      found.append((time, policy, changes, variant.fsdp, variant))
+  found.sort(key=lambda row: row[:4])
   return [variant for *_, variant in found]
 
 
 def _variants(work: Workload, topology: Topology) -> Iterator[Workload]:
   heads = work.config.num_heads
+  policy = REMAT_POLICIES.index(work.config.remat_policy)
+  configs = [
+    dataclasses.replace(work.config, remat_policy=name)
+    for name in REMAT_POLICIES[policy:]
+  ]
   for model in _powers(topology.devices):
     if heads % model == 0:
       for fsdp in _powers(topology.devices // model):
         data = topology.devices // (model * fsdp)
         for microbatches in _powers(work.rows // (data * fsdp)):
           if work.rows % (data * fsdp * microbatches) == 0:
-            yield dataclasses.replace(
-              work,
-              data=data,
-              fsdp=fsdp,
-              model=model,
-              microbatches=microbatches,
-            )
+            for config in configs:
+              yield dataclasses.replace(
+                work,
+                config=config,
+                data=data,
+                fsdp=fsdp,
+                model=model,
+                microbatches=microbatches,
+              )
 
 
 def _powers(most: int) -> Iterator[int]:
@@ -84,9 +94,10 @@ def first_fit(
 
 
 def gin_lines(work: Workload) -> list[str]:
-  """Returns the gin lines of a placed workload's mesh."""
+  """Returns the gin lines of a placed workload's mesh and memory."""
   return [
     f"FSDP_PARALLEL = {work.fsdp}",
     f"MODEL_PARALLEL = {work.model}",
     f"NUM_MICROBATCHES = {work.microbatches}",
+    f"REMAT = {work.config.remat_policy!r}",
   ]

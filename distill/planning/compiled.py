@@ -152,6 +152,8 @@ def _training(
   held["parameters"] = _device_bytes(abstract.params)
   held["optimizer state"] = _device_bytes(abstract.opt_state)
   key = jax.eval_shape(lambda: jax.random.key(0))
+  module = model.module.clone(config=work.config)
+  model = dataclasses.replace(model, module=module)
   compiled, _ = step.compile_step(
     step.make_train_step(model, optimizer, schedule, work.microbatches),
     partitioner,

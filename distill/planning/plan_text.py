@@ -69,11 +69,13 @@ def _by(usage: Usage) -> str:
 
 def _workload_lines(plan: Plan) -> list[str]:
   work, topology, chip = plan.work, plan.topology, plan.topology.chip
+  policy = work.config.remat_policy
+  remat = "" if policy == "none" else f"; remat: {policy}"
   return [
     f"  {topology.chips} chips of {chip.title}, each "
     f"{chip.memory * chip.devices / _GIB:.1f} GiB",
     f"  mesh: data {work.data}, fsdp {work.fsdp}, model {work.model};"
-    f" microbatches: {work.microbatches}",
+    f" microbatches: {work.microbatches}{remat}",
     f"  {costs.parameters(work.config):,} parameters; {work.steps:,} steps of"
     f" {work.rows} rows of {work.inputs} + {work.targets} tokens",
   ]
@@ -161,8 +163,8 @@ def _price_lines(chip: Chip) -> list[str]:
 def _advice_lines(plan: Plan) -> list[str]:
   if plan.advised is None:
     return [
-      "No mesh and number of microbatches that was tried makes it fit: take",
-      "more chips, or shorter rows.",
+      "No mesh, number of microbatches and REMAT that was tried makes it fit:",
+      "take more chips, or shorter rows.",
     ]
   work, usage = plan.advised
   return [
@@ -180,10 +182,10 @@ _COLUMNS = (
 )
 _LEGEND = """\
 by: XLA compiled the training step, or a formula. fits: 'f4 m1 n2' fits with
-FSDP_PARALLEL = 4, MODEL_PARALLEL = 1, NUM_MICROBATCHES = 2, and not as given.
-GiB: of one device. s/step: assumes {:.0%} of the peak of what bounds it. MFU: 3
-× forward FLOPs by time and peak. hours, dollars: all steps, without start,
-evaluation and saving."""
+FSDP_PARALLEL = 4, MODEL_PARALLEL = 1, NUM_MICROBATCHES = 2, and not as given;
+'min' is REMAT = 'minimal', 'full' REMAT = 'full'. GiB: of one device. s/step:
+assumes {:.0%} of the peak of what bounds it. MFU: 3 × forward FLOPs by time and
+peak. hours, dollars: all steps, without start, evaluation and saving."""
 
 
 def table(plans: Sequence[Plan]) -> str:
@@ -206,6 +208,9 @@ def _row(plan: Plan) -> tuple[str, ...]:
   fits = "yes" if plan.fits else "no"
   if plan.advised:
     fits = f"f{work.fsdp} m{work.model} n{work.microbatches}"
+    fits += {"none": "", "minimal": " min", "full": " full"}[
+      work.config.remat_policy
+    ]
   start = (
     plan.topology.name,
     str(plan.topology.chips),

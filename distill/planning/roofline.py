@@ -13,6 +13,7 @@ EFFICIENCY = 0.5
 USABLE = 0.9
 # Bytes moved for each byte of activations that the gradient keeps, by formula:
 # XLA moves 2.4 for T5.1.1-small and 3.5 for base on v5e:4x4 (docs/scaling.md).
+# Rematerialization keeps fewer, but moves all of them, and once more.
 _PASSES = 3
 
 
@@ -90,15 +91,20 @@ def formula(work: Workload, chip: Chip) -> Usage:
     "all-gather": 2 * _others(work.fsdp) * gathered * repeated,
     "reduce-scatter": _others(work.fsdp) * 4 * n / work.model * repeated,
   }
-  flops = work.model_flops
+  flops = work.model_flops + work.recomputed_flops
   if chip.dimensions:  # On TPUs, embedding and its gradient are products.
     config, tokens = work.config, work.inputs + work.targets
     flops += 4.0 * config.vocab_size * config.emb_dim * tokens * work.rows
+  moved, passes = row, _PASSES
+  if work.config.remat_policy != "none":
+    whole = dataclasses.replace(work.config, remat_policy="none")
+    moved = costs.activation_bytes(whole, work.inputs, work.targets, work.model)
+    passes += 1
   updated = (4 * 4 + 2 * work.optimizer_bytes) * n / shards
   return Usage(
     memory=memory,
     flops=flops / (work.data * shards),
-    traffic=updated + 3 * gathered * repeated + _PASSES * rows * row,
+    traffic=updated + 3 * gathered * repeated + passes * rows * moved,
     sent={kind: size for kind, size in sent.items() if size},
     fits=sum(memory.values()) <= USABLE * chip.memory,
   )

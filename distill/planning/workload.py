@@ -79,6 +79,13 @@ class Workload:
       * costs.forward_flops(self.config, self.inputs, self.targets)
     )
 
+  @property
+  def recomputed_flops(self) -> float:
+    """FLOPs of a step on all devices that rematerialization adds."""
+    return self.rows * costs.recomputed_flops(
+      self.config, self.inputs, self.targets
+    )
+
 
 def from_survey(survey: gin_files.Survey) -> Workload:
   """Returns the workload of a run's gin files.

@@ -13,6 +13,7 @@ from distill.model.config import T5Config
     ("emb_dim", 512.0),
     ("dtype", "float16"),
     ("dropout_rate", 1.0),
+    ("remat_policy", "some"),
     ("mlp_activations", ("gleu", "linear")),
     ("mlp_activations", "gelu"),
     ("mlp_activations", ()),

@@ -64,36 +64,66 @@ def test_flops_by_hand():
   )
 
 
-@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
-def test_activations_are_what_the_gradient_of_one_more_row_keeps(dtype):
-  config = T5Config(**{**SIZES, "num_decoder_layers": 1}, dtype=dtype)
+def kept(config, rows):
+  """Returns the bytes of the arrays that the gradient keeps."""
   model = encoder_decoder.EncoderDecoderModel(
     network.Transformer(config), None, None
   )
+  shapes = {
+    "encoder_input_tokens": (rows, 6),
+    "decoder_input_tokens": (rows, 4),
+    "decoder_target_tokens": (rows, 4),
+    "decoder_loss_weights": (rows, 4),
+    "decoder_loss_groups": (rows, 4),
+  }
 
-  def kept(rows):
-    shapes = {
-      "encoder_input_tokens": (rows, 6),
-      "decoder_input_tokens": (rows, 4),
-      "decoder_target_tokens": (rows, 4),
-      "decoder_loss_weights": (rows, 4),
-      "decoder_loss_groups": (rows, 4),
-    }
+  def pull_back(batch, weights):
+    params = nn.unbox(model.init(jax.random.key(0), shapes)["params"])
 
-    def pull_back(batch, weights):
-      params = nn.unbox(model.init(jax.random.key(0), shapes)["params"])
+    def loss(params):
+      return model.loss_fn(params, batch, weights, jax.random.key(1))
 
-      def loss(params):
-        return model.loss_fn(params, batch, weights, jax.random.key(1))
+    return jax.vjp(loss, params, has_aux=True)[1]
 
-      return jax.vjp(loss, params, has_aux=True)[1]
+  batch = {n: jax.ShapeDtypeStruct(s, "int32") for n, s in shapes.items()}
+  weights = jax.ShapeDtypeStruct((rows, 4), "float32")
+  arrays = jax.tree.leaves(jax.eval_shape(pull_back, batch, weights))
+  return sum(math.prod(a.shape) * a.dtype.itemsize for a in arrays)
 
-    batch = {n: jax.ShapeDtypeStruct(s, "int32") for n, s in shapes.items()}
-    weights = jax.ShapeDtypeStruct((rows, 4), "float32")
-    arrays = jax.tree.leaves(jax.eval_shape(pull_back, batch, weights))
-    return sum(math.prod(a.shape) * a.dtype.itemsize for a in arrays)
 
-  assert costs.activation_bytes(config, 6, 4) == kept(2) - kept(1)
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
+def test_activations_are_what_the_gradient_of_one_more_row_keeps(dtype):
+  config = T5Config(**{**SIZES, "num_decoder_layers": 1}, dtype=dtype)
+  found = costs.activation_bytes(config, 6, 4)
+  assert found == kept(config, 2) - kept(config, 1)
+
+
+@pytest.mark.parametrize("policy", ["minimal", "full"])
+def test_with_remat_the_gradient_keeps_less_and_one_layer_is_added(policy):
+  """The layer is that of the decoder, which keeps more."""
+  config = T5Config(**SIZES, dtype="bfloat16", remat_policy=policy)
+  whole = T5Config(**SIZES, dtype="bfloat16")
+  fewer = T5Config(**{**SIZES, "num_decoder_layers": 2}, dtype="bfloat16")
+  every = costs.activation_bytes(whole, 6, 4)
+  layer = every - costs.activation_bytes(fewer, 6, 4)
+  found = costs.activation_bytes(config, 6, 4)
+  assert found - layer == kept(config, 2) - kept(config, 1)
+  assert found < every
+
+
+def test_flops_of_remat_by_hand():
+  """One layer of the encoder, three of the decoder; see `SIZES`."""
+  minimal = T5Config(**SIZES, remat_policy="minimal")
+  pairs = 7 * 7 + 3 * 2 * (7 + 2)
+  # Two products of 6 multiplications and additions.
+  assert costs.recomputed_flops(minimal, 7, 2) == 4 * 6 * pairs
+  full = T5Config(**SIZES, remat_policy="full")
+  # Attention has four kernels of 8 · 6, feed-forward two of 8 · 5 before `wo`.
+  encoder, keys_values, decoder = 192 + 80, 3 * 2 * 48, 3 * (6 * 48 + 80)
+  assert costs.recomputed_flops(full, 7, 2) == (
+    4 * 6 * pairs + 2 * 7 * (encoder + keys_values) + 2 * 2 * decoder
+  )
+  assert costs.recomputed_flops(SMALL, 7, 2) == 0
 
 
 def test_model_parallelism_splits_heads_feed_forward_and_logits_alone():

@@ -1,5 +1,7 @@
 """The network against float64 NumPy, and its parameters against T5X's list."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -152,6 +154,34 @@ def test_dropout_is_off_without_and_repeatable_with_a_key(tiny_t5):
   without = Transformer(tiny_t5.config(dropout_rate=0.0))
   np.testing.assert_array_equal(
     forward(module, variables, batch), forward(without, variables, batch)
+  )
+
+
+@pytest.mark.parametrize("policy", ["minimal", "full"])
+def test_rematerialization_changes_neither_loss_nor_gradients(tiny_t5, policy):
+  """With dropout, whose masks are drawn again."""
+  batch = tiny_t5.batch([6, 4], [5, 5])
+  tokens = {f: batch[f] for f in batch if f.endswith("tokens")}
+
+  @functools.partial(jax.jit, static_argnums=0)
+  def gradients(module, variables):
+    def loss(variables):
+      key = {"dropout": jax.random.key(0)}
+      return jnp.sum(module.apply(variables, **tokens, rngs=key) ** 2)
+
+    return jax.value_and_grad(loss)(variables)
+
+  sizes = {"num_encoder_layers": 2, "num_decoder_layers": 2}
+  plain, variables = tiny_t5.transformer(dropout_rate=0.5, **sizes)
+  module, _ = tiny_t5.transformer(
+    dropout_rate=0.5, remat_policy=policy, **sizes
+  )
+  jax.tree.map(
+    lambda a, b: np.testing.assert_allclose(
+      a, b, rtol=1e-5, atol=1e-6 * np.abs(b).max()
+    ),
+    gradients(module, variables),
+    gradients(plain, variables),
   )
 
 

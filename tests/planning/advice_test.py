@@ -32,6 +32,24 @@ def test_what_is_advised_fits_keeps_the_batch_and_fills_the_slice():
   assert f"FSDP_PARALLEL = {variant.fsdp}" in advice.gin_lines(variant)
 
 
+def test_rematerialization_is_tried_where_nothing_else_fits():
+  """XXL on v5e-16: one row alone keeps as much as a device has."""
+  v5e = hardware.parse("v5e:4x4")
+  placed = WORK.on(v5e)
+  usage = roofline.formula(placed, v5e.chip)
+  variant, found = advice.first_fit(
+    placed, v5e, usage, lambda work: roofline.formula(work, v5e.chip)
+  )
+  assert found.fits and variant.config.remat_policy != "none"
+  lines = advice.gin_lines(variant)
+  assert f"REMAT = {variant.config.remat_policy!r}" in lines
+  chosen = dataclasses.replace(
+    placed, config=dataclasses.replace(XXL, remat_policy="full")
+  )
+  policies = {v.config.remat_policy for v in advice.candidates(chosen, v5e)}
+  assert policies == {"full"}
+
+
 def test_the_fastest_variant_comes_first():
   found = advice.candidates(WORK.on(V5P), V5P)
   times = [roofline.estimate(v, by_formula(v), V5P, 1.0).seconds for v in found]

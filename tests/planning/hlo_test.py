@@ -1,5 +1,6 @@
 """Programs read from their HLO: loops count as often as they run."""
 
+import dataclasses
 import re
 
 import hypothesis
@@ -24,11 +25,11 @@ CONFIG = T5Config(
 ROWS, INPUTS, TARGETS = 16, 6, 4
 
 
-def training_step(microbatches, **sizes):
+def training_step(config, microbatches, **sizes):
   """Returns the compiled training step of a tiny T5 on 8 devices."""
   partitioner = mesh.Partitioner(**sizes)
   model = encoder_decoder.EncoderDecoderModel(
-    network.Transformer(CONFIG), None, None
+    network.Transformer(config), None, None
   )
   shapes = {"encoder_input_tokens": (ROWS, INPUTS)}
   for name in ("input_tokens", "target_tokens", "loss_weights", "loss_groups"):
@@ -49,20 +50,24 @@ def training_step(microbatches, **sizes):
 
 
 @pytest.mark.parametrize(
-  ("microbatches", "sizes"),
+  ("microbatches", "sizes", "policy"),
   [
-    (2, {"fsdp": 4}),
-    pytest.param(1, {}, marks=pytest.mark.long),
-    pytest.param(2, {"fsdp": 2, "model": 2}, marks=pytest.mark.long),
+    (2, {"fsdp": 4}, "none"),
+    pytest.param(1, {}, "none", marks=pytest.mark.long),
+    pytest.param(2, {"fsdp": 2, "model": 2}, "none", marks=pytest.mark.long),
+    pytest.param(2, {"fsdp": 2, "model": 2}, "full", marks=pytest.mark.long),
+    pytest.param(1, {}, "minimal", marks=pytest.mark.long),
   ],
 )
 def test_products_of_a_training_step_are_those_of_the_formula(
-  microbatches, sizes
+  microbatches, sizes, policy
 ):
-  compiled = training_step(microbatches, **sizes)
+  config = dataclasses.replace(CONFIG, remat_policy=policy)
+  compiled = training_step(config, microbatches, **sizes)
   found = hlo.work(compiled.as_text(), 8)
-  forward = costs.forward_flops(CONFIG, INPUTS, TARGETS)
-  assert found.flops == 3 * ROWS * forward / 8
+  flops = 3 * costs.forward_flops(config, INPUTS, TARGETS)
+  flops += costs.recomputed_flops(config, INPUTS, TARGETS)
+  assert found.flops == ROWS * flops / 8
   assert not found.unknown_loops
   # Gradients are summed over the eight devices.
   assert found.sent["all-reduce"] > 0

@@ -153,10 +153,11 @@ def test_the_weights_follow_the_step():
   np.testing.assert_allclose(shares, [1, 0.75, 0.5, 0.25, 0, 0], atol=1e-6)
 
 
-def t5_losses(partitioner, microbatches=1):
+def t5_losses(partitioner, microbatches=1, model=None):
   """Three losses of a tiny T5 under AdamW, on packed rows."""
+  model = model or t5_model()
   compiled, current, sharded, rng = build(
-    t5_model(), optax.adamw(0.1), partitioner, batch_of(True), microbatches
+    model, optax.adamw(0.1), partitioner, batch_of(True), microbatches
   )
   losses = []
   for _ in range(3):
@@ -182,6 +183,12 @@ def test_every_mesh_gives_the_losses_of_one_device(sizes, microbatches):
   losses = t5_losses(mesh.Partitioner(**sizes), microbatches)
   np.testing.assert_allclose(losses, one_device_losses(), rtol=1e-5)
   assert losses[2] < losses[0]
+
+
+def test_rematerialized_layers_on_a_mesh_give_the_losses_of_one_device():
+  partitioner = mesh.Partitioner(data=2, fsdp=2, model=2)
+  losses = t5_losses(partitioner, 4, t5_model(remat_policy="full"))
+  np.testing.assert_allclose(losses, one_device_losses(), rtol=1e-5)
 
 
 def test_dropout_depends_only_on_the_step_and_the_microbatch():

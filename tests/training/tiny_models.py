@@ -49,11 +49,11 @@ def linear_model(
   )
 
 
-def t5_model(dropout_rate=0.0, vocab_size=16):
+def t5_model(dropout_rate=0.0, vocab_size=16, **options):
   sizes = config.T5Config(
     vocab_size=vocab_size, emb_dim=8, num_heads=2, num_encoder_layers=1,
     num_decoder_layers=1, head_dim=4, mlp_dim=16,
-    mlp_activations=("gelu", "linear"), dropout_rate=dropout_rate,
+    mlp_activations=("gelu", "linear"), dropout_rate=dropout_rate, **options,
   )  # fmt: skip
   return encoder_decoder.EncoderDecoderModel(
     network.Transformer(sizes), None, None
