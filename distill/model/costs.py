@@ -48,23 +48,33 @@ def forward_flops(config: T5Config, inputs: int, targets: int) -> float:
   ) + targets * (2 * decoder + seen * layers * (inputs + targets))
 
 
-def recomputed_flops(config: T5Config, inputs: int, targets: int) -> float:
-  """Returns FLOPs of one sequence that rematerialization computes again.
+def recomputed_flops(
+  config: T5Config, inputs: int, targets: int, chunk: int | None = None
+) -> float:
+  """Returns FLOPs of one sequence that the backward pass computes again.
 
-  'minimal' repeats the products of attention. 'full' repeats all products of
-  the layers but the last of each, the output of the feed-forward layer.
+  REMAT 'minimal' repeats the products of attention. 'full' repeats all products
+  of the layers but the last of each, the output of the feed-forward layer. With
+  `chunk` the logits are repeated, and padded to whole chunks.
 
   Args:
     config: The network.
     inputs: Input tokens.
     targets: Target tokens.
+    chunk: LOGITS_CHUNK.
   """
-  if config.remat_policy == "none":
-    return 0.0
   width, attended = config.emb_dim, config.num_heads * config.head_dim
+  products = 0.0
+  if chunk is not None and chunk < targets:
+    padded = -(-targets // chunk) * chunk
+    # Padding counts in the forward pass and in both gradients, too.
+    logits = padded + 3 * (padded - targets)
+    products += 2.0 * logits * width * config.vocab_size
+  if config.remat_policy == "none":
+    return products
   encoder, decoder = config.num_encoder_layers, config.num_decoder_layers
   pairs = encoder * inputs**2 + decoder * targets * (inputs + targets)
-  products = 4.0 * attended * pairs
+  products += 4.0 * attended * pairs
   if config.remat_policy == "full":
     projected = width * attended
     branches = width * config.mlp_dim * len(config.mlp_activations)
@@ -75,7 +85,11 @@ def recomputed_flops(config: T5Config, inputs: int, targets: int) -> float:
 
 
 def activation_bytes(
-  config: T5Config, inputs: int, targets: int, split: int = 1
+  config: T5Config,
+  inputs: int,
+  targets: int,
+  split: int = 1,
+  chunk: int | None = None,
 ) -> float:
   """Returns the bytes that the gradient of one row keeps, with dropout.
 
@@ -89,6 +103,7 @@ def activation_bytes(
     inputs: Input tokens.
     targets: Target tokens.
     split: MODEL_PARALLEL, which splits heads, feed-forward layer and logits.
+    chunk: LOGITS_CHUNK, whose logits alone are held.
   """
   size = 4 if config.dtype == "float32" else 2
   width, heads = config.emb_dim, config.num_heads
@@ -100,9 +115,9 @@ def activation_bytes(
   own = width * (27 + 9 * size) + 24 + dense + scores * targets
   own += cross + 8 * heads / split + scores * inputs
   decoder = inputs * cross + targets * own
-  ends = inputs * (width * (10 + 4 * size) + 12) + targets * (
-    width * (14 + 3 * size) + 25 + 8 * config.vocab_size / split
-  )
+  ends: float = inputs * (width * (10 + 4 * size) + 12)
+  ends += targets * (width * (14 + 3 * size) + 25)
+  ends += 8 * config.vocab_size / split * min(targets, chunk or targets)
   if config.remat_policy != "none":
     ends += 2 * inputs + targets**2 + max(encoder, decoder)  # masks, one layer
     kept = 0.0 if config.remat_policy == "full" else 1.0

@@ -1,13 +1,14 @@
 """The student model: its network, its loss and its predictions."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from distill import errors
+from distill import errors, loss_groups
+from distill.errors import PositiveInt
 from distill.model import losses
 from distill.model.decoding import Decodes, Decoding, reorder_rows
 from distill.model.decoding.forcing import force_prefix, without_prefix
@@ -21,6 +22,8 @@ _SEGMENTS = (
   "decoder_segment_ids",
   "decoder_example_ids",
 )
+# Features that the loss of a target needs.
+_OF_TARGETS = ("decoder_target_tokens", loss_groups.MODEL_FEATURE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,9 +38,12 @@ class EncoderDecoderModel:
     label_smoothing: The probability spread over the wrong tokens, below 1.
     objective: The loss as a function of the losses of tokens.
     decoding: The decoding method.
+    logits_chunk: The positions of each row whose logits training and scoring
+      compute at a time; None is all of them. Then `module` must have T5's
+      `with_logits` and `logits`.
 
   Raises:
-    UserError: `label_smoothing` is out of range.
+    UserError: `label_smoothing` or `logits_chunk` is out of range.
   """
 
   module: Transformer
@@ -47,6 +53,7 @@ class EncoderDecoderModel:
   label_smoothing: float = 0.0
   objective: Objective = Objective()
   decoding: Decoding = Decoding()
+  logits_chunk: PositiveInt | None = None
 
   def __post_init__(self) -> None:
     errors.require(
@@ -55,6 +62,14 @@ class EncoderDecoderModel:
       0.0 <= self.label_smoothing < 1.0,
       "at least 0, below 1",
       "set the macro LABEL_SMOOTHING",
+    )
+    errors.require(
+      "LOGITS_CHUNK",
+      self.logits_chunk,
+      self.logits_chunk is None
+      or (isinstance(self.logits_chunk, int) and self.logits_chunk >= 1),
+      "a whole number, 1 or more, or None",
+      "set the macro LOGITS_CHUNK",
     )
 
   def init(
@@ -103,13 +118,18 @@ class EncoderDecoderModel:
       dropout_rng: The key of the dropout; None turns it off.
     """
     objective = self.objective
-    logits = self._logits(params, batch, dropout_rng)
-    with jax.named_scope("loss"):
+
+    def of_targets(targets: losses.Batch, logits: jax.Array) -> Any:
       each, z_losses = objective.token_losses(
-        batch, logits, self.z_loss, self.label_smoothing
+        targets, logits, self.z_loss, self.label_smoothing
       )
+      hits = losses.hits(logits, targets["decoder_target_tokens"])
+      return each, z_losses, hits
+
+    each, z_losses, hits = self._each(of_targets, params, batch, dropout_rng)
+    with jax.named_scope("loss"):
       groups = len(objective.group_weights)
-      sums = losses.loss_sums(batch, logits, each, z_losses, groups)
+      sums = losses.loss_sums(batch, hits, each, z_losses, groups)
       return objective.loss(batch, coefficients, each), sums
 
   def decode_batch(self, params: Params, batch: losses.Batch) -> Decodes:
@@ -160,30 +180,54 @@ class EncoderDecoderModel:
       padding, [batch] float32, with no z-loss and no smoothing; and the number
       of these targets, [batch].
     """
-    logits = self._logits(params, batch)
-    token_losses, _ = losses.token_losses(
-      logits, batch["decoder_target_tokens"]
-    )
+
+    def of_targets(targets: losses.Batch, logits: jax.Array) -> jax.Array:
+      return losses.token_losses(logits, targets["decoder_target_tokens"])[0]
+
+    token_losses = self._each(of_targets, params, batch)
     weights = losses.token_weights(batch)
     scores = -jnp.sum(weights * token_losses, axis=-1)
     return scores, jnp.sum(weights > 0, axis=-1)
 
-  def _logits(
+  def _each(
     self,
+    of_targets: Callable[[losses.Batch, jax.Array], Any],
     params: Params,
     batch: losses.Batch,
     dropout_rng: jax.Array | None = None,
-  ) -> jax.Array:
-    """Returns the logits of teacher forcing, [batch, length, vocab]."""
-    return self.module.apply(
-      {"params": params},
+  ) -> Any:
+    """Returns `of_targets(batch, logits)` by teacher forcing.
+
+    Args:
+      of_targets: Returns arrays [batch, length] of `_OF_TARGETS` and of logits
+        [batch, length, vocab]; both may be those of a chunk.
+      params: The network's parameters.
+      batch: The rows.
+      dropout_rng: The key of the dropout; None turns it off.
+    """
+    variables = {"params": params}
+    whole = self.logits_chunk is None
+    output = self.module.apply(
+      variables,
       batch["encoder_input_tokens"],
       batch["decoder_input_tokens"],
       batch["decoder_target_tokens"],
       **{name: batch[name] for name in _SEGMENTS if name in batch},
+      **({} if whole else {"with_logits": False}),
       enable_dropout=dropout_rng is not None,
       rngs=None if dropout_rng is None else {"dropout": dropout_rng},
     )
+    targets = {name: batch[name] for name in _OF_TARGETS if name in batch}
+
+    def of_chunk(chunk: Any) -> Any:
+      targets, hidden = chunk
+      logits = self.module.apply(variables, hidden, method="logits")
+      return of_targets(targets, logits)
+
+    with jax.named_scope("loss"):
+      if whole:
+        return of_targets(targets, output)
+      return losses.in_chunks(of_chunk, (targets, output), self.logits_chunk)
 
 
 def _reorder(cache: DecodingCache, chosen: jax.Array) -> DecodingCache:

@@ -10,7 +10,8 @@ computed once from the global batch, so that the sum can be split over devices
 and microbatches without a change of the loss.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -110,6 +111,47 @@ def unlikelihood_losses(logits: jax.Array, targets: jax.Array) -> jax.Array:
 GROUP_LOSSES = {loss_groups.UNLIKELIHOOD: unlikelihood_losses}
 
 
+def hits(logits: jax.Array, targets: jax.Array) -> jax.Array:
+  """Returns where the target has the greatest logit, [batch, length] bool."""
+  return jnp.argmax(logits, axis=-1) == targets
+
+
+def in_chunks(
+  function: Callable[[Any], Any], arrays: Any, size: int | None
+) -> Any:
+  """Returns `function(arrays)`, computed for `size` positions at a time.
+
+  The backward pass computes each chunk again. Neither pass thus holds what the
+  function makes of all positions at once, such as their logits.
+
+  Args:
+    function: Takes and returns a tree of arrays [batch, length, …]. It computes
+      each position by itself.
+    arrays: The argument of the function.
+    size: The positions of a chunk, which need not divide the length. None, or
+      no less than the length, is all of them, without a second computation.
+  """
+  length = jax.tree.leaves(arrays)[0].shape[1]
+  if size is None or size >= length:
+    return function(arrays)
+  count = -(-length // size)
+
+  def split(x: jax.Array) -> jax.Array:
+    """Returns [chunks, batch, size, …], with zeros behind the length."""
+    rest = [(0, 0)] * (x.ndim - 2)
+    x = jnp.pad(x, [(0, 0), (0, count * size - length), *rest])
+    return jnp.swapaxes(x.reshape(len(x), count, size, *x.shape[2:]), 0, 1)
+
+  def join(x: jax.Array) -> jax.Array:
+    x = jnp.swapaxes(x, 0, 1)
+    return x.reshape(len(x), count * size, *x.shape[3:])[:, :length]
+
+  # In a loop, the barriers against merging both computations are not needed.
+  again = jax.checkpoint(function, prevent_cse=False)
+  parts = jax.lax.map(again, jax.tree.map(split, arrays))
+  return jax.tree.map(join, parts)
+
+
 def pair_coefficients(batch: Batch) -> jax.Array:
   """Returns c [batch, length] of the mean over a row, then over examples.
 
@@ -150,7 +192,7 @@ def pair_weights(batch: Batch, each: jax.Array) -> jax.Array:
 
 def loss_sums(
   batch: Batch,
-  logits: jax.Array,
+  hits: jax.Array,
   losses: jax.Array,
   z_losses: jax.Array,
   num_groups: int,
@@ -160,10 +202,10 @@ def loss_sums(
   The sums are weighted by m, and can be added over microbatches. `tokens`,
   `correct` and `z_loss` are sums over all tokens. `loss/<g>`, `correct/<g>` and
   `tokens/<g>` are sums over group g, from 0 to `num_groups` - 1. A mean is a
-  sum divided by its number of tokens.
+  sum divided by its number of tokens. `hits`, `losses` and `z_losses` are those
+  of each token, [batch, length].
   """
   weights, groups = token_weights(batch), token_groups(batch)
-  hits = jnp.argmax(logits, axis=-1) == batch["decoder_target_tokens"]
   sums = {
     "tokens": jnp.sum(weights),
     "correct": jnp.sum(weights * hits),

@@ -247,8 +247,12 @@ class Transformer(nn.Module):
     *,
     decoder_example_ids: jax.Array | None = None,
     enable_dropout: bool = True,
+    with_logits: bool = True,
   ) -> jax.Array:
     """Returns float32 logits [batch, targets length, vocab].
+
+    Without `with_logits`, it returns what `logits` makes them of, the decoder's
+    hidden states [batch, targets length, embed].
 
     All arguments are [batch, length] of the inputs or the targets; 0 is
     padding. The targets are used only to mask padding. The positions are not
@@ -283,7 +287,7 @@ class Transformer(nn.Module):
       inputs_mask,
       deterministic=not enable_dropout,
     )
-    return self._logits(hidden)
+    return self.logits(hidden) if with_logits else hidden
 
   def encode(
     self,
@@ -335,9 +339,10 @@ class Transformer(nn.Module):
     """
     x = self.token_embedder(tokens[:, None])
     hidden, cache = self.decoder.step(x, cache, position)
-    return self._logits(hidden)[:, 0], cache
+    return self.logits(hidden)[:, 0], cache
 
-  def _logits(self, hidden: jax.Array) -> jax.Array:
+  def logits(self, hidden: jax.Array) -> jax.Array:
+    """Returns float32 logits [batch, length, vocab] of hidden states."""
     if self.config.logits_via_embedding:
       logits = self.token_embedder.attend(hidden)
     else:

@@ -73,7 +73,7 @@ def formula(work: Workload, chip: Chip) -> Usage:
   number = 4 if work.config.dtype == "float32" else 2
   rows = work.rows / (work.data * work.fsdp)
   row = costs.activation_bytes(
-    work.config, work.inputs, work.targets, work.model
+    work.config, work.inputs, work.targets, work.model, work.logits_chunk
   )
   repeated = work.microbatches
   memory = {

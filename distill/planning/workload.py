@@ -30,6 +30,7 @@ class Workload:
     microbatches: NUM_MICROBATCHES.
     fsdp: FSDP_PARALLEL.
     model: MODEL_PARALLEL.
+    logits_chunk: LOGITS_CHUNK.
     data: DATA_PARALLEL; -1 is all devices that the other two leave.
   """
 
@@ -42,6 +43,7 @@ class Workload:
   microbatches: int = 1
   fsdp: int = 1
   model: int = 1
+  logits_chunk: int | None = None
   data: int = -1
 
   def on(self, topology: Topology) -> "Workload":
@@ -81,9 +83,9 @@ class Workload:
 
   @property
   def recomputed_flops(self) -> float:
-    """FLOPs of a step on all devices that rematerialization adds."""
+    """FLOPs of a step on all devices that REMAT and LOGITS_CHUNK add."""
     return self.rows * costs.recomputed_flops(
-      self.config, self.inputs, self.targets
+      self.config, self.inputs, self.targets, self.logits_chunk
     )
 
 
@@ -120,5 +122,6 @@ def from_survey(survey: gin_files.Survey) -> Workload:
     microbatches=macro("NUM_MICROBATCHES"),
     fsdp=macro("FSDP_PARALLEL"),
     model=macro("MODEL_PARALLEL"),
+    logits_chunk=macro("LOGITS_CHUNK"),
     data=macro("DATA_PARALLEL"),
   )

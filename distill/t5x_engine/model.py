@@ -134,8 +134,9 @@ class EncoderDecoderModel(models.EncoderDecoderModel):
     groups = self._objective.groups_apart
     if not groups:
       return {}  # One group: its loss is the loss.
+    hits = losses.hits(logits, batch["decoder_target_tokens"])
     sums = losses.loss_sums(
-      batch, logits, token_losses, token_losses, max(groups) + 1
+      batch, hits, token_losses, token_losses, max(groups) + 1
     )
     return {
       f"loss/{name}": clu.metrics.Average(

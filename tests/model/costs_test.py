@@ -126,6 +126,19 @@ def test_flops_of_remat_by_hand():
   assert costs.recomputed_flops(SMALL, 7, 2) == 0
 
 
+def test_logits_in_chunks_by_hand():
+  """Five targets in chunks of 2 are 6 positions, 8 features by 11 tokens."""
+  again = costs.recomputed_flops(SMALL, 7, 5, chunk=2)
+  forward = costs.forward_flops(SMALL, 7, 5)
+  padded = 3 * forward + 4 * 2 * 8 * 11 * 6 - 3 * 2 * 8 * 11 * 5
+  assert 3 * forward + again == padded
+  assert costs.recomputed_flops(SMALL, 7, 5, chunk=5) == 0
+  # Two float32 arrays of logits are held, of 2 positions in place of 5.
+  whole = costs.activation_bytes(SMALL, 7, 5)
+  chunk = costs.activation_bytes(SMALL, 7, 5, chunk=2)
+  assert whole - chunk == 2 * 4 * 11 * (5 - 2)
+
+
 def test_model_parallelism_splits_heads_feed_forward_and_logits_alone():
   whole = costs.activation_bytes(SMALL, 6, 4)
   halves = costs.activation_bytes(SMALL, 6, 4, split=2)

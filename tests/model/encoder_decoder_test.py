@@ -1,6 +1,7 @@
 """The model's functions fit together as the trainer uses them."""
 
 import dataclasses
+import math
 
 import jax
 import jax.numpy as jnp
@@ -78,6 +79,102 @@ def test_the_loss_is_that_of_the_networks_logits(student):
   np.testing.assert_allclose(sums["z_loss"], (z * real).sum(), rtol=1e-5)
   hits = (np.argmax(logits, -1) == targets) & real
   assert sums["correct"] == hits.sum()
+
+
+def gradients(model, params, batch, key=None):
+  """Returns loss, sums, gradients, and the scores of the rows."""
+  weights = model.coefficients(batch)
+
+  @jax.jit
+  def both(params):
+    found = jax.value_and_grad(model.loss_fn, has_aux=True)(
+      params, batch, weights, key
+    )
+    return found, model.score_batch(params, batch)
+
+  return both(params)
+
+
+SHARED = {
+  "encoder_segment_ids": [[1] * 4 + [2] * 3],
+  "decoder_segment_ids": [[1, 1, 2, 2, 3, 3]],
+  "decoder_example_ids": [[1, 1, 1, 1, 2, 2]],
+}
+
+
+@pytest.mark.parametrize(
+  ("variant", "objective", "smoothing", "chunk"),
+  [
+    ("t5_1_1", Objective((1.0, 0.25, 0.75)), 0.1, 4),
+    ("t5_1_0", Objective((1.0, 0.2, 0.3, 0.5), "sequence"), 0.0, 1),
+    ("t5_1_1", Objective(per_example=True), 0.1, 2),
+    ("shared", Objective((1.0, 0.25, 0.75)), 0.1, 5),
+  ],
+)
+def test_logits_in_chunks_give_loss_sums_and_gradients_of_the_whole(
+  tiny_t5, variant, objective, smoothing, chunk
+):
+  """Six targets a row; with dropout, which chunks must not draw anew."""
+  shared = variant == "shared"
+  module, variables = tiny_t5.transformer(
+    "t5_1_1" if shared else variant, dropout_rate=0.3
+  )
+  batch = tiny_t5.batch([5, 7, 2, 6], [6, 3, 1, 5])
+  groups = np.array([[1], [2], [1], [3]]) * batch["decoder_loss_weights"]
+  batch["decoder_loss_groups"] = groups
+  if shared:
+    batch |= {n: np.tile(ids, (4, 1)) for n, ids in SHARED.items()}
+  model = EncoderDecoderModel(*(module, None, None, 0.01, smoothing, objective))
+  whole, found = (
+    gradients(m, variables["params"], batch, jax.random.key(3))
+    for m in (model, dataclasses.replace(model, logits_chunk=chunk))
+  )
+  jax.tree.map(
+    lambda a, b: np.testing.assert_allclose(
+      a, b, rtol=1e-5, atol=1e-6 * np.abs(b).max()
+    ),
+    found,
+    whole,
+  )
+
+
+def shapes_within(jaxpr):
+  """Yields the shape of every array that a jaxpr makes, at any depth."""
+  for eqn in jaxpr.eqns:
+    yield from (variable.aval.shape for variable in eqn.outvars)
+    for value in jax.tree.leaves(
+      list(eqn.params.values()), is_leaf=lambda x: hasattr(x, "eqns")
+    ):
+      inner = getattr(value, "jaxpr", value)
+      if hasattr(inner, "eqns"):
+        yield from shapes_within(inner)
+
+
+def test_logits_in_chunks_are_never_whole(tiny_t5):
+  module, variables = tiny_t5.transformer(vocab_size=1000)
+  batch = tiny_t5.batch([5, 7], [6, 3], vocab_size=1000)
+
+  def most_logits(chunk):
+    """Returns the greatest number of positions that any array has logits of."""
+    model = EncoderDecoderModel(module, None, None, logits_chunk=chunk)
+    step = jax.value_and_grad(model.loss_fn, has_aux=True)
+    jaxpr = jax.make_jaxpr(lambda p: step(p, batch, np.ones((2, 6)), None))(
+      variables["params"]
+    )
+    return max(
+      math.prod(shape) // 1000
+      for shape in shapes_within(jaxpr.jaxpr)
+      if 1000 in shape and 12 not in shape  # weights have the width, 12
+    )
+
+  assert most_logits(None) == 2 * 6
+  assert most_logits(2) == 2 * 2
+
+
+@pytest.mark.parametrize("chunk", [0, 2.5])
+def test_a_chunk_of_no_positions_is_refused(student, chunk):
+  with pytest.raises(UserError, match="LOGITS_CHUNK"):
+    dataclasses.replace(student[0], logits_chunk=chunk)
 
 
 def test_packed_and_unpacked_batches_have_the_same_loss(student, tiny_t5):

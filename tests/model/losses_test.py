@@ -177,9 +177,11 @@ def test_sums_count_what_weighs_by_group():
     "decoder_loss_groups": jnp.array([[1, 1, 0], [2, 2, 2]]),
   }
   guesses = jnp.array([[3, 5, 0], [4, 6, 1]])
-  logits = jax.nn.one_hot(guesses, VOCAB)
+  hits = losses.hits(
+    jax.nn.one_hot(guesses, VOCAB), batch["decoder_target_tokens"]
+  )
   each = jnp.array([[1.0, 2.0, 4.0], [8.0, 16.0, 32.0]])
-  sums = losses.loss_sums(batch, logits, each, each / 4, num_groups=3)
+  sums = losses.loss_sums(batch, hits, each, each / 4, num_groups=3)
   assert {name: float(value) for name, value in sums.items()} == {
     "tokens": 4,
     "correct": 3,

@@ -157,8 +157,12 @@ def test_dropout_is_off_without_and_repeatable_with_a_key(tiny_t5):
   )
 
 
-@pytest.mark.parametrize("policy", ["minimal", "full"])
-def test_rematerialization_changes_neither_loss_nor_gradients(tiny_t5, policy):
+@pytest.mark.parametrize(
+  ("policy", "scan"), [("minimal", False), ("full", True)]
+)
+def test_rematerialization_changes_neither_loss_nor_gradients(
+  tiny_t5, policy, scan
+):
   """With dropout, whose masks are drawn again."""
   batch = tiny_t5.batch([6, 4], [5, 5])
   tokens = {f: batch[f] for f in batch if f.endswith("tokens")}
@@ -171,11 +175,14 @@ def test_rematerialization_changes_neither_loss_nor_gradients(tiny_t5, policy):
 
     return jax.value_and_grad(loss)(variables)
 
-  sizes = {"num_encoder_layers": 2, "num_decoder_layers": 2}
-  plain, variables = tiny_t5.transformer(dropout_rate=0.5, **sizes)
-  module, _ = tiny_t5.transformer(
-    dropout_rate=0.5, remat_policy=policy, **sizes
-  )
+  options = {
+    "num_encoder_layers": 2,
+    "num_decoder_layers": 2,
+    "dropout_rate": 0.5,
+    "scan_layers": scan,
+  }
+  plain, variables = tiny_t5.transformer(**options)
+  module, _ = tiny_t5.transformer(remat_policy=policy, **options)
   jax.tree.map(
     lambda a, b: np.testing.assert_allclose(
       a, b, rtol=1e-5, atol=1e-6 * np.abs(b).max()

@@ -23,13 +23,14 @@ CONFIG = T5Config(
   mlp_activations=("gelu", "linear"),
 )  # fmt: skip
 ROWS, INPUTS, TARGETS = 16, 6, 4
+ALL_AXES = {"fsdp": 2, "model": 2}
 
 
-def training_step(config, microbatches, **sizes):
+def training_step(config, chunk, microbatches, **sizes):
   """Returns the compiled training step of a tiny T5 on 8 devices."""
   partitioner = mesh.Partitioner(**sizes)
   model = encoder_decoder.EncoderDecoderModel(
-    network.Transformer(config), None, None
+    network.Transformer(config), None, None, logits_chunk=chunk
   )
   shapes = {"encoder_input_tokens": (ROWS, INPUTS)}
   for name in ("input_tokens", "target_tokens", "loss_weights", "loss_groups"):
@@ -50,23 +51,23 @@ def training_step(config, microbatches, **sizes):
 
 
 @pytest.mark.parametrize(
-  ("microbatches", "sizes", "policy"),
+  ("microbatches", "sizes", "policy", "chunk"),
   [
-    (2, {"fsdp": 4}, "none"),
-    pytest.param(1, {}, "none", marks=pytest.mark.long),
-    pytest.param(2, {"fsdp": 2, "model": 2}, "none", marks=pytest.mark.long),
-    pytest.param(2, {"fsdp": 2, "model": 2}, "full", marks=pytest.mark.long),
-    pytest.param(1, {}, "minimal", marks=pytest.mark.long),
+    (2, {"fsdp": 4}, "none", None),
+    pytest.param(1, {}, "none", None, marks=pytest.mark.long),
+    pytest.param(2, ALL_AXES, "none", None, marks=pytest.mark.long),
+    pytest.param(2, ALL_AXES, "full", 3, marks=pytest.mark.long),
+    pytest.param(1, {}, "minimal", 2, marks=pytest.mark.long),
   ],
 )
 def test_products_of_a_training_step_are_those_of_the_formula(
-  microbatches, sizes, policy
+  microbatches, sizes, policy, chunk
 ):
   config = dataclasses.replace(CONFIG, remat_policy=policy)
-  compiled = training_step(config, microbatches, **sizes)
+  compiled = training_step(config, chunk, microbatches, **sizes)
   found = hlo.work(compiled.as_text(), 8)
   flops = 3 * costs.forward_flops(config, INPUTS, TARGETS)
-  flops += costs.recomputed_flops(config, INPUTS, TARGETS)
+  flops += costs.recomputed_flops(config, INPUTS, TARGETS, chunk)
   assert found.flops == ROWS * flops / 8
   assert not found.unknown_loops
   # Gradients are summed over the eight devices.

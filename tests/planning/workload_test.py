@@ -27,8 +27,12 @@ def test_an_experiment_file_says_it_all():
 
 def test_flags_win_and_adafactor_has_no_moments_to_count():
   name = "experiments/esnli_t5_1_1_base_step_by_step.gin"
-  found = of(f"--gin_file={name}", "--gin.BATCH_SIZE=32")
+  found = of(
+    *(f"--gin_file={name}", "--gin.BATCH_SIZE=32"),
+    *("--gin.REMAT=full", "--gin.LOGITS_CHUNK=64"),
+  )
   assert (found.rows, found.optimizer_bytes) == (32, 0)
+  assert (found.config.remat_policy, found.logits_chunk) == ("full", 64)
 
 
 def test_data_parallelism_takes_the_devices_that_are_left():

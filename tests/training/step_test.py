@@ -1,5 +1,6 @@
 """The compiled step against NumPy in float64, on any mesh, compiled once."""
 
+import dataclasses
 import functools
 
 import jax
@@ -185,9 +186,12 @@ def test_every_mesh_gives_the_losses_of_one_device(sizes, microbatches):
   assert losses[2] < losses[0]
 
 
-def test_rematerialized_layers_on_a_mesh_give_the_losses_of_one_device():
+def test_remat_and_chunks_of_logits_on_a_mesh_give_the_losses_of_one_device():
+  """Six targets in chunks of four; the vocabulary is split over `model`."""
+  model = t5_model(remat_policy="full")
+  model = dataclasses.replace(model, logits_chunk=4)
   partitioner = mesh.Partitioner(data=2, fsdp=2, model=2)
-  losses = t5_losses(partitioner, 4, t5_model(remat_policy="full"))
+  losses = t5_losses(partitioner, 4, model)
   np.testing.assert_allclose(losses, one_device_losses(), rtol=1e-5)
 
 
