@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 
+import gin
 import pytest
 import tiny_run
 
@@ -17,7 +18,7 @@ def start(folder, *moment):
     [sys.executable, script, str(folder), *map(str, moment)],
     capture_output=True,
     text=True,
-    timeout=300,
+    timeout=600,
     env=os.environ
     | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
   )
@@ -82,6 +83,26 @@ def test_killed_again_and_again(moments, whole, tmp_path):
       assert step in checkpoints(tmp_path)
   code, printed = start(tmp_path)
   assert (code, printed) == (0, whole[1])
+
+
+@pytest.fixture
+def gin_is_cleared():
+  yield
+  gin.clear_config()
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("gin_is_cleared")
+@pytest.mark.parametrize("sharing", tiny_run.SHARING)
+def test_killed_while_targets_share_an_encoder_pass(sharing, tmp_path):
+  batches = tiny_run.Batches(tiny_run.shared_config(sharing))
+  state = tiny_run.run(tmp_path / "whole", batches=batches)
+  code, _ = start(tmp_path / "killed", "reading", 24, sharing)
+  assert code == -signal.SIGKILL
+  # The save of step 20 waits for that of step 10, and may be cut itself.
+  assert 10 in checkpoints(tmp_path / "killed")
+  code, printed = start(tmp_path / "killed", "never", 0, sharing)
+  assert (code, printed) == (0, tiny_run.digest(state.params))
 
 
 @pytest.mark.long

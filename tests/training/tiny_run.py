@@ -1,9 +1,11 @@
 """Trains a tiny T5 with dropout; as a script, it kills itself on request.
 
-`tiny_run.py MODEL_DIR [MOMENT STEP]` sends itself SIGKILL when it reads the
-batch of STEP ('reading'), while it saves STEP ('saving') or evaluates it
-('evaluating'); with 'term' it sends SIGTERM while it reads the batch, with
-'interrupt' SIGINT, and with 'twice' SIGINT two times.
+`tiny_run.py MODEL_DIR [MOMENT STEP [SHARING]]` sends itself SIGKILL when
+it reads the batch of STEP ('reading'), while it saves STEP ('saving') or
+evaluates it ('evaluating'); with 'term' it sends SIGTERM while it reads the
+batch, with 'interrupt' SIGINT, with 'twice' SIGINT two times, and with 'never'
+none. With SHARING ('pairs' or 'rationales'), several targets share an encoder
+pass.
 """
 
 import glob
@@ -14,6 +16,7 @@ import sys
 import threading
 import time
 
+import gin
 import jax
 import numpy as np
 import optax
@@ -21,7 +24,9 @@ import seqio
 import tensorflow as tf
 import tiny_models
 
-from distill.data import pipeline
+from distill.answers.rules import TextAnswer
+from distill.data import methods, pipeline, registration
+from distill.data.cache import records
 from distill.training import checkpoints, loop, mesh
 
 TASK = "tiny_run"
@@ -56,6 +61,59 @@ def register():
       name: seqio.Feature(vocabulary, dtype=tf.int32)
       for name in ("inputs", "targets")
     },
+  )
+
+
+GIN = """
+from __gin__ import dynamic_registration
+import seqio
+from distill.data import joined_targets
+from distill.data import prefixes
+from distill.data import vocabulary
+vocabulary.model_vocabulary.vocabulary = @seqio.ByteVocabulary()
+"""
+# The view that is trained, and what makes its targets share an encoder pass.
+SHARING = {
+  "pairs": ("_step_by_step_paired", "prefixes.prefix_side.side = 'decoder'"),
+  "rationales": ("_cot", "joined_targets.share_inputs.wanted = True"),
+}
+
+
+def answered(split, shuffle_files=False, seed=None):
+  """Records with one, two or three rationales."""
+  texts = [f"{i * 7919 % 1000:03d}" for i in range(200)]
+  numbered = [(1 + i % 3, text) for i, text in enumerate(texts)]
+
+  def several(one):
+    return tf.ragged.constant([one(t, n) for n, t in numbered])
+
+  return tf.data.Dataset.from_tensor_slices(
+    {
+      "id": texts,
+      "input": texts,
+      "label": [text[-1] for text in texts],
+      "rationales": several(lambda t, n: [f"{t[::-1]}{i}" for i in range(n)]),
+      "teacher_labels": several(lambda t, n: [t[-1]] * n),
+      "agrees": several(lambda t, n: [records.AGREES] * n),
+    }
+  )
+
+
+def shared_config(sharing):
+  """Returns the data of a training in which targets share an encoder pass."""
+  suffix, setting = SHARING[sharing]
+  gin.parse_config(GIN + setting)
+  family = methods.Family(None, TextAnswer(), "plain")
+  view = methods.views_of(family)[suffix]
+  seqio.TaskRegistry.add(
+    TASK + suffix,
+    source=seqio.FunctionDataSource(answered, splits=["train"]),
+    preprocessors=view.steps,
+    output_features=registration.output_features(view.paired),
+  )
+  return data_config(
+    mixture_or_task_name=TASK + suffix,
+    task_feature_lengths={"inputs": 16, "targets": 64},
   )
 
 
@@ -138,9 +196,9 @@ def kill_when_saving(model_dir, step):
   threading.Thread(target=watch, daemon=True).start()
 
 
-def main(model_dir, moment=None, step=0):
+def main(model_dir, moment=None, step=0, sharing=None):
   step, scores = int(step), evaluate
-  batches = Batches(data_config())
+  batches = Batches(shared_config(sharing) if sharing else data_config())
   if moment in SIGNALS:
     batches.moment = (step, SIGNALS[moment])
     batches.twice = moment == "twice"
