@@ -21,6 +21,14 @@ def count_examples(batch: Batch) -> int:
   return int(ids.max(axis=1).sum())
 
 
+def count_targets(batch: Batch) -> int:
+  """Returns how many targets a batch holds, packed or joined or not."""
+  ids = batch.get("decoder_segment_ids")
+  if ids is None:
+    return len(batch["decoder_target_tokens"])
+  return int(ids.max(axis=1).sum())
+
+
 def cpu_seconds() -> float:
   """Returns the CPU seconds of this process so far, all threads."""
   usage = resource.getrusage(resource.RUSAGE_SELF)
@@ -70,6 +78,7 @@ class Meter:
   examples: int = 0
   tokens: int = 0
   positions: int = 0
+  targets: int = 0
 
   def start(self) -> None:
     """Starts the clocks, after compiling and warming up."""
@@ -93,5 +102,7 @@ class Meter:
       "peak memory, GiB": f"{peak_gib():.2f}",
       "CPU s per 1,000 examples": f"{1000 * cpu / self.examples:.2f}",
     }
+    if self.targets:
+      rows["CPU s per 1,000 targets"] = f"{1000 * cpu / self.targets:.2f}"
     lines = [f"  {name:<26}{value:>12}" for name, value in rows.items()]
     return "\n".join([title, *lines])

@@ -114,14 +114,16 @@ def benchmark(steps: int, training: Training) -> str:
   training.run(_WARM_UP)
   meter = measure.Meter(training.compile_seconds)
   meter.start()
-  training.run(
-    steps,
-    lambda batch: meter.add(
+
+  def count(batch: Any) -> None:
+    meter.targets += measure.count_targets(batch)
+    meter.add(
       measure.count_examples(batch),
       batch["encoder_input_tokens"],
       batch["decoder_target_tokens"],
-    ),
-  )
+    )
+
+  training.run(steps, count)
   config = training.config
   return meter.report(
     f"training {config.mixture_or_task_name}: {steps} steps of"

@@ -34,6 +34,16 @@ def test_a_packed_row_holds_as_many_as_its_last_segment(measure):
   assert measure.count_examples(batch) == 4
 
 
+def test_each_target_counts_also_of_one_input(measure):
+  batch = {
+    "encoder_input_tokens": np.ones((2, 6), np.int32),
+    "decoder_target_tokens": np.ones((2, 6), np.int32),
+  }
+  assert measure.count_targets(batch) == 2
+  batch["decoder_segment_ids"] = np.array([[1, 2, 3, 3], [1, 1, 2, 0]])
+  assert (measure.count_examples(batch), measure.count_targets(batch)) == (2, 5)
+
+
 def test_padding_is_a_share_of_all_positions(measure):
   meter = measure.Meter(compile_seconds=1.25)
   meter.start()
