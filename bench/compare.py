@@ -100,12 +100,13 @@ def works(options: argparse.Namespace) -> list[Work]:
   """Returns what is compared, apart from starts."""
   examples, targets = options.examples, options.targets
   one = {"RATIONALES_PER_EXAMPLE": "1"}
+  longer = targets + targets // 4  # a rationale and its label
   paired = Work(
     "label + rationale", "_step_by_step_paired", examples, targets, one
   )
   samples = Work(
     f"{SAMPLES} rationales",
-    *("_scotd_all", SAMPLES * examples, targets),
+    *("_scotd_all", SAMPLES * examples, longer),
     huggingface=None,
   )
   decode = Work(
@@ -130,7 +131,7 @@ def works(options: argparse.Namespace) -> list[Work]:
       shared=dataclasses.replace(
         samples,
         rows=examples,
-        targets=SAMPLES * targets,
+        targets=SAMPLES * longer,
         macros={SHARE: "True"},
       ),
     ),

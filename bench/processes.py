@@ -162,5 +162,5 @@ def _last_line(said: IO[bytes]) -> str:
   text = said.read().decode(errors="replace")
   lines = [line.strip() for line in text.splitlines() if line.strip()]
   print(*lines[-20:], sep="\n", file=sys.stderr)
-  named = [line for line in lines if re.match(r"[\w.]*Error\b", line)]
+  named = [line for line in lines if re.match(r"error: |[\w.]*Error\b", line)]
   return [*lines, *named][-1][:200] if lines else "it wrote nothing"

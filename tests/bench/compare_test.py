@@ -10,6 +10,7 @@ import sys
 import pytest
 
 BENCH = pathlib.Path(__file__).parents[2] / "bench"
+WRONG = "raise SystemExit('error: no such task\\nfix:      name one')"
 NAMES = ("compare", "processes", "measure")
 # A program that is ready at once, and works for some CPU seconds a step.
 PROGRAM = """
@@ -94,15 +95,13 @@ def test_a_whole_command_costs_what_its_process_took(bench):
   )
   programs = [
     processes.Program("works", [sys.executable, "-c", work]),
-    processes.Program(
-      "fails", [sys.executable, "-c", "raise SystemExit('no')"]
-    ),
+    processes.Program("fails", [sys.executable, "-c", WRONG]),
   ]
   costs = [processes.Cost("works"), processes.Cost("fails")]
   for _ in range(2):
     processes.whole(programs, os.environ, costs)
   assert len(costs[0].seconds) == 2 and min(costs[0].seconds) >= 0.3
-  assert (costs[1].seconds, costs[1].reason) == ([], "no")
+  assert (costs[1].seconds, costs[1].reason) == ([], "error: no such task")
 
 
 def test_the_tiny_student_is_compared(bench, monkeypatch, capsys):
