@@ -101,13 +101,15 @@ def resample(groups: Sequence[Group], seed: int = 0) -> np.ndarray:
   _, seeds_there, examples = values.shape
   # Drawing n seeds would make the variance too small by (n - 1) / n (Rao and Wu
   # 1988).
-  return np.einsum(
+  means = np.einsum(
     "bs,gse,be->bg",
     weights(seeds_there, max(1, seeds_there - 1)),
     values,
     weights(examples, examples),
     optimize=True,
   )
+  # Equal means are equal on every machine, in whatever order they are summed.
+  return means.round(9)
 
 
 @dataclasses.dataclass(frozen=True)
