@@ -24,14 +24,12 @@ from collections.abc import Mapping, Sequence
 import processes
 from processes import Cost, Program
 
-from distill import errors, gin_files, gin_run
+from distill import errors, gin_run
 
 BENCH = pathlib.Path(__file__).parent
 OURS, SHARED, T5X = "distill", "distill, shared encoder", "T5X"
 SCANNED, HUGGINGFACE = "distill, SCAN_LAYERS", "Hugging Face"
 SAMPLES = 8
-# The macro with which rationales of one input share an encoder pass.
-SHARE = "SHARE_INPUTS"
 HEADER = """\
 | work | program | CPU s | range | times the first | n | peak GiB |
 |---|---|---|---|---|---|---|"""
@@ -132,7 +130,7 @@ def works(options: argparse.Namespace) -> list[Work]:
         samples,
         rows=examples,
         targets=SAMPLES * longer,
-        macros={SHARE: "True"},
+        macros={"SHARE_INPUTS": "True"},
       ),
     ),
     decode,
@@ -197,10 +195,8 @@ class Comparison:
 
     # The first program saves its batches for the last one.
     programs = [ours(OURS, work, f"--save={tokens}")]
-    if work.shared and work.shared.macros.keys() <= macros_of_training():
+    if work.shared:
       programs.append(ours(SHARED, work.shared))
-    elif work.shared:
-      programs.append(Program(SHARED, reason=f"there is no macro {SHARE}"))
     t5x = [sys.executable, str(BENCH / "t5x_program.py"), work.program]
     programs.append(Program(T5X, [*t5x, *self._flags(work, "train")]))
     if work.huggingface is not None:
@@ -294,13 +290,6 @@ class Comparison:
       subprocess.run(
         [*command, *flags], env=self._environment, check=True, stdout=2
       )
-
-
-def macros_of_training() -> set[str]:
-  """Returns the macros that this trainer's files of a training run define."""
-  survey = gin_files.Survey(gin_run.search_path())
-  survey.add_file(gin_run.RUN_FILES["train"])
-  return set(survey.defined)
 
 
 if __name__ == "__main__":
