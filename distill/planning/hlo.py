@@ -178,8 +178,7 @@ def _traffic(
   if one.opcode in _FREE or one.opcode.endswith("-done"):
     return 0
   if one.opcode == "fusion":
-    [name] = _called(one)
-    return _fusion_traffic(one, inside, computations[name])
+    return _fusion_traffic(one, inside, computations[next(_called(one))])
   written = one.type
   if one.opcode.endswith("-start"):  # A tuple of source, result and a context.
     written = ""
