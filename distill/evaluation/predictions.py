@@ -7,6 +7,7 @@
 import itertools
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -20,7 +21,7 @@ from etils import epath
 
 from distill import errors
 from distill.checkpoint_formats import loading
-from distill.data import feature_converters, pipeline
+from distill.data import feature_converters, pipeline, prefixes
 from distill.model.decoding import UNFILLED
 from distill.training import state
 from distill.training.mesh import Partitioner
@@ -57,12 +58,14 @@ def restore(
       newest in it.
 
   Raises:
-    UserError: There is no checkpoint, it is damaged or of another model, or
-      the data has another vocabulary or a larger one.
+    UserError: There is no checkpoint, it is damaged or of another model, the
+      data has another vocabulary or a larger one, or the run that wrote the
+      checkpoint had another PREFIX_SIDE.
   """
   pipeline.check_model(config, model)
   partitioner.check_batch(config.batch_size)
   checkpoint = loading.open_checkpoint(path)
+  _check_prefix_side(loading.absolute(checkpoint.path))
   lengths = config.task_feature_lengths
   shapes = {
     f"{name}_tokens": (config.batch_size, lengths[feature])
@@ -77,6 +80,22 @@ def restore(
     checkpoint, abstract.params, model.module.config
   )
   return params, checkpoint.path
+
+
+def _check_prefix_side(checkpoint: epath.Path) -> None:
+  """Raises UserError if the config.gin of a checkpoint has another side."""
+  now = "decoder" if prefixes.on_decoder() else "input"
+  for folder in (checkpoint, checkpoint.parent):
+    file = folder / "config.gin"
+    text = file.read_text() if file.exists() else ""
+    trained = re.search(r"^PREFIX_SIDE = ['\"](\w+)['\"]", text, re.MULTILINE)
+    if trained and trained[1] != now:
+      raise errors.UserError(
+        f"The student of '{checkpoint}' reads its task's prefix elsewhere.",
+        expected=f"PREFIX_SIDE = '{trained[1]}', as in {file}",
+        found=f"'{now}'",
+        remedy=f"set --gin.PREFIX_SIDE=\"'{trained[1]}'\"",
+      )
 
 
 class Predictor:

@@ -2,14 +2,18 @@
 
 import dataclasses
 import json
+import pathlib
+import shutil
 
 import numpy as np
 import pytest
 import seqio
 
 from distill import errors
+from distill.data import prefixes
 from distill.evaluation import predictions
-from distill.model import decoding
+from distill.model import decoding, encoder_decoder, network
+from distill.model.config import T5Config
 from distill.training import mesh
 
 
@@ -252,3 +256,34 @@ def test_short_inputs_are_decoded_in_shorter_programs(
   for (tokens, scores), (others, expected) in zip(short, whole, strict=True):
     np.testing.assert_array_equal(tokens, others)
     np.testing.assert_allclose(scores, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("side", prefixes.SIDES)
+def test_a_student_is_not_asked_with_its_prefix_on_the_other_side(
+  side, partitioner, make_config, rows, tmp_path
+):
+  starter = pathlib.Path(predictions.__file__).parents[1] / "starters" / "bytes"
+  shutil.copytree(starter, tmp_path / "model")
+  (tmp_path / "config.gin").write_text(f"PREFIX_SIDE = '{side}'\n")
+  sizes = T5Config(
+    vocab_size=384,
+    emb_dim=32,
+    num_heads=4,
+    num_encoder_layers=2,
+    num_decoder_layers=2,
+    head_dim=16,
+    mlp_dim=64,
+    mlp_activations=("gelu", "linear"),
+  )
+  byte = seqio.ByteVocabulary()
+  model = encoder_decoder.EncoderDecoderModel(
+    network.Transformer(sizes), byte, byte
+  )
+  asked = model, make_config(rows), partitioner, str(tmp_path / "model")
+  if side == "input":
+    _, checkpoint = predictions.restore(*asked)
+    assert checkpoint == str(tmp_path / "model")
+  else:
+    with pytest.raises(errors.UserError, match="prefix") as error:
+      predictions.restore(*asked)
+    assert error.value.expected.startswith("PREFIX_SIDE = 'decoder'")
