@@ -153,6 +153,22 @@ def _levels(panel: Any, results: Results, groups: Sequence[Group]) -> None:
     panel.axhline(level, ls=":", color="gray", label=_MAJORITY)
 
 
+def bar_names(groups: Sequence[Group]) -> list[str]:
+  """Returns a name for each student: the method, and what else they differ in.
+
+  The teacher and the model are named where the students have several.
+  """
+  varied = [
+    of
+    for of in (lambda row: row.teacher, lambda row: row.model)
+    if len({of(one.first) for one in groups} - {""}) > 1
+  ]
+  return [
+    " ".join(filter(None, (one.first.label, *(of(one.first) for of in varied))))
+    for one in groups
+  ]
+
+
 def _bars(panel: Any, groups: Sequence[Group]) -> None:
   """Draws the methods of one task, the first on top; each seed is a dot."""
   from matplotlib import rcParams
@@ -174,7 +190,7 @@ def _bars(panel: Any, groups: Sequence[Group]) -> None:
     panel.annotate(
       f"  {one.mean:.1f}", (100, place), va="center", annotation_clip=False
     )
-  panel.set_yticks(range(len(groups)), [one.first.label for one in groups])
+  panel.set_yticks(range(len(groups)), bar_names(groups))
   panel.invert_yaxis()
   if level := groups[0].first.majority:
     panel.axvline(level, ls=":", color="gray", label=_MAJORITY)

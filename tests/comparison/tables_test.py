@@ -201,6 +201,27 @@ def test_accuracy_against_steps_keeps_the_last_of_a_run_that_ended(
   assert both > 3 * bars
 
 
+def test_a_bar_is_named_by_what_the_students_differ_in(row):
+  def names(*rows):
+    return figures.bar_names(statistics.group(rows))
+
+  assert names(row(method="cot"), row(method="finetune", teacher="")) == [
+    "cot",
+    "finetune",
+  ]
+  rows = [
+    row(method="cot", model=model, teacher=teacher)
+    for model in ("random", "starter")
+    for teacher in ("one", "two")
+  ]
+  assert names(*rows) == [
+    "cot one random",
+    "cot two random",
+    "cot one starter",
+    "cot two starter",
+  ]
+
+
 def test_results_round_trip_and_leave_no_partial_file(found, tmp_path):
   path = tmp_path / "results.json"
   results.write_results(found, path)
