@@ -110,6 +110,7 @@ def test_a_cell_that_fails_names_itself(tmp_path):
     assert word in str(caught.value)
 
 
+@pytest.mark.long
 def test_a_given_checkpoint_is_tested_untrained(finished, tmp_path):
   _, folder, _ = finished
   [checkpoint] = folder.glob("cells/*/model/checkpoint_20")

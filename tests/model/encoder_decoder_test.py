@@ -106,8 +106,13 @@ SHARED = {
   ("variant", "objective", "smoothing", "chunk"),
   [
     ("t5_1_1", Objective((1.0, 0.25, 0.75)), 0.1, 4),
-    ("t5_1_0", Objective((1.0, 0.2, 0.3, 0.5), "sequence"), 0.0, 1),
-    ("t5_1_1", Objective(per_example=True), 0.1, 2),
+    pytest.param(
+      *("t5_1_0", Objective((1.0, 0.2, 0.3, 0.5), "sequence"), 0.0, 1),
+      marks=pytest.mark.long,
+    ),
+    pytest.param(
+      *("t5_1_1", Objective(per_example=True), 0.1, 2), marks=pytest.mark.long
+    ),
     ("shared", Objective((1.0, 0.25, 0.75)), 0.1, 5),
   ],
 )

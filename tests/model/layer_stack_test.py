@@ -42,7 +42,8 @@ def near(one, other, rtol=1e-4):
 
 
 @pytest.mark.parametrize(
-  ("variant", "packed"), [("t5_1_1", True), ("t5_1_0", False)]
+  ("variant", "packed"),
+  [("t5_1_1", True), pytest.param("t5_1_0", False, marks=pytest.mark.long)],
 )
 def test_loss_and_gradients_are_those_of_unrolled_layers(
   tiny_t5, variant, packed

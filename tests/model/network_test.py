@@ -158,7 +158,8 @@ def test_dropout_is_off_without_and_repeatable_with_a_key(tiny_t5):
 
 
 @pytest.mark.parametrize(
-  ("policy", "scan"), [("minimal", False), ("full", True)]
+  ("policy", "scan"),
+  [pytest.param("minimal", False, marks=pytest.mark.long), ("full", True)],
 )
 def test_rematerialization_changes_neither_loss_nor_gradients(
   tiny_t5, policy, scan

@@ -44,6 +44,7 @@ def lines_of(path):
   return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+@pytest.mark.long
 def test_a_plain_mixture_trains_and_is_scored_unchanged(tmp_path):
   """The user's own gin file imports its module, which needs nothing of ours."""
   experiment = tmp_path / "mine.gin"

@@ -50,6 +50,7 @@ def test_killed_in_the_first_save_and_in_an_evaluation(whole, tmp_path):
   assert checkpoints(tmp_path) == [10, 20, 30]
 
 
+@pytest.mark.long
 def test_ctrl_c_saves_and_a_second_one_does_not_wait(whole, tmp_path):
   code, said = start(tmp_path, "interrupt", 13)
   assert code == 130 and checkpoints(tmp_path) == [10, 13]

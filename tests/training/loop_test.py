@@ -171,6 +171,7 @@ def test_patience_is_that_of_a_run_which_was_never_stopped(tmp_path):
   assert tiny_run.digest(resumed.params) == tiny_run.digest(whole.params)
 
 
+@pytest.mark.long
 def test_patience_waits_for_the_least_number_of_steps(tmp_path):
   state = run_until_patience(tmp_path, patience=1, min_steps=22)
   assert int(state.step) == 25

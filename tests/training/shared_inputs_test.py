@@ -160,8 +160,15 @@ def reference(kind):
   return gradients(apart(kind))
 
 
-@pytest.mark.parametrize("pack", [False, True])
-@pytest.mark.parametrize("kind", SETTINGS)
+@pytest.mark.parametrize(
+  ("kind", "pack"),
+  [
+    pytest.param("pairs", False, marks=pytest.mark.long),
+    ("pairs", True),
+    ("rationales", False),
+    pytest.param("rationales", True, marks=pytest.mark.long),
+  ],
+)
 def test_a_shared_row_has_the_loss_and_gradients_of_rows_apart(kind, pack):
   expected, before = reference(kind), apart(kind)
   rows = together(kind, pack)
