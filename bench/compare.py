@@ -6,9 +6,10 @@ The programs of a work compile, each in a process of its own, and wait. Then
 they take steps, one program after the other, as often as `--repetitions` says.
 The figures are CPU seconds a step of the process, without compiling. A start is
 a whole command of one step, with its checkpoint: the first with an empty
-compilation cache, the second with that of the first. T5X takes part where it
-can be imported (docs/t5x.md), Hugging Face where `--huggingface_python` has
-torch and transformers; otherwise the table says why.
+compilation cache, the second with that of the first. (Hugging Face's reads the
+batches of fine-tuning, already in tokens, and writes no checkpoint.) T5X takes
+part where it can be imported (docs/t5x.md), Hugging Face where
+`--huggingface_python` has torch and transformers; otherwise the table says why.
 """
 
 import argparse
@@ -30,6 +31,13 @@ BENCH = pathlib.Path(__file__).parent
 OURS, SHARED, T5X = "distill", "distill, shared encoder", "T5X"
 SCANNED, HUGGINGFACE = "distill, SCAN_LAYERS", "Hugging Face"
 SAMPLES = 8
+FINETUNE, START = "fine-tuning", "start"
+# What `distill plan` is asked about: a batch that a slice's chips share.
+ON_TPU = (
+  "--gin.BATCH_SIZE=256",
+  "--gin.TASK_FEATURE_LENGTHS={'inputs': 512, 'targets': 128}",
+  "--gin.ACTIVATION_DTYPE='bfloat16'",
+)
 HEADER = """\
 | work | program | CPU s | range | times the first | n | peak GiB |
 |---|---|---|---|---|---|---|"""
@@ -63,13 +71,16 @@ class Work:
 def main(argv: Sequence[str]) -> None:
   """Prints the table, the rows of a work once they are measured."""
   options = parse(argv)
+  names = [*(work.name for work in works(options)), START]
+  for name in options.only or ():
+    errors.require("--only", name, name in names, "one of " + ", ".join(names))
   with tempfile.TemporaryDirectory() as folder:
     bench = Comparison(options, pathlib.Path(folder))
     print(HEADER, flush=True)
     for work in works(options):
       if not options.only or work.name in options.only:
         print(*table_rows(work.name, bench.steps(work)), sep="\n", flush=True)
-    if not options.only or "start" in options.only:
+    if not options.only or START in options.only:
       for name, costs in bench.starts().items():
         print(*table_rows(name, costs), sep="\n", flush=True)
     if options.topology:
@@ -88,9 +99,16 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
   add("--decode_tokens", type=int, default=32)
   add("--steps", type=int, default=2, help="steps of a repetition")
   add("--repetitions", type=int, default=3)
+  add(
+    "--start_repetitions", type=int, default=1, help="of starts: minutes each"
+  )
   add("--only", action="append", help="the name of a work, or 'start'")
   add("--huggingface_python", default=sys.executable)
-  add("--topology", help="adds `distill plan` for a TPU slice, as v5e:4x4")
+  add(
+    "--topology",
+    help="adds `distill plan` of 256 rows of 512 + 128 tokens, in bfloat16, for"
+    " a TPU slice such as v5e:4x4",
+  )
   return parser.parse_args(argv)
 
 
@@ -113,7 +131,7 @@ def works(options: argparse.Namespace) -> list[Work]:
     program="decode",
   )
   return [
-    Work("fine-tuning", "_finetune", examples, targets),
+    Work(FINETUNE, "_finetune", examples, targets),
     dataclasses.replace(
       paired,
       # The label, the rationale and both prefixes stand in one row.
@@ -186,7 +204,6 @@ class Comparison:
     options = self._options
     if work.task != "_finetune":
       self._make_cache()
-    tokens = self._folder / "tokens.npz"
     script = str(BENCH / f"{work.program}.py")
 
     def ours(name: str, work: Work, *flags: str) -> Program:
@@ -194,14 +211,13 @@ class Comparison:
       return Program(name, [*command, *self._flags(work, work.program)])
 
     # The first program saves its batches for the last one.
-    programs = [ours(OURS, work, f"--save={tokens}")]
+    programs = [ours(OURS, work, f"--save={self._tokens(work.name)}")]
     if work.shared:
       programs.append(ours(SHARED, work.shared))
     t5x = [sys.executable, str(BENCH / "t5x_program.py"), work.program]
     programs.append(Program(T5X, [*t5x, *self._flags(work, "train")]))
     if work.huggingface is not None:
-      command = self._huggingface(work.program, *work.huggingface)
-      programs.append(Program(HUGGINGFACE, command))
+      programs.append(self._huggingface(work, *work.huggingface))
     return processes.in_turn(
       programs, options.steps, options.repetitions, self._environment
     )
@@ -215,7 +231,7 @@ class Comparison:
       f"{which} start": [Cost(name) for name in names]
       for which in ("first", "second")
     }
-    for repetition in range(self._options.repetitions):
+    for repetition in range(self._options.start_repetitions):
       compiled = self._folder / f"compiled-{repetition}"
       variables = {"JAX_COMPILATION_CACHE_DIR": str(compiled)}
       for name, costs in found.items():
@@ -226,7 +242,9 @@ class Comparison:
             SCANNED, self._train("distill.train", scanned, place / "scanned")
           ),
           Program(T5X, self._train("t5x.train", work, place / "t5x")),
-          Program(HUGGINGFACE, self._huggingface("train")),
+          self._huggingface(work)
+          if self._tokens(FINETUNE).exists()
+          else Program(HUGGINGFACE, reason=f"it needs --only={FINETUNE}, too"),
         ]
         processes.whole(programs, self._environment | variables, costs)
     return found
@@ -236,7 +254,7 @@ class Comparison:
     flags = self._flags(works(self._options)[0], "train")
     command = [sys.executable, "-m", "distill", "plan", "--training_only"]
     found = subprocess.run(
-      [*command, f"--topology={topology}", *flags],
+      [*command, f"--topology={topology}", *flags, *ON_TPU],
       capture_output=True,
       text=True,
       env=self._environment,
@@ -276,11 +294,16 @@ class Comparison:
     flags = [*half, run_file, *self._flags(work, "train"), folder]
     return [sys.executable, "-m", module, *flags]
 
-  def _huggingface(self, program: str, *flags: str) -> list[str]:
-    tokens = f"--batches={self._folder / 'tokens.npz'}"
-    script = str(BENCH / "huggingface_program.py")
-    python = self._options.huggingface_python
-    return [python, script, program, tokens, *flags]
+  def _huggingface(self, work: Work, *flags: str) -> Program:
+    tokens = f"--batches={self._tokens(work.name)}"
+    # -E: it has packages of its own.
+    python = [self._options.huggingface_python, "-E"]
+    script = [str(BENCH / "huggingface_program.py"), work.program]
+    return Program(HUGGINGFACE, [*python, *script, tokens, *flags])
+
+  def _tokens(self, work: str) -> pathlib.Path:
+    """Returns the file of a work's batches, which the first program saves."""
+    return self._folder / f"{work}.npz"
 
   def _make_cache(self) -> None:
     """Asks the built-in teacher, once."""

@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+from distill import errors
+
 BENCH = pathlib.Path(__file__).parents[2] / "bench"
 WRONG = "raise SystemExit('error: no such task\\nfix:      name one')"
 NAMES = ("compare", "processes", "measure")
@@ -102,6 +104,14 @@ def test_a_whole_command_costs_what_its_process_took(bench):
     processes.whole(programs, os.environ, costs)
   assert len(costs[0].seconds) == 2 and min(costs[0].seconds) >= 0.3
   assert (costs[1].seconds, costs[1].reason) == ([], "error: no such task")
+
+
+def test_a_work_that_does_not_exist_is_named(bench):
+  compare, _ = bench
+  with pytest.raises(errors.UserError) as caught:
+    compare.main(["--only=finetuning"])
+  assert caught.value.found == "'finetuning'"
+  assert "fine-tuning, label + rationale" in caught.value.expected
 
 
 def test_the_tiny_student_is_compared(bench, monkeypatch, capsys):
