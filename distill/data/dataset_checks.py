@@ -214,6 +214,7 @@ def _looked_at(
   )
   second = loss_groups.SECOND
 
+  @tf.autograph.experimental.do_not_convert
   def look(example: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     views = {
       name: [example[name], example.get(second + name, example[name][:0])]

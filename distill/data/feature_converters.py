@@ -52,6 +52,15 @@ class LossGroupFeatureConverter(seqio.EncDecFeatureConverter):
       UserError: Examples with a second view are to be packed, and their
         prefixes stand in the inputs.
     """
+    rows = self._rows
+    if not self.pack:  # SeqIO's packing needs AutoGraph.
+      rows = tf.autograph.experimental.do_not_convert(rows)
+    return rows(ds, task_feature_lengths)
+
+  def _rows(
+    self, ds: tf.data.Dataset, task_feature_lengths: Mapping[str, int]
+  ) -> tf.data.Dataset:
+    """Returns what `__call__` does."""
     lengths = {
       name: length
       for name, length in task_feature_lengths.items()

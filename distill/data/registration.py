@@ -14,6 +14,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 import seqio
+import tensorflow as tf
 
 from distill import loss_groups
 from distill.answers.rules import AnswerRule
@@ -26,6 +27,17 @@ from distill.errors import UserError, require
 
 # The registered families by name.
 FAMILIES: dict[str, Family] = {}
+
+
+class PlainTask(seqio.Task):
+  """A task whose functions are traced as they are written.
+
+  By default tf.data has AutoGraph rewrite each function, so that Python's `if`
+  and `for` work on tensors. No function of a family needs it, and it takes
+  seconds of every start.
+  """
+
+  get_dataset = tf.autograph.experimental.do_not_convert(seqio.Task.get_dataset)
 
 
 def register_family(
@@ -87,6 +99,7 @@ def register_family(
       output_features=output_features(view.paired),
       metric_fns=[metric] if view.scored else [],
       postprocess_fn=view.postprocess,
+      task_cls=PlainTask,
     )
   for suffix, parts in methods.MIXTURES.items():
     _add_mixture(name + suffix, [name + part for part in parts])

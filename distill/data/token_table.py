@@ -68,10 +68,12 @@ class TokenTable:
     """The number of examples."""
     return sum(self._counts)
 
+  @tf.autograph.experimental.do_not_convert
   def examples(self, shuffle: bool, seed: int) -> tf.data.Dataset:
     """Returns the endless stream of examples that `get_dataset` would give."""
     return self._places(shuffle, seed).map(self._look_up)
 
+  @tf.autograph.experimental.do_not_convert
   def batches(
     self, converter: Converter, batch_size: int, shuffle: bool, seed: int
   ) -> tf.data.Dataset | None:
@@ -141,6 +143,7 @@ class TokenTable:
     return example
 
 
+@tf.autograph.experimental.do_not_convert
 def read(
   provider: seqio.Task | seqio.Mixture,
   split: str,

@@ -10,6 +10,7 @@ from flax import linen as nn
 from flax import traverse_util
 
 from distill.checkpoint_formats import loading
+from distill.training import random_weights
 from distill.training.mesh import Partitioner
 
 
@@ -80,7 +81,7 @@ def random_params(
     return nn.unbox(model.init(key, batch_shapes)["params"])
 
   with partitioner.context():
-    return jax.jit(init, out_shardings=shardings_of(abstract.params))(rng)
+    return random_weights.draw(init, rng, shardings_of(abstract.params))
 
 
 def load_params(

@@ -29,16 +29,29 @@ def rows(count, word):
 ALPHA = rows(50, "alpha")
 
 
-def register(name, source):
+def register(name, source, *first):
   seqio.TaskRegistry.add(
     name,
     source=source,
     preprocessors=[
+      *first,
       seqio.preprocessors.tokenize,
       seqio.preprocessors.append_eos,
     ],
     output_features=FEATURES,
   )
+
+
+def doubled(dataset):
+  def double(row):
+    # AutoGraph makes a `tf.cond` of it.
+    if tf.strings.length(row["targets"]) == 2:
+      targets = row["targets"] + row["targets"]
+    else:
+      targets = row["targets"]
+    return {"inputs": row["inputs"], "targets": targets}
+
+  return dataset.map(double)
 
 
 def slices(values):
@@ -64,6 +77,7 @@ def generated(split, shuffle_files=False, seed=None):
 def tasks(tmp_path_factory):
   register("pipeline_alpha", slices(ALPHA))
   register("pipeline_beta", slices(rows(30, "beta")))
+  register("pipeline_doubled", slices(rows(12, "alpha")), doubled)
   empty = tf.constant([], tf.string)
   register("pipeline_empty", slices({"inputs": empty, "targets": empty}))
   register(
@@ -121,6 +135,17 @@ def test_the_sequence_depends_on_the_seed_and_never_on_the_clock():
     (a["encoder_input_tokens"] != b["encoder_input_tokens"]).any()
     for a, b in zip(first, other, strict=True)
   )
+
+
+@pytest.mark.parametrize("pack", [True, False])
+def test_functions_of_others_may_use_python_s_if_on_tensors(pack):
+  name = "pipeline_doubled"
+  settings = config(
+    mixture_or_task_name=name, shuffle=False, pack=pack, batch_size=2
+  )
+  [batch] = take(pipeline.TrainBatches(settings), 1)
+  text = VOCABULARY.decode(batch["decoder_target_tokens"][0].tolist())
+  assert text.startswith("a0a0")
 
 
 @pytest.mark.parametrize("pack, consumed", [(True, 0), (False, 40)])
