@@ -366,8 +366,9 @@ CQA, SVAMP = (
     # 73.50 and 74.00%; nothing lost after the last ')', 74.25 and 78.00%.
     ("svamp", SVAMP, {"train": 588, "test": 148}, {"train": 594, "test": 156}),
     # 73.17 and 72.99%; less three right ones that end without a mark.
-    ("esnli", (Carved(), NLI), {"validation": 7201, "test": 7171},
-     {"validation": 7200, "test": 7169}),
+    pytest.param(
+      *("esnli", (Carved(), NLI), {"validation": 7201, "test": 7171},
+        {"validation": 7200, "test": 7169}), marks=pytest.mark.long),
   ],
 )  # fmt: skip
 def test_released_answers_have_their_known_accuracy(

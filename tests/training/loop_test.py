@@ -82,6 +82,7 @@ def test_sigterm_between_steps_saves_and_the_rest_is_the_same(
   assert logged_steps(tmp_path, "train") == list(range(1, STEPS + 1))
 
 
+@pytest.mark.long
 def test_sigterm_cuts_an_evaluation_short_which_is_made_up_for(whole, tmp_path):
   def evaluate(state, step):
     if step == 10:
