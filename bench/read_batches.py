@@ -37,6 +37,7 @@ def benchmark(count: int, config: Any) -> str:
   """Returns the report on reading `count` batches, after a few more."""
   from distill.data import pipeline
 
+  before = measure.peak_gib()
   begun = time.perf_counter()
   batches = pipeline.TrainBatches(config)
   for _ in range(_WARM_UP):
@@ -50,11 +51,13 @@ def benchmark(count: int, config: Any) -> str:
       batch["encoder_input_tokens"],
       batch["decoder_target_tokens"],
     )
-  return meter.report(
+  report = meter.report(
     f"reading {config.mixture_or_task_name}: {count} batches of"
     f" {config.batch_size} rows, packed: {config.pack} (compile seconds are"
     " those before the first batch)"
   )
+  beyond = f"{measure.peak_gib() - before:.2f}"
+  return f"{report}\n  {'memory of the data, GiB':<26}{beyond:>12}"
 
 
 if __name__ == "__main__":

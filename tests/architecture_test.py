@@ -34,8 +34,8 @@ SOURCES = sorted(
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 # Of distill/ and tasks/, without blank lines, comments and docstrings.
-MOST_FILES = 180
-MOST_CODE_LINES = 21_087
+MOST_FILES = 182
+MOST_CODE_LINES = 21_283
 
 
 def imported_modules(path):

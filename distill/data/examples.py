@@ -57,7 +57,7 @@ def read_split(dataset: Dataset, split: str) -> Sequence[Example]:
       one, or two examples have one id.
   """
   examples = dataset.examples(split)
-  places: dict[str, int] = {}
+  seen: set[str] = set()
   for number, example in enumerate(examples):
     where = f"Example {number} of {dataset.name}'s split '{split}'"
     fields = (example.id, example.input, example.label)
@@ -68,14 +68,15 @@ def read_split(dataset: Dataset, split: str) -> Sequence[Example]:
         found=", ".join(map(shown, fields)),
         remedy="make the examples by `distill.data.examples.with_ids`",
       )
-    before = places.setdefault(example.id, number)
-    if before != number:
+    if example.id in seen:
+      before = [other.id for other in examples].index(example.id)
       raise UserError(
         f"{where} has the id of example {before}.",
         expected="an id for each example, since caches are joined by ids",
         found=f"two examples with the id '{example.id}'",
         remedy="make the ids by `distill.data.examples.with_ids`",
       )
+    seen.add(example.id)
   return examples
 
 

@@ -340,10 +340,16 @@ class Selection:
     count = round(self.coverage * len(chosen))
     return frozenset(in_order(chosen, self.seed)[:count])
 
-  def answers(self, record: Record, covered: bool) -> Record:
-    """Returns the record with the selected answers.
+  @property
+  def limits_answers(self) -> bool:
+    """Whether it depends on an example's answers which of them are selected."""
+    return (self.rationales, self.min_words, self.max_words) != (None, 0, None)
 
-    Where none is, all rationales are empty and the teacher's labels stay.
+  def kept(self, record: Record) -> Places:
+    """Returns the places of the selected answers of a record.
+
+    Raises:
+      UserError: An answer lacks what it is picked by.
     """
     # Empty ones are not picked; where all answers stay, they keep their labels.
     limited = self.rationales is not None or self.max_words is not None
@@ -354,14 +360,10 @@ class Selection:
       by=self.pick,
       seed=self.seed,
     )
-    places = list(range(len(record.rationales))) if covered else []
+    places: Places = range(len(record.rationales))
     for _, keep in wanted.steps(TextAnswer()):
       places = keep(record, places)
-    if places:
-      return select(record, places)
-    return dataclasses.replace(
-      record, rationales=("",) * len(record.rationales)
-    )
+    return places
 
   def hardness(self, record: Record) -> float:
     """Returns what the curriculum sorts by, the easiest being the least."""

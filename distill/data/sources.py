@@ -5,32 +5,25 @@ and `rationales`, `teacher_labels` and `agrees`, which are empty where no
 teacher was asked. All of it is plain `tf.data`, so that an iterator's position
 can be saved, and every path may be a gs:// one.
 
-A whole cache is read from its files as it is used. What is selected from it
-(`selection`) is chosen beforehand, in Python, and kept in memory.
+A cache is read from its files as it is used. What is selected from it
+(`selection`), or joined with the dataset's rows, is chosen beforehand; the
+numbers of the chosen records and answers are kept in memory, and no texts.
 """
 
-import functools
 import hashlib
-import math
 import os
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import seqio
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from distill.data import lookup
-from distill.data.cache import files, manifest, records
+from distill.data import lookup, record_rows
+from distill.data.cache import files, manifest, record_index, records
 from distill.data.examples import Dataset, Example, check_split, read_split
 from distill.data.selection import current_selection
-
-_ANSWER_FIELDS = {
-  "rationales": tf.string,
-  "teacher_labels": tf.string,
-  "agrees": tf.int32,
-}
-_FIELDS = ("id", "input", "label", *_ANSWER_FIELDS)
 
 
 class DatasetSource(seqio.DataSource):
@@ -77,8 +70,8 @@ class DatasetSource(seqio.DataSource):
 
   @property
   def supports_arbitrary_sharding(self) -> bool:
-    """Returns False: SeqIO deals out single examples instead."""
-    return False
+    """Returns True: `get_dataset` reads any part of the rows."""
+    return True
 
   def list_shards(self, split: str) -> Sequence[str]:
     """Returns one shard, so that SeqIO never asks for a part."""
@@ -118,21 +111,25 @@ class DatasetSource(seqio.DataSource):
   ) -> tf.data.Dataset:
     """Returns the split's rows; the task that reads them shuffles them.
 
+    A part, by `shard_info`, is whole files of a cache if there are as many as
+    parts, or else every so manieth row.
+
     Raises:
       UserError: There is no such split, or a cache is absent or damaged, or
         less than what is to be selected, or a curriculum is to be shuffled.
     """
     del unused
     if split != "train":
-      return _rows([_unasked(example) for example in self._examples(split)])
+      rows = record_rows.of_examples(self._examples(split))
+      return _part(rows, shard_info)
     current_selection().check_order(shuffle)
     return self._training_rows(shuffle, seed, shard_info)
 
   def _training_rows(
     self, shuffle: bool, seed: int | None, shard_info: seqio.ShardInfo | None
   ) -> tf.data.Dataset:
-    del shuffle, seed, shard_info  # one shard, in the dataset's order
-    return _rows([_unasked(example) for example in self._selected()])
+    del shuffle, seed  # one shard, in the dataset's order
+    return _part(record_rows.of_examples(self._selected()), shard_info)
 
   def _selected(self) -> Sequence[Example]:
     """Returns the selected examples of the training split."""
@@ -143,16 +140,8 @@ class DatasetSource(seqio.DataSource):
     kept = [example for example in examples if example.id in chosen]
     if selection.curriculum is None:
       return kept
-    hard: dict[str, float] = {}
-    for record in read_cache(self._dataset.name, "train"):
-      # Also by its input, because an import's rows may have other ids.
-      for key in (record.id, record.input):
-        hard.setdefault(key, selection.hardness(record))
-
-    def hardness(example: Example) -> float:
-      return hard.get(example.id, hard.get(example.input, math.inf))
-
-    return sorted(kept, key=hardness)
+    hard = record_rows.hardness(_index(self._dataset.name), kept, selection)
+    return [kept[place] for place in np.argsort(hard, kind="stable")]
 
   def _examples(self, split: str) -> Sequence[Example]:
     check_split(self._dataset, split)
@@ -182,30 +171,30 @@ class TeacherSource(DatasetSource):
 
   def list_shards(self, split: str) -> Sequence[str]:
     """Returns the names of the cache's files, or one shard if none is read."""
-    if split != "train" or self._in_memory:
+    if split != "train" or self._by_rows:
       return super().list_shards(split)
     return [shard.file for shard in self._entry().shards]
 
   def num_input_examples(self, split: str) -> int:
     """Returns the number of records, or of rows without a cache."""
-    if split != "train" or self._in_memory:
+    if split != "train" or self._by_rows:
       return super().num_input_examples(split)
     return self._entry().examples
 
   def unlabeled(self, split: str) -> tuple[int, int]:
     """Returns how many of the rows have no gold label, and of how many."""
-    if split != "train" or self._in_memory:
+    if split != "train" or self._by_rows:
       return super().unlabeled(split)
     entry = self._entry()
     return entry.examples - entry.labeled, entry.examples
 
   @property
-  def _in_memory(self) -> bool:
+  def _by_rows(self) -> bool:
     return self._whole or not current_selection().is_everything
 
   @property
   def _reads(self) -> tuple[bool, bool]:
-    return self._in_memory, True
+    return self._by_rows, True
 
   def _entry(self) -> manifest.SplitEntry:
     return _entry(self._dataset.name)
@@ -213,46 +202,39 @@ class TeacherSource(DatasetSource):
   def _training_rows(
     self, shuffle: bool, seed: int | None, shard_info: seqio.ShardInfo | None
   ) -> tf.data.Dataset:
-    if self._in_memory:
-      return _rows(self._selected_answers())
     name = self._dataset.name
+    if self._by_rows:
+      return record_rows.of_records(
+        *(_index(name), self._selected(), current_selection()),
+        *(self._whole, shard_info),
+      )
     builder = files.open_builder(_directory(name), name, "train")
     config = tfds.ReadConfig(
       shuffle_seed=seed, skip_prefetch=True, try_autocache=False
     )
-    if shard_info is not None:
+    by_file = shard_info and shard_info.num_shards <= len(self._entry().shards)
+    if shard_info and by_file:
       config.input_context = tf.distribute.InputContext(
         num_input_pipelines=shard_info.num_shards,
         input_pipeline_id=shard_info.index,
       )
     rows = builder.as_dataset(
-      split="train", shuffle_files=shuffle, read_config=config
+      split="train",
+      shuffle_files=shuffle,
+      read_config=config,
+      decoders=tfds.decode.PartialDecoding(
+        dict.fromkeys(record_rows.FIELDS, True)
+      ),
     )
-    return rows.map(lambda row: {key: row[key] for key in _FIELDS})
+    return rows if by_file else _part(rows, shard_info)
 
-  def _selected_answers(self) -> list[records.Record]:
-    """Returns the selected records, in the order of the dataset."""
-    selection, examples = current_selection(), self._selected()
-    covered = selection.covered([example.id for example in examples])
-    answers: dict[str, list[records.Record]] = {e.id: [] for e in examples}
-    by_input = {example.input: example.id for example in reversed(examples)}
-    for record in read_cache(self._dataset.name, "train"):
-      # A cache of single answers has the ids 'x', 'x/1', …; an import whose
-      # rows had ids of their own is known by its inputs.
-      keys = (
-        record.id,
-        record.id.rpartition("/")[0],
-        by_input.get(record.input, ""),
-      )
-      for key in keys:
-        if key in answers:
-          answers[key].append(record)
-          break
-    return [
-      selection.answers(record, example.id in covered)
-      for example in examples
-      for record in answers[example.id] or [_unasked(example, "")] * self._whole
-    ]
+
+def _part(
+  rows: tf.data.Dataset, shard_info: seqio.ShardInfo | None
+) -> tf.data.Dataset:
+  if shard_info is None:
+    return rows
+  return rows.shard(shard_info.num_shards, shard_info.index)
 
 
 def _directory(family: str) -> str:
@@ -274,50 +256,5 @@ def _cache_content(family: str) -> dict[str, str]:
   }
 
 
-def read_cache(family: str, split: str) -> Sequence[records.Record]:
-  """Returns the records of a cached split.
-
-  Raises:
-    UserError: The cache is absent or damaged.
-  """
-  directory = _directory(family)
-  entry = files.verify(directory, family, split)
-  return _read_cache(
-    directory, family, split, tuple(shard.sha256 for shard in entry.shards)
-  )
-
-
-@functools.lru_cache(maxsize=2)
-def _read_cache(
-  directory: str, family: str, split: str, contents: tuple[str, ...]
-) -> Sequence[records.Record]:
-  """Reads records once for several tasks; `contents` tells caches apart."""
-  del contents
-  builder = files.open_builder(directory, family, split)
-  rows = tfds.as_numpy(builder.as_dataset(split=split, shuffle_files=False))
-  return [records.Record.from_dict(row) for row in rows]
-
-
-def _unasked(example: Example, *answers: str) -> records.Record:
-  """Returns an example's record; `answers` are empty answers, if any."""
-  texts = ("rationales", "teacher_labels", "finish_reasons", "teachers")
-  numbers = dict.fromkeys(("agrees", "hinted", "verdicts"), [-1] * len(answers))
-  return records.Record.of(example, **dict.fromkeys(texts, answers), **numbers)
-
-
-def _rows(content: Sequence[records.Record]) -> tf.data.Dataset:
-  """Returns records as a dataset of the fields that views use."""
-
-  def ragged(field: str, dtype: tf.DType) -> tf.RaggedTensor:
-    several = [getattr(record, field) for record in content]
-    return tf.RaggedTensor.from_row_lengths(
-      tf.constant([one for row in several for one in row], dtype),
-      tf.constant([len(row) for row in several], tf.int64),
-    )
-
-  columns = {
-    field: tf.constant([getattr(r, field) for r in content], tf.string)
-    for field in ("id", "input", "label")
-  }
-  answers = {field: ragged(field, t) for field, t in _ANSWER_FIELDS.items()}
-  return tf.data.Dataset.from_tensor_slices({**columns, **answers})
+def _index(family: str) -> record_index.RecordIndex:
+  return record_index.of_cache(_directory(family), family, "train")

@@ -1,7 +1,5 @@
 """Parts are exact, nested, the seed's own; bad macros are named."""
 
-import dataclasses
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,7 +31,7 @@ def test_by_default_nothing_is_left_out():
   assert Selection(seed=3, pick="random").is_everything
   assert not Selection(coverage=0.5).is_everything
   assert Selection().chosen(IDS) == set(IDS)
-  assert Selection().answers(record(), True) == record()
+  assert list(Selection().kept(record())) == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -90,7 +88,7 @@ def test_a_count_beyond_the_data_is_refused():
 )
 def test_rationales_are_picked_with_what_belongs_to_them(options, kept):
   whole = record(logprobs=(-5.0, -1.0, -4.0, -3.0, -2.0))
-  found = Selection(**options).answers(whole, True)
+  found = select(whole, Selection(**options).kept(whole))
   assert found.rationales == kept
   places = [TEXTS.index(text) for text in kept]
   assert found.agrees == tuple(AGREES[place] for place in places)
@@ -100,19 +98,29 @@ def test_rationales_are_picked_with_what_belongs_to_them(options, kept):
 def test_random_picks_are_the_seed_s():
   def picked(seed, count):
     options = {"seed": seed, "rationales": count, "pick": "random"}
-    return Selection(**options).answers(record(), True).rationales
+    return select(record(), Selection(**options).kept(record())).rationales
 
   assert picked(1, 2) == picked(1, 2)
   assert len({picked(seed, 2) for seed in range(20)}) > 3
 
 
 @pytest.mark.parametrize(
-  "options, covered",
-  [({}, False), ({"min_words": 9}, True), ({"rationales": 1}, False)],
+  "options, limits",
+  [
+    ({}, False),
+    ({"coverage": 0.5, "num_examples": 3, "pick": "random"}, False),
+    ({"min_words": 9}, True),
+    ({"max_words": 0}, True),
+    ({"rationales": 9}, True),
+  ],
 )
-def test_without_a_rationale_labels_stay(options, covered):
-  found = Selection(**options).answers(record(), covered)
-  assert found == dataclasses.replace(record(), rationales=("",) * 5)
+def test_some_selections_depend_on_the_answers(options, limits):
+  assert Selection(**options).limits_answers == limits
+
+
+@pytest.mark.parametrize("options", [{"min_words": 9}, {"max_words": 0}])
+def test_no_answer_may_be_left(options):
+  assert not Selection(**options).kept(record())
 
 
 def test_easy_examples_have_short_rationales_or_teachers_that_agree():

@@ -6,6 +6,7 @@ TensorFlow and pyarrow are imported when they are used.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 import typing
@@ -106,6 +107,7 @@ def _plain(value: Any) -> Any:
   return value
 
 
+@functools.cache
 def _columns() -> dict[str, tuple[type, bool]]:
   """Returns the type of each field's values, and whether it has several."""
   found = {}
@@ -137,6 +139,36 @@ def serialise(
   # TFDS leaves the order of the fields to a hash that differs by process.
   example = tf.train.Example.FromString(content)
   return example.SerializeToString(deterministic=True)
+
+
+# Where a `tf.train.Example` has the values of a field.
+_LISTS = {str: "bytes_list", int: "int64_list", float: "float_list"}
+
+
+def deserialise(content: bytes) -> Record:
+  """Returns the record of what `serialise` returned."""
+  import tensorflow as tf
+
+  found = tf.train.Example.FromString(content).features.feature
+  fields: dict[str, Any] = {}
+  for name, (kind, several) in _columns().items():
+    values = getattr(found[name], _LISTS[kind]).value
+    if kind is str:
+      values = [value.decode("utf-8") for value in values]
+    fields[name] = tuple(values) if several else values[0]
+  return Record(**fields)
+
+
+def heading(content: bytes) -> tuple[str, str, int]:
+  """Returns the id, the input and the number of answers, and reads no more."""
+  import tensorflow as tf
+
+  found = tf.train.Example.FromString(content).features.feature
+  name, text = (
+    found[field].bytes_list.value[0].decode("utf-8")
+    for field in ("id", "input")
+  )
+  return name, text, len(found["agrees"].int64_list.value)
 
 
 def data_sha256(rows: Iterable[Example | Record]) -> str:

@@ -32,6 +32,8 @@ def test_a_record_survives_its_serialisation(record):
   content = records.serialise(record)
   decoded = tfds.as_numpy(records.features().deserialize_example(content))
   assert records.Record.from_dict(decoded) == record
+  assert records.deserialise(content) == record
+  assert records.heading(content) == ("7", record.input, 2)
 
 
 def test_the_schema_is_the_record():

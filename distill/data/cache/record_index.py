@@ -1,0 +1,158 @@
+"""Where the records of a cached split are in its files: numbers, no texts.
+
+What is selected from a cache, or joined with a dataset, is found by ids and
+inputs. An index has their digests and the place of each record, 80 bytes a
+record. The texts stay in the files and are read as they are used.
+"""
+
+import dataclasses
+import functools
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from distill.data.cache import files, records
+
+# A TFRecord file has these bytes in front of each record, and around it.
+_BEFORE, _AROUND = 12, 16
+_READ_AT_ONCE = 256
+# How TFDS reads several files: blocks of records, of several files in turn.
+_FILES_IN_TURN, _BLOCK = 16, 16
+_DIGEST = "S16"
+
+
+@dataclasses.dataclass(frozen=True)
+class RecordIndex:
+  """The records of a split; arrays are [records], in the order of the files.
+
+  Attributes:
+    paths: The files.
+    files: The number of each record's file.
+    offsets: Where its bytes begin in the file.
+    sizes: How many they are.
+    answers: How many answers it has.
+    ids: The digest of its id.
+    stems: The digest of its id up to the last '/'.
+    inputs: The digest of its input.
+    order: The numbers of the records in the order in which TFDS reads them.
+  """
+
+  paths: tuple[str, ...]
+  files: np.ndarray
+  offsets: np.ndarray
+  sizes: np.ndarray
+  answers: np.ndarray
+  ids: np.ndarray
+  stems: np.ndarray
+  inputs: np.ndarray
+  order: np.ndarray
+
+  def read(self, number: int) -> bytes:
+    """Returns a record's bytes, for `records.deserialise`."""
+    path = self.paths[self.files[number]]
+    remote = "://" in path
+    opened = (
+      tf.io.gfile.GFile if remote else functools.partial(open, buffering=0)
+    )
+    with opened(path, mode="rb") as file:
+      file.seek(int(self.offsets[number]))
+      content: Any = file.read(int(self.sizes[number]))
+    return bytes(content)
+
+  def contents(self) -> Iterator[bytes]:
+    """Yields the bytes of all records, file after file."""
+    for path in self.paths:
+      yield from _contents(path)
+
+
+def of_cache(directory: str, family: str, split: str) -> RecordIndex:
+  """Returns the index of a cached split; that of an unchanged one is kept.
+
+  Raises:
+    UserError: The cache is absent or damaged.
+  """
+  entry = files.verify(directory, family, split)
+  shards = tuple((shard.file, shard.sha256) for shard in entry.shards)
+  return _of_shards(directory, family, split, shards)
+
+
+# A mixture of two families reads two.
+@functools.lru_cache(maxsize=2)
+def _of_shards(
+  directory: str, family: str, split: str, shards: tuple[tuple[str, str], ...]
+) -> RecordIndex:
+  files.open_builder(directory, family, split)  # Checks TFDS's metadata too.
+  paths = tuple(os.path.join(directory, name) for name, _ in shards)
+  parts = [_of_file(number, path) for number, path in enumerate(paths)]
+  names = [field.name for field in dataclasses.fields(RecordIndex)][1:-1]
+  columns = {
+    name: np.concatenate([part[place] for part in parts])
+    for place, name in enumerate(names)
+  }
+  order = _order_of_tfds([len(part[0]) for part in parts])
+  return RecordIndex(paths, **columns, order=order)
+
+
+def _of_file(number: int, path: str) -> list[np.ndarray]:
+  """Returns the columns of the records of one file."""
+  sizes, answers = [], []
+  names: tuple[list[str], list[str], list[str]] = [], [], []
+  for content in _contents(path):
+    name, text, count = records.heading(content)
+    sizes.append(len(content))
+    answers.append(count)
+    for column, value in zip(
+      names, (name, name.rpartition("/")[0], text), strict=True
+    ):
+      column.append(value)
+  lengths = np.array(sizes, np.int64)
+  offsets = np.cumsum(lengths + _AROUND) - lengths - (_AROUND - _BEFORE)
+  return [
+    np.full(len(sizes), number, np.int32),
+    offsets,
+    lengths,
+    np.array(answers, np.int32),
+    *map(digests, names),
+  ]
+
+
+def _contents(path: str) -> Iterator[bytes]:
+  blocks = tf.data.TFRecordDataset(path).batch(_READ_AT_ONCE)
+  for block in blocks.as_numpy_iterator():
+    yield from block.tolist()
+
+
+def _order_of_tfds(counts: list[int]) -> np.ndarray:
+  """Returns the order in which TFDS reads files of so many records."""
+  sizes = np.array(counts, np.int64)
+  ranges = np.cumsum(sizes) - sizes, np.cumsum(sizes)
+  numbers = tf.data.Dataset.from_tensor_slices(ranges).interleave(
+    tf.data.Dataset.range, cycle_length=_FILES_IN_TURN, block_length=_BLOCK
+  )
+  blocks = numbers.batch(int(sizes.sum()) or 1).as_numpy_iterator()
+  return np.concatenate([np.zeros(0, np.int64), *blocks])
+
+
+def digests(texts: Iterable[str]) -> np.ndarray:
+  """Returns [texts] digests, 16 bytes of each text's SHA-256."""
+  each = (hashlib.sha256(text.encode()).digest()[:16] for text in texts)
+  return np.fromiter(each, _DIGEST)
+
+
+def find(keys: np.ndarray, among: np.ndarray) -> np.ndarray:
+  """Returns where each digest is first among others, -1 where it is not.
+
+  Args:
+    keys: [keys] digests.
+    among: [others] digests.
+  """
+  if not among.size:
+    return np.full(keys.shape, -1)
+  order = np.argsort(among, kind="stable")
+  places = np.searchsorted(among, keys, sorter=order)
+  found = order[np.minimum(places, among.size - 1)]
+  return np.where(among[found] == keys, found, -1)
