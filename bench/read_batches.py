@@ -56,7 +56,7 @@ def benchmark(count: int, config: Any) -> str:
     f" {config.batch_size} rows, packed: {config.pack} (compile seconds are"
     " those before the first batch)"
   )
-  beyond = f"{measure.peak_gib() - before:.2f}"
+  beyond = f"{measure.peak_gib() - before:.3f}"
   return f"{report}\n  {'memory of the data, GiB':<26}{beyond:>12}"
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from distill.data.cache import files, records
+from distill.data.cache import files, manifest, records
 
 # A TFRecord file has these bytes in front of each record, and around it.
 _BEFORE, _AROUND = 12, 16
@@ -76,48 +76,48 @@ def of_cache(directory: str, family: str, split: str) -> RecordIndex:
     UserError: The cache is absent or damaged.
   """
   entry = files.verify(directory, family, split)
-  shards = tuple((shard.file, shard.sha256) for shard in entry.shards)
-  return _of_shards(directory, family, split, shards)
+  return _of_shards(directory, family, split, entry.shards)
 
 
 # A mixture of two families reads two.
 @functools.lru_cache(maxsize=2)
 def _of_shards(
-  directory: str, family: str, split: str, shards: tuple[tuple[str, str], ...]
+  directory: str, family: str, split: str, shards: tuple[manifest.Shard, ...]
 ) -> RecordIndex:
   files.open_builder(directory, family, split)  # Checks TFDS's metadata too.
-  paths = tuple(os.path.join(directory, name) for name, _ in shards)
-  parts = [_of_file(number, path) for number, path in enumerate(paths)]
-  names = [field.name for field in dataclasses.fields(RecordIndex)][1:-1]
-  columns = {
-    name: np.concatenate([part[place] for part in parts])
-    for place, name in enumerate(names)
-  }
-  order = _order_of_tfds([len(part[0]) for part in parts])
-  return RecordIndex(paths, **columns, order=order)
+  paths = tuple(os.path.join(directory, shard.file) for shard in shards)
+  counts = [shard.examples for shard in shards]
+  columns = {name: np.empty(sum(counts), kind) for name, kind in _KINDS.items()}
+  end = 0
+  for number, (path, count) in enumerate(zip(paths, counts, strict=True)):
+    begin, end = end, end + count
+    columns["files"][begin:end] = number
+    for name, values in _of_file(path).items():
+      columns[name][begin:end] = values
+  return RecordIndex(paths, **columns, order=_order_of_tfds(counts))
 
 
-def _of_file(number: int, path: str) -> list[np.ndarray]:
-  """Returns the columns of the records of one file."""
-  sizes, answers = [], []
-  names: tuple[list[str], list[str], list[str]] = [], [], []
+_KINDS = {
+  **{"files": np.int32, "offsets": np.int64, "sizes": np.int64},
+  **{"answers": np.int32, "ids": _DIGEST, "stems": _DIGEST, "inputs": _DIGEST},
+}
+
+
+def _of_file(path: str) -> dict[str, np.ndarray]:
+  """Returns the columns of the records of one file, but for its number."""
+  sizes, rows = [], []
   for content in _contents(path):
-    name, text, count = records.heading(content)
     sizes.append(len(content))
-    answers.append(count)
-    for column, value in zip(
-      names, (name, name.rpartition("/")[0], text), strict=True
-    ):
-      column.append(value)
+    rows.append(records.heading(content))
   lengths = np.array(sizes, np.int64)
-  offsets = np.cumsum(lengths + _AROUND) - lengths - (_AROUND - _BEFORE)
-  return [
-    np.full(len(sizes), number, np.int32),
-    offsets,
-    lengths,
-    np.array(answers, np.int32),
-    *map(digests, names),
-  ]
+  return {
+    "offsets": np.cumsum(lengths + _AROUND) - lengths - (_AROUND - _BEFORE),
+    "sizes": lengths,
+    "answers": np.array([count for _, _, count in rows], np.int32),
+    "ids": digests(name for name, _, _ in rows),
+    "stems": digests(name.rpartition("/")[0] for name, _, _ in rows),
+    "inputs": digests(text for _, text, _ in rows),
+  }
 
 
 def _contents(path: str) -> Iterator[bytes]:
