@@ -2,15 +2,18 @@
 
 What is selected from a cache, or joined with a dataset, is found by ids and
 inputs. An index has their digests and the place of each record, 80 bytes a
-record. The texts stay in the files and are read as they are used.
+record. The texts stay in the files and are read as they are used. Files of a
+bucket are copied to this machine first: a request for each record would be
+slower than a training step.
 """
 
 import dataclasses
 import functools
 import hashlib
+import io
 import os
+import tempfile
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -30,7 +33,9 @@ class RecordIndex:
   """The records of a split; arrays are [records], in the order of the files.
 
   Attributes:
-    paths: The files.
+    paths: The files, on this machine.
+    opened: The same, open. A cache that is overwritten or removed does not
+      change what is read.
     files: The number of each record's file.
     offsets: Where its bytes begin in the file.
     sizes: How many they are.
@@ -42,6 +47,7 @@ class RecordIndex:
   """
 
   paths: tuple[str, ...]
+  opened: tuple[io.FileIO, ...]
   files: np.ndarray
   offsets: np.ndarray
   sizes: np.ndarray
@@ -53,15 +59,8 @@ class RecordIndex:
 
   def read(self, number: int) -> bytes:
     """Returns a record's bytes, for `records.deserialise`."""
-    path = self.paths[self.files[number]]
-    remote = "://" in path
-    opened = (
-      tf.io.gfile.GFile if remote else functools.partial(open, buffering=0)
-    )
-    with opened(path, mode="rb") as file:
-      file.seek(int(self.offsets[number]))
-      content: Any = file.read(int(self.sizes[number]))
-    return bytes(content)
+    file = self.opened[self.files[number]].fileno()
+    return os.pread(file, int(self.sizes[number]), int(self.offsets[number]))
 
   def contents(self) -> Iterator[bytes]:
     """Yields the bytes of all records, file after file."""
@@ -85,7 +84,10 @@ def _of_shards(
   directory: str, family: str, split: str, shards: tuple[manifest.Shard, ...]
 ) -> RecordIndex:
   files.open_builder(directory, family, split)  # Checks TFDS's metadata too.
-  paths = tuple(os.path.join(directory, shard.file) for shard in shards)
+  paths = tuple(
+    local_copy(os.path.join(directory, shard.file), shard.sha256)
+    for shard in shards
+  )
   counts = [shard.examples for shard in shards]
   columns = {name: np.empty(sum(counts), kind) for name, kind in _KINDS.items()}
   end = 0
@@ -94,13 +96,33 @@ def _of_shards(
     columns["files"][begin:end] = number
     for name, values in _of_file(path).items():
       columns[name][begin:end] = values
-  return RecordIndex(paths, **columns, order=_order_of_tfds(counts))
+  opened = tuple(map(io.FileIO, paths))
+  return RecordIndex(paths, opened, **columns, order=_order_of_tfds(counts))
 
 
 _KINDS = {
   **{"files": np.int32, "offsets": np.int64, "sizes": np.int64},
   **{"answers": np.int32, "ids": _DIGEST, "stems": _DIGEST, "inputs": _DIGEST},
 }
+
+
+def local_copy(path: str, sha256: str) -> str:
+  """Returns the path of a file on this machine, of a copy if it is remote.
+
+  A copy is made once for all processes. It stays in the folder of temporary
+  files.
+  """
+  if "://" not in path:
+    return path
+  folder = os.path.join(tempfile.gettempdir(), "distill_cache")
+  copy = os.path.join(folder, f"{sha256}.tfrecord")
+  if not os.path.exists(copy):
+    os.makedirs(folder, exist_ok=True)
+    # A name of its own, since another process may copy the same file now.
+    with tempfile.NamedTemporaryFile(dir=folder, delete=False) as partial:
+      tf.io.gfile.copy(path, partial.name, overwrite=True)
+    os.replace(partial.name, copy)
+  return copy
 
 
 def _of_file(path: str) -> dict[str, np.ndarray]:

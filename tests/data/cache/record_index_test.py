@@ -1,9 +1,12 @@
 """An index finds each record in its file, by its id and its input."""
 
 import random
+import shutil
+import tempfile
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -59,6 +62,25 @@ def test_an_index_of_an_unchanged_cache_is_kept_and_has_no_texts(cache):
   assert record_index.of_cache(cache, "toy", "train") is index
   arrays = [v for v in vars(index).values() if isinstance(v, np.ndarray)]
   assert sum(array.nbytes for array in arrays) == 400 * 80
+
+
+def test_records_are_those_of_the_index_after_the_cache_is_removed(cache):
+  index = record_index.of_cache(cache, "toy", "train")
+  shutil.rmtree(cache)
+  assert records.deserialise(index.read(399)) == record(399)
+
+
+def test_a_file_of_a_bucket_is_copied_once(tmp_path, monkeypatch):
+  monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+  remote = "ram://bucket/file.tfrecord"
+  with tf.io.gfile.GFile(remote, "wb") as file:
+    file.write(b"records")
+  copy = record_index.local_copy(remote, "5a")
+  tf.io.gfile.remove(remote)
+  assert record_index.local_copy(remote, "5a") == copy
+  [made] = (tmp_path / "distill_cache").iterdir()
+  assert str(made) == copy and made.read_bytes() == b"records"
+  assert record_index.local_copy("/on/this/machine", "5a") == "/on/this/machine"
 
 
 @given(st.lists(st.text("ab", max_size=3)), st.lists(st.text("ab", max_size=3)))
