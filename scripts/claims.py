@@ -105,10 +105,14 @@ def _judge(
 
 
 def _differences(claim: Claim, found: Results) -> list[tuple[str, str]]:
-  others = {_place(one): one for one in _select(found, claim.other)}
+  def place(one: Group) -> tuple[str, str]:
+    model = "" if "model" in claim.other else one.first.model
+    return one.first.task, model
+
+  others = {place(one): one for one in _select(found, claim.other)}
   lines = []
   for one in _select(found, claim.one):
-    other = others.get(_place(one))
+    other = others.get(place(one))
     seeds = {row.seed for row in one.rows}
     seeds &= {row.seed for row in other.rows} if other else set()
     if not other or not seeds:
@@ -148,6 +152,7 @@ def _difference(
 def _student(one: Group, chosen: Mapping[str, Any]) -> str:
   """Returns a student by its method and by what the claim chooses it for."""
   kinds = {
+    "model": lambda value: f"of the model {value}",
     "teacher": lambda value: f"with the rationales of {value}",
     "coverage": lambda value: f"with rationales for {value:.0%}",
     "comparison": lambda value: f"at {value.replace('_', ' ')}",
@@ -169,10 +174,6 @@ def _select(found: Results, fields: Mapping[str, Any]) -> list[Group]:
   ]
   most = max((one.first.fraction for one in groups), default=0.0)
   return [one for one in groups if one.first.fraction == most]
-
-
-def _place(one: Group) -> tuple[str, ...]:
-  return one.first.task, one.first.model
 
 
 def _smallest(claim: Claim, found: Results) -> list[tuple[str, str]]:

@@ -1,5 +1,6 @@
 """docs/claims.md and the README say what committed result files say."""
 
+import dataclasses
 import importlib.util
 import pathlib
 import re
@@ -125,6 +126,29 @@ def judged(tmp_path, toml, rights, teachers=(), seeds=(0, 1, 2), **fields):
   last = claims.page(tmp_path, table).splitlines()[-1]
   verdict, _, sentence = last.removeprefix("- **").partition("**: ")
   return sentence, verdict
+
+
+def test_two_models_of_one_method_are_compared(tmp_path):
+  (tmp_path / "claims.toml").write_text(
+    CLAIM
+    + """
+rule = "difference"
+one = { method = "cot", model = "large" }
+other = { method = "cot", model = "small" }
+"""
+  )
+  rows = [
+    dataclasses.replace(
+      row("1" * n + "0" * (100 - n), seed, "cot", 1.0), model=model
+    )
+    for model, n in (("small", 20), ("large", 70))
+    for seed in (0, 1)
+  ]
+  found = results.Results(grid="mine", command="", rows=rows)
+  results.write_results(found, tmp_path / "mine.json")
+  page = claims.page(tmp_path, tmp_path / "claims.toml")
+  assert "**Holds**" in page and "of +50.0 points" in page
+  assert "of the model large has 70.0 ± 0.0" in page
 
 
 DIFFERENCE = """
