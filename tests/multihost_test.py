@@ -62,7 +62,10 @@ def variables_of(scheduler, port, index):
   }
 
 
-@pytest.mark.parametrize("scheduler", ["exported", "slurm", "slices"])
+@pytest.mark.parametrize(
+  "scheduler",
+  ["exported", "slurm", pytest.param("slices", marks=pytest.mark.long)],
+)
 def test_two_processes_join_each_other(scheduler):
   port = free_port()
   pair = [

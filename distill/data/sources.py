@@ -219,13 +219,9 @@ class TeacherSource(DatasetSource):
         input_pipeline_id=shard_info.index,
       )
     rows = builder.as_dataset(
-      split="train",
-      shuffle_files=shuffle,
-      read_config=config,
-      decoders=tfds.decode.PartialDecoding(
-        dict.fromkeys(record_rows.FIELDS, True)
-      ),
+      split="train", shuffle_files=shuffle, read_config=config
     )
+    rows = rows.map(lambda row: {key: row[key] for key in record_rows.FIELDS})
     return rows if by_file else _part(rows, shard_info)
 
 

@@ -53,7 +53,7 @@ def training_step(config, chunk, microbatches, **sizes):
 @pytest.mark.parametrize(
   ("microbatches", "sizes", "policy", "chunk"),
   [
-    (2, {"fsdp": 4}, "none", None),
+    pytest.param(2, {"fsdp": 4}, "none", None, marks=pytest.mark.long),
     pytest.param(1, {}, "none", None, marks=pytest.mark.long),
     pytest.param(2, ALL_AXES, "none", None, marks=pytest.mark.long),
     pytest.param(2, ALL_AXES, "full", 3, marks=pytest.mark.long),

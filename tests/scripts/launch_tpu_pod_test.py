@@ -172,10 +172,10 @@ def test_a_preempted_run_goes_on_until_it_is_done(cloud):
   ("plan", "code", "attempts"),
   [
     ({"train": [[0, 2]]}, 2, 1),
-    ({"train": [[0, 7]]}, 7, 1),
+    pytest.param({"train": [[0, 7]]}, 7, 1, marks=pytest.mark.long),
     ({"train": [[143, 143]] * 3}, 143, 2),
     ({"create": [1]}, 1, 0),
-    ({"list": [1] * 10}, 1, 0),
+    pytest.param({"list": [1] * 10}, 1, 0, marks=pytest.mark.long),
   ],
 )
 def test_it_stops_where_another_try_would_not_help(cloud, plan, code, attempts):

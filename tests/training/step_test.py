@@ -175,7 +175,7 @@ def one_device_losses():
 @pytest.mark.parametrize(
   "sizes, microbatches",
   [
-    ({"data": 8}, 1),
+    pytest.param({"data": 8}, 1, marks=pytest.mark.long),
     pytest.param({"data": 1, "fsdp": 8}, 1, marks=pytest.mark.long),
     ({"data": 2, "fsdp": 2, "model": 2}, 4),
   ],
