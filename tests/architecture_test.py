@@ -35,7 +35,7 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 # Of distill/ and tasks/, without blank lines, comments and docstrings.
 MOST_FILES = 182
-MOST_CODE_LINES = 21_287
+MOST_CODE_LINES = 21_285
 
 
 def imported_modules(path):

@@ -116,6 +116,10 @@ class TrainingRecord:
     """Returns the module that registers the task; '' if it is not known."""
     return str(self._literal("MIXTURE_OR_TASK_MODULE") or "")
 
+  def prefix_side(self) -> str:
+    """Returns PREFIX_SIDE of the training; '' if it is not known."""
+    return str(self._literal("PREFIX_SIDE") or "")
+
   def base_model(self) -> str | None:
     """Returns the name of the initial checkpoint; None if it is not known.
 

@@ -28,7 +28,7 @@ Row = dict[str, tf.Tensor]
 def of_examples(
   examples: Sequence[Example], answers: int = 0
 ) -> tf.data.Dataset:
-  """Returns the rows of examples, each with so many empty answers."""
+  """Returns the rows of examples, each with `answers` empty answers."""
   columns = {
     field: tf.constant([getattr(e, field) for e in examples], tf.string)
     for field in _TEXTS

@@ -112,7 +112,7 @@ class DatasetSource(seqio.DataSource):
     """Returns the split's rows; the task that reads them shuffles them.
 
     A part, by `shard_info`, is whole files of a cache if there are as many as
-    parts, or else every so manieth row.
+    parts, or else every n-th row, n being the number of parts.
 
     Raises:
       UserError: There is no such split, or a cache is absent or damaged, or

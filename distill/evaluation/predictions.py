@@ -7,7 +7,6 @@
 import itertools
 import json
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -20,7 +19,7 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 from distill import errors
-from distill.checkpoint_formats import loading
+from distill.checkpoint_formats import loading, model_card
 from distill.data import feature_converters, pipeline, prefixes
 from distill.model.decoding import UNFILLED
 from distill.training import state
@@ -65,7 +64,7 @@ def restore(
   pipeline.check_model(config, model)
   partitioner.check_batch(config.batch_size)
   checkpoint = loading.open_checkpoint(path)
-  _check_prefix_side(loading.absolute(checkpoint.path))
+  _check_prefix_side(checkpoint.path)
   lengths = config.task_feature_lengths
   shapes = {
     f"{name}_tokens": (config.batch_size, lengths[feature])
@@ -82,20 +81,17 @@ def restore(
   return params, checkpoint.path
 
 
-def _check_prefix_side(checkpoint: epath.Path) -> None:
-  """Raises UserError if the config.gin of a checkpoint has another side."""
+def _check_prefix_side(checkpoint: str) -> None:
+  """Raises UserError if the run that wrote a checkpoint had another side."""
   now = "decoder" if prefixes.on_decoder() else "input"
-  for folder in (checkpoint, checkpoint.parent):
-    file = folder / "config.gin"
-    text = file.read_text() if file.exists() else ""
-    trained = re.search(r"^PREFIX_SIDE = ['\"](\w+)['\"]", text, re.MULTILINE)
-    if trained and trained[1] != now:
-      raise errors.UserError(
-        f"The student of '{checkpoint}' reads its task's prefix elsewhere.",
-        expected=f"PREFIX_SIDE = '{trained[1]}', as in {file}",
-        found=f"'{now}'",
-        remedy=f"set --gin.PREFIX_SIDE=\"'{trained[1]}'\"",
-      )
+  trained = model_card.TrainingRecord(checkpoint).prefix_side() or now
+  if trained != now:
+    raise errors.UserError(
+      f"The student of '{checkpoint}' reads its task's prefix elsewhere.",
+      expected=f"PREFIX_SIDE = '{trained}', as in the run's config.gin",
+      found=f"'{now}'",
+      remedy=f"set --gin.PREFIX_SIDE=\"'{trained}'\"",
+    )
 
 
 class Predictor:

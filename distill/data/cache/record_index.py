@@ -149,7 +149,7 @@ def _contents(path: str) -> Iterator[bytes]:
 
 
 def _order_of_tfds(counts: list[int]) -> np.ndarray:
-  """Returns the order in which TFDS reads files of so many records."""
+  """Returns the order in which TFDS reads files with these record counts."""
   sizes = np.array(counts, np.int64)
   ranges = np.cumsum(sizes) - sizes, np.cumsum(sizes)
   numbers = tf.data.Dataset.from_tensor_slices(ranges).interleave(
